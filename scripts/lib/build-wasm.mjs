@@ -1,0 +1,42 @@
+// The Rust crate as a web module: cargo -> wasm-bindgen -> wasm-opt, into pkg/. Cargo decides what to compile;
+// the two later steps run only when its result changed.
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fresh } from './fresh.mjs';
+import { nodeBin, pkg, toolsBin } from './paths.mjs';
+import { run, step } from './run.mjs';
+import { cargoFlags, targetFolder, wasmBindgenVersion } from './rust.mjs';
+
+const TARGET = 'wasm32-unknown-unknown';
+
+/** What the Rust compiler emits for this target, by name: with --all-features browsers refuse the file. */
+const FEATURES = [
+  'bulk-memory',
+  'multivalue',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'reference-types',
+  'sign-ext',
+];
+
+const BINDGEN = ['--target', 'web', '--omit-default-module-path', '--remove-name-section', '--remove-producers-section'];
+const OPT = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
+
+export async function buildWasm() {
+  await step(`cargo build --release --target ${TARGET}`, () =>
+    run('cargo', ['build', '--release', '--package', 'seakeep', '--lib', '--target', TARGET, ...cargoFlags()], {
+      log: 'cargo-wasm',
+      name: 'cargo build (wasm)',
+    }),
+  );
+  const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
+  const module = join(pkg, 'seakeep_bg.wasm');
+  const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT];
+  await fresh('wasm-bindgen and wasm-opt', { from: [compiled], to: [module, join(pkg, 'seakeep.js')], also }, async () => {
+    rmSync(pkg, { recursive: true, force: true });
+    mkdirSync(pkg);
+    await run(join(toolsBin, 'wasm-bindgen'), [compiled, '--out-dir', pkg, '--out-name', 'seakeep', ...BINDGEN]);
+    await run(join(nodeBin, 'wasm-opt'), [...OPT, module, '-o', module], { name: 'wasm-opt' });
+  });
+}

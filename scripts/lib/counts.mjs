@@ -1,0 +1,24 @@
+// Reads how many tests passed, failed and were skipped from what the test runners printed.
+
+const CARGO = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
+const NODE = /^(?:ℹ|#) (pass|fail|skipped) (\d+)$/gm;
+
+/** Sums the closing lines of cargo's, wasm-bindgen's and Node's test runners. */
+export function countTests(output) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, '');
+  for (const [, passed, failed, ignored] of plain.matchAll(CARGO)) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(ignored);
+  }
+  const names = { pass: 'passed', fail: 'failed', skipped: 'skipped' };
+  for (const [, name, number] of plain.matchAll(NODE)) counts[names[name]] += Number(number);
+  return counts;
+}
+
+export function sum(all) {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const counts of all) for (const key of Object.keys(total)) total[key] += counts[key];
+  return total;
+}

@@ -1,0 +1,103 @@
+// The suites compiled to wasm (tests/*.rs gated to wasm32), run inside a real browser by wasm-pack's headless mode.
+//
+// WebKitGTK has no mode of its own there: its driver speaks the protocol of Safari's, starts MiniBrowser by itself,
+// and needs a display, which Xvfb gives.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, tools, toolsBin } from './paths.mjs';
+import { end, run, start, Stop } from './run.mjs';
+import { setup } from './setup.mjs';
+import { need } from './system.mjs';
+
+const LIMIT_S = 600;
+
+/** Quiet in the closed sense: no look-ups, no updates, no first-run pages. */
+const CHROMIUM = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--headless=new',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+const FIREFOX = {
+  'app.update.disabledForTesting': true,
+  'datareporting.policy.dataSubmissionEnabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+  'toolkit.telemetry.enabled': false,
+};
+
+const browsers = {
+  chromium: () => ({
+    args: ['--chrome', '--chromedriver', need('chromedriver')],
+    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
+  }),
+  firefox: () => ({
+    args: ['--firefox', '--geckodriver', need('geckodriver')],
+    capabilities: { 'moz:firefoxOptions': { binary: need('firefox'), args: [], prefs: FIREFOX } },
+  }),
+  webkit: () => ({
+    args: ['--safari', '--safaridriver', need('webkitdriver')],
+    capabilities: {},
+    env: { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
+    display: true,
+  }),
+};
+
+export const browserNames = Object.keys(browsers);
+
+/** Runs all suites in one browser; the tests' own options (a name to filter by) may follow. */
+export async function headless(name, filters = []) {
+  if (!(name in browsers)) throw new Stop(`test:browser needs one of ${browserNames.join(', ')}; not ${name ?? 'nothing'}`);
+  await setup('packages', 'wasm', 'headless', name);
+  const { args, capabilities, env = {}, display = false } = browsers[name]();
+  const xvfb = display ? await virtualDisplay() : undefined;
+  try {
+    await run(join(toolsBin, 'wasm-pack'), ['test', '--headless', ...args, '--mode', 'no-install', '.', ...suites(), ...filters], {
+      show: true,
+      timeout: 2 * LIMIT_S * 1000,
+      name: `wasm-pack test in ${name}`,
+      env: {
+        ...env,
+        ...(xvfb && { DISPLAY: xvfb.name }),
+        WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
+        WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
+        WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
+      },
+    });
+  } finally {
+    end(xvfb?.pid);
+  }
+}
+
+/** `--test NAME` for each test crate that exists only for wasm. */
+function suites() {
+  const folder = join(root, 'tests');
+  const gated = (file) => /^#!\[cfg\(target_arch = "wasm32"\)\]/m.test(readFileSync(join(folder, file), 'utf8'));
+  const names = readdirSync(folder).filter((file) => file.endsWith('.rs') && gated(file));
+  if (names.length === 0) throw new Stop('tests/ has no suite for wasm32');
+  return names.flatMap((file) => ['--test', file.slice(0, -'.rs'.length)]);
+}
+
+function written(name, capabilities) {
+  const file = join(tools, `webdriver-${name}.json`);
+  mkdirSync(tools, { recursive: true });
+  writeFileSync(file, JSON.stringify(capabilities));
+  return file;
+}
+
+/** An X server without a screen, on the first free number. */
+async function virtualDisplay() {
+  const child = start(need('xvfb'), ['-displayfd', '1', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const number = await new Promise((resolve, reject) => {
+    child.stdout.on('data', (data) => resolve(String(data).trim()));
+    child.on('exit', (code) => reject(new Stop(`Xvfb ended with ${code}`)));
+    child.on('error', reject);
+  });
+  return { pid: child.pid, name: `:${number}` };
+}

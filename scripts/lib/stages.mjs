@@ -1,0 +1,38 @@
+// The stages of `npm test`, in order: the command of each, and the minutes after which it is given up.
+// `tests` marks a stage that is itself a test when its program counts none.
+
+import { join } from 'node:path';
+import { filesIn } from './fresh.mjs';
+import { nodeBin, root } from './paths.mjs';
+import { Stop } from './run.mjs';
+import { cargoFlags } from './rust.mjs';
+
+const SCHEDULES = '10000';
+
+const node = process.execPath;
+const script = (name, ...args) => [node, join('scripts', name), ...args];
+
+export const stages = {
+  lint: { minutes: 20, command: () => script('lint.mjs') },
+  native: { minutes: 30, tests: true, command: () => ['cargo', 'test', '--workspace', ...cargoFlags()] },
+  simulator: { minutes: 20, tests: true, command: () => script('sim.mjs', '--schedules', SCHEDULES) },
+  build: { minutes: 20, command: () => script('build.mjs') },
+  size: { minutes: 2, tests: true, command: () => script('size.mjs') },
+  chromium: { minutes: 20, tests: true, command: () => script('browser.mjs', 'chromium') },
+  firefox: { minutes: 20, tests: true, command: () => script('browser.mjs', 'firefox') },
+  webkit: { minutes: 20, tests: true, command: () => script('browser.mjs', 'webkit') },
+  types: { minutes: 5, tests: true, command: () => [join(nodeBin, 'tsc'), '-p', 'tests/types'] },
+  face: { minutes: 10, tests: true, command: () => nodeTests('face') },
+  e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e') },
+  packaging: { minutes: 15, tests: true, command: () => nodeTests('packaging') },
+};
+
+export const quickStages = ['native', 'build', 'types'];
+export const quickNeeds = ['packages', 'wasm'];
+
+/** Node's own test runner on tests/NAME; the files are named one by one because what a folder means differs by version. */
+function nodeTests(name) {
+  const files = filesIn(join(root, 'tests', name), (file) => /\.test\.m?js$/.test(file));
+  if (files.length === 0) throw new Stop(`tests/${name} holds no *.test.mjs`);
+  return [node, '--test', '--test-reporter=spec', '--test-concurrency=1', ...files];
+}
