@@ -1,0 +1,163 @@
+//! The store in memory: the simulator's disk, and `storage: 'memory'` for the app's own tests.
+//!
+//! It runs the very same plans as the IndexedDB adapter, each as one atomic step. It loses everything when dropped
+//! and never fails by itself: crashes, aborts and full disks are the simulator's to arrange around it.
+
+use super::store::{Found, Plan, Read, Rows, Step, Write};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Pending, Row, Seq};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::rc::Rc;
+
+/// How many reads a plan may ask for before it counts as endless.
+const MAX_ROUNDS: usize = 64;
+
+/// Tables in memory.
+#[derive(Debug, Clone)]
+pub struct Disk<D> {
+    main: BTreeMap<Collection, BTreeMap<Rc<str>, Row<D>>>,
+    pending: BTreeMap<Seq, Pending<D>>,
+    meta: BTreeMap<String, D>,
+    alias: BTreeMap<DocKey, Rc<str>>,
+    settings: BTreeMap<Rc<str>, D>,
+}
+
+impl<D> Default for Disk<D> {
+    fn default() -> Self {
+        Self {
+            main: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            meta: BTreeMap::new(),
+            alias: BTreeMap::new(),
+            settings: BTreeMap::new(),
+        }
+    }
+}
+
+impl<D: Document> Disk<D> {
+    /// Runs a plan as one atomic step: all of its writes or none.
+    pub fn run<R>(&mut self, plan: &dyn Plan<D, R>) -> Result<R, Failure> {
+        let (writes, report) = self.decide(plan)?;
+        self.apply(writes)?;
+        Ok(report)
+    }
+
+    /// What a plan would write on this disk, without writing it.
+    pub fn decide<R>(&self, plan: &dyn Plan<D, R>) -> Result<(Vec<Write<D>>, R), Failure> {
+        let mut rows = Rows::default();
+        for _ in 0..MAX_ROUNDS {
+            match plan.step(&rows) {
+                Step::Done(writes, report) => return Ok((writes, report)),
+                Step::Need(reads) => {
+                    for read in reads {
+                        let found = self.find(&read);
+                        rows.keep(read, found);
+                    }
+                }
+            }
+        }
+        Err(Failure::new(Code::TxAborted, "a plan kept asking for rows"))
+    }
+
+    /// Applies the writes of one transaction; nothing is written when a place in the outbox is taken.
+    pub fn apply(&mut self, writes: Vec<Write<D>>) -> Result<(), Failure> {
+        let taken = |write: &Write<D>| matches!(write, Write::AddPending(row) if self.pending.contains_key(&row.seq));
+        if writes.iter().any(taken) {
+            return Err(Failure::new(Code::TxAborted, "a place in the outbox was taken"));
+        }
+        writes.into_iter().for_each(|write| self.write(write));
+        Ok(())
+    }
+
+    /// One main row.
+    pub fn main(&self, key: &DocKey) -> Option<&Row<D>> {
+        self.main.get(&key.collection)?.get(&key.id)
+    }
+
+    /// All main rows of a collection, in id order.
+    pub fn main_rows(&self, collection: &str) -> impl Iterator<Item = &Row<D>> {
+        self.main.get(collection).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// All outbox rows, in order.
+    pub fn pending_rows(&self) -> impl Iterator<Item = &Pending<D>> {
+        self.pending.values()
+    }
+
+    /// One outbox row.
+    pub fn pending(&self, seq: Seq) -> Option<&Pending<D>> {
+        self.pending.get(&seq)
+    }
+
+    /// One meta row by its stored name.
+    pub fn meta(&self, name: &str) -> Option<&D> {
+        self.meta.get(name)
+    }
+
+    /// The server's id of a temporary id.
+    pub fn alias(&self, key: &DocKey) -> Option<&Rc<str>> {
+        self.alias.get(key)
+    }
+
+    /// One setting.
+    pub fn setting(&self, key: &str) -> Option<&D> {
+        self.settings.get(key)
+    }
+
+    fn find(&self, read: &Read) -> Found<D> {
+        match read {
+            Read::Main(key) => Found::Main(self.main(key).cloned()),
+            Read::Pending(seq) => Found::Pending(self.pending.get(seq).cloned()),
+            Read::Meta(key) => Found::Meta(self.meta.get(&key.name()).cloned()),
+            Read::Alias(key) => Found::Alias(self.alias.get(key).cloned()),
+            Read::Referring { collection, field, id } => {
+                let refers = |row: &&Row<D>| {
+                    row.doc.as_ref().and_then(|doc| doc.text_of(field)).is_some_and(|text| text == **id)
+                };
+                Found::MainRows(self.main_rows(collection).filter(refers).cloned().collect())
+            }
+            Read::MainPage { collection, after, limit } => {
+                Found::MainRows(self.main_page(collection, after.as_ref(), *limit))
+            }
+            Read::PendingPage { after, limit } => {
+                let page = self.pending.range((Bound::Excluded(*after), Bound::Unbounded));
+                Found::PendingRows(page.take(*limit).map(|(_, row)| row.clone()).collect())
+            }
+        }
+    }
+
+    fn main_page(&self, collection: &Collection, after: Option<&Rc<str>>, limit: usize) -> Vec<Row<D>> {
+        let Some(table) = self.main.get(collection) else { return Vec::new() };
+        let start = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone()));
+        table.range((start, Bound::Unbounded)).take(limit).map(|(_, row)| row.clone()).collect()
+    }
+
+    fn write(&mut self, write: Write<D>) {
+        match write {
+            Write::PutMain(collection, row) => {
+                self.main.entry(collection).or_default().insert(row.id.clone(), row);
+            }
+            Write::DeleteMain(key) => {
+                self.main.get_mut(&key.collection).map(|table| table.remove(&key.id));
+            }
+            Write::AddPending(row) | Write::PutPending(row) => {
+                self.pending.insert(row.seq, row);
+            }
+            Write::DeletePending(seq) => {
+                self.pending.remove(&seq);
+            }
+            Write::PutMeta(key, value) => {
+                self.meta.insert(key.name(), value);
+            }
+            Write::PutAlias(key, id) => {
+                self.alias.insert(key, id);
+            }
+            Write::Setting(key, Some(value)) => {
+                self.settings.insert(key, value);
+            }
+            Write::Setting(key, None) => {
+                self.settings.remove(&key);
+            }
+        }
+    }
+}

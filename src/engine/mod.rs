@@ -1,0 +1,4 @@
+//! Floors 1 to 3: every decision Seakeep makes.
+#![forbid(unsafe_code)]
+pub mod disk;
+pub mod store;

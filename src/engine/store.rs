@@ -1,0 +1,248 @@
+//! The contract between plans and stores.
+//!
+//! A [`Plan`] is one transaction, decided by pure code: from the rows read so far it either names more rows it needs
+//! or decides what to write. A store (IndexedDB in the browser, [`super::disk::Disk`] in memory) reads, asks, writes
+//! and reports after `complete`. A plan may be asked again from an empty set of rows after a lost connection, so it
+//! must not remember anything. Nothing here touches a store.
+
+use crate::model::{Collection, Discarded, DocKey, Document, Lease, Mark, Pending, PullState, Record, Row, Seq};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::rc::Rc;
+
+/// A row of the `meta` store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetaKey {
+    /// [`Lease`].
+    Lease,
+    /// [`Mark`].
+    Mark,
+    /// [`Discarded`].
+    Discarded,
+    /// [`PullState`] of a collection.
+    Pull(Collection),
+}
+
+impl MetaKey {
+    /// The key in the store.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Lease => "lease".into(),
+            Self::Mark => "mark".into(),
+            Self::Discarded => "discarded".into(),
+            Self::Pull(collection) => ["pull:", collection].concat(),
+        }
+    }
+}
+
+/// Something a plan wants to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// One main row.
+    Main(DocKey),
+    /// One outbox row.
+    Pending(Seq),
+    /// One meta row.
+    Meta(MetaKey),
+    /// The server's id of a temporary id.
+    Alias(DocKey),
+    /// Main rows of a collection whose reference field holds an id (through the index on that field).
+    Referring {
+        /// The collection that refers.
+        collection: Collection,
+        /// Its reference field.
+        field: Rc<str>,
+        /// The id referred to.
+        id: Rc<str>,
+    },
+    /// Main rows of a collection in id order.
+    MainPage {
+        /// The collection.
+        collection: Collection,
+        /// Start after this id.
+        after: Option<Rc<str>>,
+        /// How many at most (500).
+        limit: usize,
+    },
+    /// Outbox rows in order.
+    PendingPage {
+        /// Start after this place.
+        after: Seq,
+        /// How many at most (500).
+        limit: usize,
+    },
+}
+
+/// Rows read inside one transaction.
+#[derive(Debug, Clone)]
+pub struct Rows<D> {
+    main: BTreeMap<DocKey, Option<Row<D>>>,
+    pending: BTreeMap<Seq, Option<Pending<D>>>,
+    meta: BTreeMap<MetaKey, Option<D>>,
+    alias: BTreeMap<DocKey, Option<Rc<str>>>,
+    main_pages: BTreeMap<Read, Vec<Row<D>>>,
+    pending_pages: BTreeMap<Read, Vec<Pending<D>>>,
+}
+
+impl<D> Default for Rows<D> {
+    fn default() -> Self {
+        Self {
+            main: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            meta: BTreeMap::new(),
+            alias: BTreeMap::new(),
+            main_pages: BTreeMap::new(),
+            pending_pages: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a store found for a [`Read`].
+#[derive(Debug, Clone)]
+pub enum Found<D> {
+    /// For [`Read::Main`].
+    Main(Option<Row<D>>),
+    /// For [`Read::Pending`].
+    Pending(Option<Pending<D>>),
+    /// For [`Read::Meta`].
+    Meta(Option<D>),
+    /// For [`Read::Alias`].
+    Alias(Option<Rc<str>>),
+    /// For [`Read::Referring`] and [`Read::MainPage`].
+    MainRows(Vec<Row<D>>),
+    /// For [`Read::PendingPage`].
+    PendingRows(Vec<Pending<D>>),
+}
+
+impl<D: Document> Rows<D> {
+    /// Keeps what the store found.
+    pub fn keep(&mut self, read: Read, found: Found<D>) {
+        match (read, found) {
+            (Read::Main(key), Found::Main(row)) => drop(self.main.insert(key, row)),
+            (Read::Pending(seq), Found::Pending(row)) => drop(self.pending.insert(seq, row)),
+            (Read::Meta(key), Found::Meta(row)) => drop(self.meta.insert(key, row)),
+            (Read::Alias(key), Found::Alias(id)) => drop(self.alias.insert(key, id)),
+            (read, Found::MainRows(rows)) => drop(self.main_pages.insert(read, rows)),
+            (read, Found::PendingRows(rows)) => drop(self.pending_pages.insert(read, rows)),
+            (read, _) => debug_assert!(false, "a store answered {read:?} with another kind of row"),
+        }
+    }
+
+    /// Whether a read has been answered.
+    pub fn has(&self, read: &Read) -> bool {
+        match read {
+            Read::Main(key) => self.main.contains_key(key),
+            Read::Pending(seq) => self.pending.contains_key(seq),
+            Read::Meta(key) => self.meta.contains_key(key),
+            Read::Alias(key) => self.alias.contains_key(key),
+            Read::Referring { .. } | Read::MainPage { .. } => self.main_pages.contains_key(read),
+            Read::PendingPage { .. } => self.pending_pages.contains_key(read),
+        }
+    }
+
+    /// Those of the reads that have no answer yet, each once.
+    pub fn missing(&self, reads: impl IntoIterator<Item = Read>) -> Vec<Read> {
+        let mut missing: Vec<Read> = reads.into_iter().filter(|read| !self.has(read)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// A main row that was read.
+    pub fn main(&self, key: &DocKey) -> Option<&Row<D>> {
+        self.main.get(key)?.as_ref()
+    }
+
+    /// An outbox row that was read.
+    pub fn pending(&self, seq: Seq) -> Option<&Pending<D>> {
+        self.pending.get(&seq)?.as_ref()
+    }
+
+    /// The server's id of a temporary id.
+    pub fn alias(&self, key: &DocKey) -> Option<&Rc<str>> {
+        self.alias.get(key)?.as_ref()
+    }
+
+    /// The rows of a page or of a reference look-up.
+    pub fn main_rows(&self, read: &Read) -> &[Row<D>] {
+        self.main_pages.get(read).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows of an outbox page.
+    pub fn pending_rows(&self, read: &Read) -> &[Pending<D>] {
+        self.pending_pages.get(read).map_or(&[], Vec::as_slice)
+    }
+
+    /// The lease, when there is one.
+    pub fn lease(&self) -> Option<Lease> {
+        self.meta_record(&MetaKey::Lease)
+    }
+
+    /// The mark of change.
+    pub fn mark(&self) -> Mark {
+        self.meta_record(&MetaKey::Mark).unwrap_or_default()
+    }
+
+    /// Lately discarded mutation ids.
+    pub fn discarded(&self) -> Discarded {
+        self.meta_record(&MetaKey::Discarded).unwrap_or_default()
+    }
+
+    /// The pull state of a collection.
+    pub fn pull_state(&self, collection: &Collection) -> PullState<D> {
+        self.meta_record(&MetaKey::Pull(collection.clone())).unwrap_or_default()
+    }
+
+    fn meta_record<R: Record<D>>(&self, key: &MetaKey) -> Option<R> {
+        R::from_record(self.meta.get(key)?.as_ref()?)
+    }
+}
+
+/// One change to the store.
+#[derive(Debug, Clone)]
+pub enum Write<D> {
+    /// Inserts or replaces a main row.
+    PutMain(Collection, Row<D>),
+    /// Removes a main row.
+    DeleteMain(DocKey),
+    /// Inserts an outbox row; its place must be free, otherwise the transaction aborts and is asked again later.
+    AddPending(Pending<D>),
+    /// Replaces an outbox row.
+    PutPending(Pending<D>),
+    /// Removes an outbox row.
+    DeletePending(Seq),
+    /// Inserts or replaces a meta row.
+    PutMeta(MetaKey, D),
+    /// Remembers the server's id of a temporary id.
+    PutAlias(DocKey, Rc<str>),
+    /// Sets (`Some`) or removes (`None`) a setting.
+    Setting(Rc<str>, Option<D>),
+}
+
+/// What a transaction may touch, and how durable it has to be.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Collections; the bookkeeping stores are always in scope, so that one order holds for all of it.
+    pub collections: Vec<Collection>,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Whether it must survive power loss even where the database is `relaxed` by option for pulled data.
+    pub strict: bool,
+}
+
+/// The next step of a plan.
+#[derive(Debug)]
+pub enum Step<D, R> {
+    /// These rows, please; then ask again.
+    Need(Vec<Read>),
+    /// Write this and report that.
+    Done(Vec<Write<D>>, R),
+}
+
+/// One transaction as pure code. `R` is what it reports.
+pub trait Plan<D: Document, R>: Debug {
+    /// What it touches.
+    fn scope(&self) -> Scope;
+    /// The next step, from the rows read so far. Pure: the same rows give the same step.
+    fn step(&self, rows: &Rows<D>) -> Step<D, R>;
+}

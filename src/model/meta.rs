@@ -1,0 +1,130 @@
+//! Small records of the `meta` store: who may send, how far a pull came, that something changed.
+//!
+//! Each is one row under one name. They are read and written inside the same transactions as the documents they
+//! speak of, so that none can run ahead of them.
+
+use super::record::{number, object, text, texts, whole};
+use super::{Document, Record, Time};
+use std::rc::Rc;
+
+/// The right to send, bounded in time. The epoch fences bookkeeping of an earlier holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The tab that holds it.
+    pub owner: Rc<str>,
+    /// Rises with each change of holder.
+    pub epoch: u64,
+    /// When it ends unless renewed.
+    pub expires_at: Time,
+}
+
+/// How far the pull of one collection came.
+#[derive(Debug, Clone)]
+pub struct PullState<D> {
+    /// The server's opaque position; `None` before the first page.
+    pub checkpoint: Option<D>,
+    /// The server's epoch the checkpoint belongs to.
+    pub epoch: Option<String>,
+    /// `ETag` of the answer to the URL with this checkpoint.
+    pub etag: Option<String>,
+    /// When the collection was last caught up with the server.
+    pub completed_at: Option<Time>,
+    /// Generation of the running or last full pull.
+    pub generation: u64,
+    /// Whether a full pull is under way whose end sweeps what it did not see.
+    pub sweeping: bool,
+}
+
+impl<D> Default for PullState<D> {
+    fn default() -> Self {
+        Self { checkpoint: None, epoch: None, etag: None, completed_at: None, generation: 0, sweeping: false }
+    }
+}
+
+/// Moves with every commit that adds no pending row, so that another tab can tell that something changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Counter.
+    pub applied: u64,
+}
+
+/// Mutation ids that were discarded lately (a bounded ring), so that no tab takes a discard for an acknowledgement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// Oldest first, at most [`Discarded::CAPACITY`].
+    pub mutation_ids: Vec<String>,
+}
+
+impl Discarded {
+    /// How many are remembered.
+    pub const CAPACITY: usize = 256;
+
+    /// Remembers one more.
+    pub fn push(&mut self, mutation_id: &str) {
+        self.mutation_ids.push(mutation_id.into());
+        let excess = self.mutation_ids.len().saturating_sub(Self::CAPACITY);
+        self.mutation_ids.drain(..excess);
+    }
+}
+
+impl<D: Document> Record<D> for Lease {
+    fn to_record(&self) -> D {
+        object(&[
+            ("owner", Some(D::text(&self.owner))),
+            ("epoch", number(Some(self.epoch))),
+            ("expiresAt", number(Some(self.expires_at))),
+        ])
+    }
+
+    fn from_record(record: &D) -> Option<Self> {
+        Some(Self {
+            owner: record.text_of("owner")?.into(),
+            epoch: whole(record, "epoch")?,
+            expires_at: whole(record, "expiresAt")?,
+        })
+    }
+}
+
+impl<D: Document> Record<D> for PullState<D> {
+    fn to_record(&self) -> D {
+        object(&[
+            ("checkpoint", self.checkpoint.clone()),
+            ("epoch", text(self.epoch.as_deref())),
+            ("etag", text(self.etag.as_deref())),
+            ("completedAt", number(self.completed_at)),
+            ("generation", number(Some(self.generation))),
+            ("sweeping", self.sweeping.then(|| D::boolean(true))),
+        ])
+    }
+
+    fn from_record(record: &D) -> Option<Self> {
+        Some(Self {
+            checkpoint: record.get("checkpoint"),
+            epoch: record.text_of("epoch"),
+            etag: record.text_of("etag"),
+            completed_at: whole(record, "completedAt"),
+            generation: whole(record, "generation").unwrap_or(0),
+            sweeping: record.flag("sweeping"),
+        })
+    }
+}
+
+impl<D: Document> Record<D> for Mark {
+    fn to_record(&self) -> D {
+        object(&[("applied", number(Some(self.applied)))])
+    }
+
+    fn from_record(record: &D) -> Option<Self> {
+        Some(Self { applied: whole(record, "applied")? })
+    }
+}
+
+impl<D: Document> Record<D> for Discarded {
+    fn to_record(&self) -> D {
+        object(&[("mutationIds", Some(D::list(self.mutation_ids.iter().map(|id| D::text(id)).collect())))])
+    }
+
+    fn from_record(record: &D) -> Option<Self> {
+        Some(Self { mutation_ids: texts(record, "mutationIds") })
+    }
+}

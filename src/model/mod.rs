@@ -1,0 +1,26 @@
+//! Floor 0: plain values that every other floor speaks in.
+//!
+//! Nothing here decides anything, reads a clock or knows a browser. A document is any type with the [`Document`]
+//! trait: a JavaScript value in the browser, a JSON value in the simulator.
+
+#![forbid(unsafe_code)]
+
+mod document;
+mod error;
+mod id;
+mod meta;
+mod patch;
+mod pending;
+mod record;
+mod row;
+mod time;
+
+pub use document::{Document, Kind};
+pub use error::{Code, Failure};
+pub use id::{is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
+pub use meta::{Discarded, Lease, Mark, PullState};
+pub use patch::Patch;
+pub use pending::{ChangeKind, Pending, PendingState, Priority, Sent};
+pub use record::Record;
+pub use row::Row;
+pub use time::{Time, Wait};
