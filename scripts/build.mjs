@@ -6,8 +6,8 @@ import { buildWasm } from './lib/build-wasm.mjs';
 import { buildWww } from './lib/build-www.mjs';
 import { locked } from './lib/lock.mjs';
 import { main, Stop } from './lib/run.mjs';
-import { setup } from './lib/setup.mjs';
 import { isScript } from './lib/script.mjs';
+import { setup } from './lib/setup.mjs';
 
 const parts = { wasm: buildWasm, js: buildJs, www: buildWww };
 

@@ -14,13 +14,13 @@ const DOC = { RUSTDOCFLAGS: '-D warnings' };
 
 const checks = {
   'Cargo.lock fits': () => cargo('metadata', '--locked', '--format-version', '1'),
-  'rustfmt': () => cargo('fmt', '--all', '--check'),
-  'biome': () => biome('check', '--error-on-warnings'),
-  'clippy': () => cargo('clippy', '--workspace', '--all-targets', ...cargoFlags(), ...STRICT),
+  rustfmt: () => cargo('fmt', '--all', '--check'),
+  biome: () => biome('check', '--error-on-warnings'),
+  clippy: () => cargo('clippy', '--workspace', '--all-targets', ...cargoFlags(), ...STRICT),
   'clippy (wasm32)': () => cargo('clippy', ...WASM, '--lib', ...cargoFlags(), ...STRICT),
-  'rustdoc': () => cargoDoc('--workspace', '--document-private-items'),
+  rustdoc: () => cargoDoc('--workspace', '--document-private-items'),
   'rustdoc (wasm32)': () => cargoDoc(...WASM, '--lib', '--document-private-items'),
-  'tsc': typescript,
+  tsc: typescript,
   'cargo-deny': () => cargo('deny', '--workspace', 'check', 'bans', 'licenses', 'sources'),
   'cargo-deny (advisories)': advisories,
 };
@@ -56,7 +56,10 @@ async function typescript() {
 
 /** The database of advisories has to be fetched; where the network refuses that, this check cannot be made. */
 async function advisories() {
-  const fetched = await cargo('deny', 'fetch', 'db').then(() => true, () => false);
+  const fetched = await cargo('deny', 'fetch', 'db').then(
+    () => true,
+    () => false,
+  );
   if (fetched) return cargo('deny', '--workspace', 'check', 'advisories');
   say('  skipped: the advisory database cannot be fetched from here');
 }

@@ -6,8 +6,12 @@ import { setup } from './lib/setup.mjs';
 
 await main(async () => {
   await setup('rust');
-  await run('cargo', ['test', '--package', 'seakeep', '--test', 'sim', ...cargoFlags(), '--', ...process.argv.slice(2)], {
-    show: true,
-    name: 'simulator',
-  });
+  await run(
+    'cargo',
+    ['test', '--package', 'seakeep', '--test', 'sim', ...cargoFlags(), '--', ...process.argv.slice(2)],
+    {
+      show: true,
+      name: 'simulator',
+    },
+  );
 });

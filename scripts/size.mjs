@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from './build.mjs';
 import { dist } from './lib/paths.mjs';
-import { main, say, Stop } from './lib/run.mjs';
+import { main, Stop, say } from './lib/run.mjs';
 import { isScript } from './lib/script.mjs';
 
 const BUDGET_KB = 65;

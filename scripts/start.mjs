@@ -3,7 +3,7 @@
 
 import { build } from './build.mjs';
 import { wwwDist } from './lib/paths.mjs';
-import { main, say, start, Stop } from './lib/run.mjs';
+import { main, Stop, say, start } from './lib/run.mjs';
 import { buildServer } from './lib/server.mjs';
 
 const DEFAULTS = { '--port': '4173', '--db': 'seakeep-demo.db', '--www': wwwDist };
@@ -17,7 +17,7 @@ await main(async () => {
   child.stdout.on('data', (data) => {
     process.stdout.write(data);
     const url = /listening on (\S+)/.exec(data)?.[1];
-    if (url) say(`\n  Open ${url}\n  The data lies in ${DEFAULTS['--db']}; end with Ctrl-C.\n`);
+    if (url) say(`\n  The demo: ${url}\n  End it with Ctrl-C.\n`);
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) throw new Stop(`the server ended with ${code}`);

@@ -3,10 +3,10 @@
 
 import { parseArgs } from 'node:util';
 import { countTests, sum } from './lib/counts.mjs';
-import { main, run, say, seconds, Stop } from './lib/run.mjs';
+import { browserNames } from './lib/headless.mjs';
+import { main, run, Stop, say, seconds } from './lib/run.mjs';
 import { setup } from './lib/setup.mjs';
 import { quickNeeds, quickStages, stages } from './lib/stages.mjs';
-import { browserNames } from './lib/headless.mjs';
 
 const NEEDS = ['packages', 'wasm', 'lint', 'headless', ...browserNames];
 
@@ -33,7 +33,8 @@ function choose() {
   const all = options.quick ? quickStages : Object.keys(stages);
   const named = [...(options.only ?? []), ...(options.from ? [options.from] : [])];
   const unknown = named.filter((name) => !(name in stages));
-  if (unknown.length > 0) throw new Stop(`no stage ${unknown.join(', ')}; there are: ${Object.keys(stages).join(', ')}`);
+  if (unknown.length > 0)
+    throw new Stop(`no stage ${unknown.join(', ')}; there are: ${Object.keys(stages).join(', ')}`);
   if (options.only) return Object.keys(stages).filter((name) => options.only.includes(name));
   return options.from ? all.slice(all.indexOf(options.from)) : all;
 }
@@ -60,8 +61,11 @@ async function perform(name) {
 }
 
 function report(done, left) {
-  const row = (name, verdict, tests, time) => [name.padEnd(14), verdict.padEnd(8), tests.padStart(7), time.padStart(12)].join('');
-  const lines = done.map(({ name, ok, counts, time }) => row(name, ok ? 'ok' : 'FAILED', counts.passed ? String(counts.passed) : '', time));
+  const row = (name, verdict, tests, time) =>
+    [name.padEnd(14), verdict.padEnd(8), tests.padStart(7), time.padStart(12)].join('');
+  const lines = done.map(({ name, ok, counts, time }) =>
+    row(name, ok ? 'ok' : 'FAILED', counts.passed ? String(counts.passed) : '', time),
+  );
   const rest = left.map((name) => row(name, 'not run', '', ''));
   console.log(['', row('stage', '', 'tests', 'time'), ...lines, ...rest, ''].join('\n'));
   const { passed, failed, skipped } = sum(done.map((stage) => stage.counts));

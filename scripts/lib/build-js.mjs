@@ -61,6 +61,8 @@ const generatedGlue = {
 
 function check() {
   if (!REFERENCE.test(readFileSync(join(dist, 'index.js'), 'utf8'))) {
-    throw new Stop("dist/index.js does not hold new URL('./wasm/seakeep_bg.wasm', import.meta.url): bundlers would miss the module");
+    throw new Stop(
+      "dist/index.js does not hold new URL('./wasm/seakeep_bg.wasm', import.meta.url): bundlers would miss the module",
+    );
   }
 }

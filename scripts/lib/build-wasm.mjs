@@ -1,10 +1,11 @@
 // The Rust crate as a web module: cargo -> wasm-bindgen -> wasm-opt, into pkg/. Cargo decides what to compile;
 // the two later steps run only when its result changed.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fresh } from './fresh.mjs';
-import { nodeBin, pkg, toolsBin } from './paths.mjs';
+import { nodeBin, pkg, root, toolsBin } from './paths.mjs';
 import { run, step } from './run.mjs';
 import { cargoFlags, targetFolder, wasmBindgenVersion } from './rust.mjs';
 
@@ -20,7 +21,13 @@ const FEATURES = [
   'sign-ext',
 ];
 
-const BINDGEN = ['--target', 'web', '--omit-default-module-path', '--remove-name-section', '--remove-producers-section'];
+const BINDGEN = [
+  '--target',
+  'web',
+  '--omit-default-module-path',
+  '--remove-name-section',
+  '--remove-producers-section',
+];
 const OPT = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
 
 export async function buildWasm() {
@@ -28,15 +35,28 @@ export async function buildWasm() {
     run('cargo', ['build', '--release', '--package', 'seakeep', '--lib', '--target', TARGET, ...cargoFlags()], {
       log: 'cargo-wasm',
       name: 'cargo build (wasm)',
+      env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: remapped() },
     }),
   );
   const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
   const module = join(pkg, 'seakeep_bg.wasm');
   const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT];
-  await fresh('wasm-bindgen and wasm-opt', { from: [compiled], to: [module, join(pkg, 'seakeep.js')], also }, async () => {
-    rmSync(pkg, { recursive: true, force: true });
-    mkdirSync(pkg);
-    await run(join(toolsBin, 'wasm-bindgen'), [compiled, '--out-dir', pkg, '--out-name', 'seakeep', ...BINDGEN]);
-    await run(join(nodeBin, 'wasm-opt'), [...OPT, module, '-o', module], { name: 'wasm-opt' });
-  });
+  await fresh(
+    'wasm-bindgen and wasm-opt',
+    { from: [compiled], to: [module, join(pkg, 'seakeep.js')], also },
+    async () => {
+      rmSync(pkg, { recursive: true, force: true });
+      mkdirSync(pkg);
+      await run(join(toolsBin, 'wasm-bindgen'), [compiled, '--out-dir', pkg, '--out-name', 'seakeep', ...BINDGEN]);
+      await run(join(nodeBin, 'wasm-opt'), [...OPT, module, '-o', module], { name: 'wasm-opt' });
+    },
+  );
+}
+
+/** Panic messages name source files: by their place in a crate, not on this machine, so that builds are alike. */
+function remapped() {
+  const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+  const registry = join(home, 'registry', 'src');
+  const sources = existsSync(registry) ? readdirSync(registry).map((name) => join(registry, name)) : [];
+  return [...sources, root].map((folder) => `--remap-path-prefix=${folder}=.`).join(' ');
 }

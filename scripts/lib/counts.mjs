@@ -1,12 +1,14 @@
 // Reads how many tests passed, failed and were skipped from what the test runners printed.
 
+import { stripVTControlCharacters } from 'node:util';
+
 const CARGO = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
 const NODE = /^(?:ℹ|#) (pass|fail|skipped) (\d+)$/gm;
 
 /** Sums the closing lines of cargo's, wasm-bindgen's and Node's test runners. */
 export function countTests(output) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, '');
+  const plain = stripVTControlCharacters(output);
   for (const [, passed, failed, ignored] of plain.matchAll(CARGO)) {
     counts.passed += Number(passed);
     counts.failed += Number(failed);

@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, tools, toolsBin } from './paths.mjs';
-import { end, run, start, Stop } from './run.mjs';
+import { end, run, Stop, start } from './run.mjs';
 import { setup } from './setup.mjs';
 import { need } from './system.mjs';
 
@@ -51,23 +51,28 @@ export const browserNames = Object.keys(browsers);
 
 /** Runs all suites in one browser; the tests' own options (a name to filter by) may follow. */
 export async function headless(name, filters = []) {
-  if (!(name in browsers)) throw new Stop(`test:browser needs one of ${browserNames.join(', ')}; not ${name ?? 'nothing'}`);
+  if (!(name in browsers))
+    throw new Stop(`test:browser needs one of ${browserNames.join(', ')}; not ${name ?? 'nothing'}`);
   await setup('packages', 'wasm', 'headless', name);
   const { args, capabilities, env = {}, display = false } = browsers[name]();
   const xvfb = display ? await virtualDisplay() : undefined;
   try {
-    await run(join(toolsBin, 'wasm-pack'), ['test', '--headless', ...args, '--mode', 'no-install', '.', ...suites(), ...filters], {
-      show: true,
-      timeout: 2 * LIMIT_S * 1000,
-      name: `wasm-pack test in ${name}`,
-      env: {
-        ...env,
-        ...(xvfb && { DISPLAY: xvfb.name }),
-        WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
-        WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
-        WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
+    await run(
+      join(toolsBin, 'wasm-pack'),
+      ['test', '--headless', ...args, '--mode', 'no-install', '.', ...suites(), ...filters],
+      {
+        show: true,
+        timeout: 2 * LIMIT_S * 1000,
+        name: `wasm-pack test in ${name}`,
+        env: {
+          ...env,
+          ...(xvfb && { DISPLAY: xvfb.name }),
+          WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
+          WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
+          WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
+        },
       },
-    });
+    );
   } finally {
     end(xvfb?.pid);
   }

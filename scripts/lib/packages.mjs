@@ -7,6 +7,8 @@ import { root } from './paths.mjs';
 import { run, Stop, step } from './run.mjs';
 import { atLeast, versions } from './versions.mjs';
 
+/** npm's own messages are wanted also under `npm run --silent`. */
+const INSTALL = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=warn'];
 const mark = join(root, 'node_modules', '.seakeep-lock');
 
 export async function ensurePackages() {
@@ -15,7 +17,7 @@ export async function ensurePackages() {
   }
   const wanted = digest(join(root, 'package-lock.json'));
   if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return;
-  await step('npm ci', () => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { log: 'npm-ci' }));
+  await step('npm ci', () => run('npm', INSTALL, { log: 'npm-ci' }));
   writeFileSync(mark, wanted);
 }
 

@@ -62,7 +62,11 @@ export async function run(command, args = [], options = {}) {
   child.stderr.on('data', take(process.stderr));
   const beat = !show && setInterval(() => say(`  … ${name.slice(0, 60)} (${seconds(start)})`), HEARTBEAT_MS);
   let late = false;
-  const limit = timeout && setTimeout(() => ((late = true), end(child.pid)), timeout);
+  const giveUp = () => {
+    late = true;
+    end(child.pid);
+  };
+  const limit = timeout && setTimeout(giveUp, timeout);
   const code = await exitOf(child, command);
   clearInterval(beat);
   clearTimeout(limit);
@@ -106,7 +110,10 @@ export function end(pid) {
 /** Browser drivers put their browsers into groups of their own: found by asking who started whom. */
 function descendants(pid) {
   const listing = spawnSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).stdout ?? '';
-  const rows = listing.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const rows = listing
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
   const below = (parent) => rows.filter(([, p]) => p === parent).flatMap(([p]) => [p, ...below(p)]);
   return below(pid);
 }

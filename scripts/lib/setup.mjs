@@ -3,7 +3,14 @@
 
 import { locked } from './lock.mjs';
 import { ensurePackages } from './packages.mjs';
-import { dropBuildLeftovers, ensureCargoTool, ensureComponent, ensureRust, ensureWasmBindgen, ensureWasmTarget } from './rust.mjs';
+import {
+  dropBuildLeftovers,
+  ensureCargoTool,
+  ensureComponent,
+  ensureRust,
+  ensureWasmBindgen,
+  ensureWasmTarget,
+} from './rust.mjs';
 import { ensurePrograms } from './system.mjs';
 
 const needs = {
