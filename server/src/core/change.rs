@@ -21,9 +21,7 @@ pub(super) fn apply(
     at: Circumstances<'_>,
 ) -> Result<(Document, CoreResponse), CoreResponse> {
     let id = change.id.as_deref().unwrap_or(at.fresh_id);
-    let previous = rows
-        .documents
-        .get(&(change.collection.clone(), id.to_owned()));
+    let previous = rows.documents.get(&(change.collection.clone(), id.to_owned()));
     let current = previous.filter(|document| document.text.is_some());
     check_preconditions(change, previous)?;
     let fields = fields_after(change, id, current).map_err(Problem::into_response)?;
@@ -60,14 +58,8 @@ pub(super) fn live(document: Option<&Document>) -> Result<&Document, Problem> {
 
 /// The document as a response with its entity tag.
 pub(super) fn with_document(status: u16, document: &Document) -> CoreResponse {
-    let body = document
-        .text
-        .as_deref()
-        .unwrap_or_default()
-        .as_bytes()
-        .to_vec();
-    CoreResponse::with_body(status, "application/json", body)
-        .header("etag", entity_tag(&document.revision))
+    let body = document.text.as_deref().unwrap_or_default().as_bytes().to_vec();
+    CoreResponse::with_body(status, "application/json", body).header("etag", entity_tag(&document.revision))
 }
 
 fn check_preconditions(change: &Change, previous: Option<&Document>) -> Result<(), CoreResponse> {
@@ -85,11 +77,7 @@ fn check_preconditions(change: &Change, previous: Option<&Document>) -> Result<(
 }
 
 /// All fields of the document after the change; `None` when it is deleted.
-fn fields_after(
-    change: &Change,
-    id: &str,
-    current: Option<&Document>,
-) -> Result<Option<Map<String, Value>>, Problem> {
+fn fields_after(change: &Change, id: &str, current: Option<&Document>) -> Result<Option<Map<String, Value>>, Problem> {
     match &change.action {
         Action::Delete => Ok(None),
         Action::Create(fields) => Ok(Some(fields.clone())),
@@ -103,9 +91,7 @@ fn fields_after(
 
 fn check_id(fields: &Map<String, Value>, id: &str) -> Result<(), Problem> {
     match fields.get("id") {
-        Some(value) if value.as_str() != Some(id) => {
-            Err(Problem::invalid_field("id", "differs from the path"))
-        }
+        Some(value) if value.as_str() != Some(id) => Err(Problem::invalid_field("id", "differs from the path")),
         _ => Ok(()),
     }
 }
@@ -129,9 +115,9 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn finish(&self, fields: Option<Map<String, Value>>) -> Document {
-        let updated_at = self.previous.map_or(self.at.now, |previous| {
-            self.at.now.max(previous.updated_at + 1)
-        });
+        let updated_at = self
+            .previous
+            .map_or(self.at.now, |previous| self.at.now.max(previous.updated_at + 1));
         let alive = self.previous.filter(|previous| previous.text.is_some());
         let created_at = alive.map_or(updated_at, |previous| previous.created_at);
         let changes = self.previous.map_or(1, |previous| previous.changes + 1);

@@ -76,11 +76,7 @@ impl Command {
     /// Reads a request; what it refuses needs no row to be refused.
     pub fn parse(request: &CoreRequest, rules: &Rules) -> Result<Self, Problem> {
         if request.body.len() > rules.body_limit {
-            return Err(Problem::new(
-                413,
-                "body-too-large",
-                "The request body is too large.",
-            ));
+            return Err(Problem::new(413, "body-too-large", "The request body is too large."));
         }
         match (route(&request.path)?, request.method.as_str()) {
             (Route::Health, "GET" | "HEAD") => Ok(Self::Health),
@@ -90,9 +86,7 @@ impl Command {
                 key: (name, id),
                 if_none_match: owned(request, "if-none-match"),
             }),
-            (Route::Document(name, id), "PUT" | "PATCH" | "DELETE") => {
-                change(request, rules, name, Some(id))
-            }
+            (Route::Document(name, id), "PUT" | "PATCH" | "DELETE") => change(request, rules, name, Some(id)),
             (route, _) => Err(route.refuse_method()),
         }
     }
@@ -156,12 +150,7 @@ impl Route {
             Self::Collection(_) => "GET, HEAD, POST",
             Self::Document(..) => "GET, HEAD, PUT, PATCH, DELETE",
         };
-        Problem::new(
-            405,
-            "method-not-allowed",
-            "This path does not know that method.",
-        )
-        .header("allow", allow)
+        Problem::new(405, "method-not-allowed", "This path does not know that method.").header("allow", allow)
     }
 }
 
@@ -170,14 +159,8 @@ fn route(path: &str) -> Result<Route, Problem> {
     match (segments.next(), segments.next(), segments.next()) {
         (Some("_health"), None, None) => Ok(Route::Health),
         (Some(name), None, None) if is_collection(name) => Ok(Route::Collection(name.to_owned())),
-        (Some(name), Some(id), None) if is_collection(name) => {
-            Ok(Route::Document(name.to_owned(), document_id(id)?))
-        }
-        _ => Err(Problem::new(
-            404,
-            "unknown-path",
-            "There is nothing at this path.",
-        )),
+        (Some(name), Some(id), None) if is_collection(name) => Ok(Route::Document(name.to_owned(), document_id(id)?)),
+        _ => Err(Problem::new(404, "unknown-path", "There is nothing at this path.")),
     }
 }
 
@@ -223,12 +206,7 @@ fn pull(request: &CoreRequest, collection: String, rules: &Rules) -> Result<Comm
     })
 }
 
-fn change(
-    request: &CoreRequest,
-    rules: &Rules,
-    collection: String,
-    id: Option<String>,
-) -> Result<Command, Problem> {
+fn change(request: &CoreRequest, rules: &Rules, collection: String, id: Option<String>) -> Result<Command, Problem> {
     let action = match request.method.as_str() {
         "POST" => Action::Create(object(request, rules, false)?),
         "PUT" => Action::Put(object(request, rules, false)?),
@@ -237,11 +215,7 @@ fn change(
     };
     let change = Change {
         key: idempotency_key(request)?,
-        fingerprint: digest(&[
-            request.method.as_bytes(),
-            request.path.as_bytes(),
-            &request.body,
-        ]),
+        fingerprint: digest(&[request.method.as_bytes(), request.path.as_bytes(), &request.body]),
         collection,
         id,
         action,
@@ -270,11 +244,7 @@ fn owned(request: &CoreRequest, name: &str) -> Option<String> {
     request.header_value(name).map(str::to_owned)
 }
 
-fn object(
-    request: &CoreRequest,
-    rules: &Rules,
-    patch: bool,
-) -> Result<Map<String, Value>, Problem> {
+fn object(request: &CoreRequest, rules: &Rules, patch: bool) -> Result<Map<String, Value>, Problem> {
     check_content_type(request.header_value("content-type"), patch)?;
     let value = serde_json::from_slice(&request.body).map_err(|_| {
         Problem::new(
@@ -284,17 +254,11 @@ fn object(
         )
     })?;
     match value {
-        value if depth_exceeds(&value, rules.depth_limit) => Err(Problem::new(
-            400,
-            "too-deep",
-            "The request body is nested too deeply.",
-        )),
+        value if depth_exceeds(&value, rules.depth_limit) => {
+            Err(Problem::new(400, "too-deep", "The request body is nested too deeply."))
+        }
         Value::Object(map) => Ok(map),
-        _ => Err(Problem::new(
-            422,
-            "not-an-object",
-            "A document is a JSON object.",
-        )),
+        _ => Err(Problem::new(422, "not-an-object", "A document is a JSON object.")),
     }
 }
 
@@ -309,20 +273,13 @@ fn check_content_type(value: Option<&str>, patch: bool) -> Result<(), Problem> {
     match essence.as_str() {
         "application/json" => Ok(()),
         "application/merge-patch+json" if patch => Ok(()),
-        _ if patch => Err(unsupported().header(
-            "accept-patch",
-            "application/merge-patch+json, application/json",
-        )),
+        _ if patch => Err(unsupported().header("accept-patch", "application/merge-patch+json, application/json")),
         _ => Err(unsupported()),
     }
 }
 
 fn unsupported() -> Problem {
-    Problem::new(
-        415,
-        "unsupported-media-type",
-        "Send JSON with its content type.",
-    )
+    Problem::new(415, "unsupported-media-type", "Send JSON with its content type.")
 }
 
 fn depth_exceeds(value: &Value, limit: usize) -> bool {

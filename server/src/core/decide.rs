@@ -27,10 +27,9 @@ pub struct Circumstances<'a> {
 pub fn decide(command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision {
     match command {
         Command::Health => unwritten(CoreResponse::empty(204)),
-        Command::Get { key, if_none_match } => unwritten(
-            get(rows.documents.get(key), if_none_match.as_deref())
-                .unwrap_or_else(Problem::into_response),
-        ),
+        Command::Get { key, if_none_match } => {
+            unwritten(get(rows.documents.get(key), if_none_match.as_deref()).unwrap_or_else(Problem::into_response))
+        }
         Command::Pull {
             need,
             target,
@@ -71,21 +70,13 @@ fn decide_change(change: &Change, rows: &Rows, at: Circumstances<'_>) -> Decisio
 
 fn repeat(stored: &StoredResult, change: &Change) -> CoreResponse {
     if stored.fingerprint == change.fingerprint {
-        return stored
-            .response
-            .clone()
-            .header("idempotency-replayed", "true");
+        return stored.response.clone().header("idempotency-replayed", "true");
     }
     let detail = "This key was used with another method, path or body.";
     Problem::new(422, "idempotency-key-reused", detail).into_response()
 }
 
-fn executed(
-    change: &Change,
-    document: Document,
-    response: CoreResponse,
-    at: Circumstances<'_>,
-) -> Decision {
+fn executed(change: &Change, document: Document, response: CoreResponse, at: Circumstances<'_>) -> Decision {
     let result = change.key.clone().map(|key| StoredResult {
         key,
         fingerprint: change.fingerprint.clone(),
@@ -94,9 +85,7 @@ fn executed(
     });
     let writes = Writes {
         documents: vec![(document, change.key.clone())],
-        forget_before: result
-            .as_ref()
-            .map(|_| at.now.saturating_sub(at.rules.retention_ms)),
+        forget_before: result.as_ref().map(|_| at.now.saturating_sub(at.rules.retention_ms)),
         results: result.into_iter().collect(),
     };
     Decision { writes, response }

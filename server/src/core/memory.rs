@@ -58,21 +58,12 @@ impl MemoryTables {
     }
 
     /// Carries one request out. `id` is asked only for a document the server has to name.
-    pub fn handle(
-        &mut self,
-        request: &CoreRequest,
-        now_ms: u64,
-        id: impl FnOnce() -> String,
-    ) -> CoreResponse {
+    pub fn handle(&mut self, request: &CoreRequest, now_ms: u64, id: impl FnOnce() -> String) -> CoreResponse {
         let command = match Command::parse(request, &self.rules) {
             Ok(command) => command,
             Err(problem) => return refuse(request, problem, now_ms),
         };
-        let fresh_id = if command.wants_id() {
-            id()
-        } else {
-            String::new()
-        };
+        let fresh_id = if command.wants_id() { id() } else { String::new() };
         let rules = Arc::clone(&self.rules);
         let at = Circumstances {
             rules: &rules,
@@ -130,9 +121,7 @@ impl MemoryTables {
 
     /// All keys ever executed, with how often.
     pub fn all_executions(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.executions
-            .iter()
-            .map(|(key, count)| (key.as_str(), *count))
+        self.executions.iter().map(|(key, count)| (key.as_str(), *count))
     }
 
     fn load(&self, needs: &Needs) -> Rows {
@@ -143,11 +132,7 @@ impl MemoryTables {
             head: self.head,
             results: needs.keys.iter().filter_map(result).collect(),
             documents: needs.documents.iter().filter_map(document).collect(),
-            page: needs
-                .page
-                .as_ref()
-                .map(|page| self.load_page(page))
-                .unwrap_or_default(),
+            page: needs.page.as_ref().map(|page| self.load_page(page)).unwrap_or_default(),
         }
     }
 

@@ -26,12 +26,7 @@ pub use rules::{Rules, Schema, TextField};
 pub use stamp::http_date;
 
 /// Decides a command and dresses the response for the wire.
-pub fn answer(
-    request: &CoreRequest,
-    command: &Command,
-    rows: &Rows,
-    at: Circumstances<'_>,
-) -> Decision {
+pub fn answer(request: &CoreRequest, command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision {
     let decision = decide(command, rows, at);
     Decision {
         writes: decision.writes,

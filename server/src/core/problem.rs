@@ -12,8 +12,11 @@ use super::request::CoreResponse;
 pub const TYPE_BASE: &str = "https://seakeep.dev/problems/";
 
 /// A refused request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Parts>);
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+struct Parts {
     #[serde(rename = "type")]
     kind: String,
     title: String,
@@ -29,7 +32,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of that status and code; `detail` is for people.
     pub fn new(status: u16, code: &'static str, detail: &str) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind: format!("{TYPE_BASE}{code}"),
             title: title(status).to_owned(),
             status,
@@ -37,13 +40,13 @@ impl Problem {
             code,
             errors: BTreeMap::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// A document refused field by field.
     pub fn invalid(errors: BTreeMap<String, String>) -> Self {
         let mut problem = Self::new(422, "invalid-document", "Some fields are not acceptable.");
-        problem.errors = errors;
+        problem.0.errors = errors;
         problem
     }
 
@@ -61,21 +64,21 @@ impl Problem {
     /// The same problem with one more response header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.0.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The status it answers with.
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// The problem as a response.
     pub fn into_response(self) -> CoreResponse {
         // Strings and maps with string keys only: serialising them has no failing case.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = CoreResponse::with_body(self.status, "application/problem+json", body);
-        response.headers.extend(self.headers);
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = CoreResponse::with_body(self.0.status, "application/problem+json", body);
+        response.headers.extend(self.0.headers);
         response
     }
 }

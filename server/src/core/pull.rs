@@ -55,11 +55,7 @@ pub(super) fn page(
     if_none_match: Option<&str>,
 ) -> Result<CoreResponse, Problem> {
     let Some(after) = need.after(&rows.epoch, rows.head) else {
-        return Err(Problem::new(
-            410,
-            "unknown-checkpoint",
-            "Start again without `since`.",
-        ));
+        return Err(Problem::new(410, "unknown-checkpoint", "Start again without `since`."));
     };
     let body = body(rows, need, after);
     let tag = digest(&[target.as_bytes(), &body]);
@@ -75,10 +71,7 @@ fn body(rows: &Rows, need: &PageNeed, after: u64) -> Vec<u8> {
     let wanted = |document: &&Document| need.since.is_some() || document.text.is_some();
     let page = Page {
         items: covered.iter().filter(wanted).map(item).collect(),
-        checkpoint: checkpoint(
-            covered.last().map_or(after, |document| document.position),
-            &rows.epoch,
-        ),
+        checkpoint: checkpoint(covered.last().map_or(after, |document| document.position), &rows.epoch),
         has_more: rows.page.len() > need.limit,
         epoch: &rows.epoch,
     };

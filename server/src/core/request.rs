@@ -25,9 +25,7 @@ impl CoreRequest {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),
-            query: form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             ..Self::default()
         }
     }

@@ -59,11 +59,7 @@ pub struct TextField {
 
 impl Rules {
     /// What is wrong with a whole document of that collection, by field; empty when nothing is.
-    pub fn check(
-        &self,
-        collection: &str,
-        document: &Map<String, Value>,
-    ) -> BTreeMap<String, String> {
+    pub fn check(&self, collection: &str, document: &Map<String, Value>) -> BTreeMap<String, String> {
         let fields = self.schemas.get(collection).into_iter().flatten();
         fields
             .filter_map(|(name, field)| Some((name.clone(), field.fault(document.get(name))?)))
@@ -111,10 +107,7 @@ mod tests {
         let Value::Object(map) = document else {
             panic!("an object")
         };
-        Rules::default()
-            .check("assistants", map)
-            .into_keys()
-            .collect()
+        Rules::default().check("assistants", map).into_keys().collect()
     }
 
     #[test]
@@ -126,10 +119,7 @@ mod tests {
                 json!({ "name": long(100), "description": long(2_000), "category": long(50) }),
                 vec![],
             ),
-            (
-                json!({ "name": "a", "description": null, "other": 1 }),
-                vec![],
-            ),
+            (json!({ "name": "a", "description": null, "other": 1 }), vec![]),
             (json!({}), vec!["name"]),
             (json!({ "name": null }), vec!["name"]),
             (json!({ "name": "" }), vec!["name"]),

@@ -30,13 +30,11 @@ pub(super) fn digest(parts: &[&[u8]]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize()[..16]
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hash.finalize()[..16].iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The strong entity tag of a revision.
@@ -52,8 +50,7 @@ pub(super) fn names_revision(list: &str, revision: &str, weak: bool) -> bool {
         } else {
             tag
         };
-        strong == "*"
-            || strong.strip_prefix('"').and_then(|t| t.strip_suffix('"')) == Some(revision)
+        strong == "*" || strong.strip_prefix('"').and_then(|t| t.strip_suffix('"')) == Some(revision)
     })
 }
 
@@ -76,10 +73,7 @@ mod tests {
     fn time_has_milliseconds_and_an_end() {
         assert_eq!(iso_time(1_700_000_000_007), "2023-11-14T22:13:20.007Z");
         assert_eq!(iso_time(u64::MAX), "9999-12-31T23:59:59.999Z");
-        assert_eq!(
-            http_date(1_700_000_000_007),
-            "Tue, 14 Nov 2023 22:13:20 GMT"
-        );
+        assert_eq!(http_date(1_700_000_000_007), "Tue, 14 Nov 2023 22:13:20 GMT");
         assert_eq!(http_date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
@@ -100,13 +94,8 @@ mod tests {
 
     #[test]
     fn foreign_checkpoints_are_unknown() {
-        assert_eq!(
-            checkpoint_position(&checkpoint(3, "e.1"), "e.1", 3),
-            Some(3)
-        );
-        for text in [
-            "", "3", "4.e.1", "03.e.1", "+3.e.1", "3.e", "3.e.1x", "-1.e.1", "x",
-        ] {
+        assert_eq!(checkpoint_position(&checkpoint(3, "e.1"), "e.1", 3), Some(3));
+        for text in ["", "3", "4.e.1", "03.e.1", "+3.e.1", "3.e", "3.e.1x", "-1.e.1", "x"] {
             assert_eq!(checkpoint_position(text, "e.1", 3), None, "{text}");
         }
     }

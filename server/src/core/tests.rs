@@ -37,11 +37,7 @@ impl World {
 
     fn put_new(&mut self, id: &str, doc: &Value) -> CoreResponse {
         let target = format!("/notes/{id}");
-        self.send(
-            &CoreRequest::new("PUT", &target)
-                .header("if-none-match", "*")
-                .json(doc),
-        )
+        self.send(&CoreRequest::new("PUT", &target).header("if-none-match", "*").json(doc))
     }
 
     fn page(&mut self, target: &str) -> Value {
@@ -54,10 +50,7 @@ impl World {
 fn code(response: &CoreResponse) -> String {
     let problem = response.json().unwrap_or_default();
     assert_eq!(problem["status"], response.status, "{problem}");
-    assert_eq!(
-        response.header_value("content-type"),
-        Some("application/problem+json")
-    );
+    assert_eq!(response.header_value("content-type"), Some("application/problem+json"));
     problem["code"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -81,13 +74,8 @@ fn create_gets_the_servers_id_times_and_revision() {
         doc,
         json!({ "id": "id1", "title": "a", "createdAt": "2023-11-14T22:13:20.000Z", "updatedAt": "2023-11-14T22:13:20.000Z" })
     );
-    assert!(response
-        .header_value("etag")
-        .is_some_and(|tag| tag.starts_with('"')));
-    assert_eq!(
-        response.header_value("date"),
-        Some("Tue, 14 Nov 2023 22:13:20 GMT")
-    );
+    assert!(response.header_value("etag").is_some_and(|tag| tag.starts_with('"')));
+    assert_eq!(response.header_value("date"), Some("Tue, 14 Nov 2023 22:13:20 GMT"));
     assert_eq!(world.get("/notes/id1").json(), Some(doc));
 }
 
@@ -166,7 +154,8 @@ fn merge_patch_follows_rfc_7396() {
         "a",
         &json!({ "keep": 1, "drop": 2, "deep": { "x": 1, "y": 2 }, "list": [1, 2] }),
     );
-    let patch = json!({ "drop": null, "deep": { "y": null, "z": 3 }, "list": [3], "createdAt": null, "updatedAt": "x" });
+    let patch =
+        json!({ "drop": null, "deep": { "y": null, "z": 3 }, "list": [3], "createdAt": null, "updatedAt": "x" });
     let mut request = CoreRequest::new("PATCH", "/notes/a").json(&patch);
     request.headers[0].1 = "application/merge-patch+json; charset=utf-8".to_owned();
     world.now += 5;
@@ -184,18 +173,12 @@ fn updated_at_grows_even_when_the_clock_does_not() {
     let patch = CoreRequest::new("PATCH", "/notes/a").json(&json!({ "n": 1 }));
     for step in 1..4 {
         world.send(&patch);
-        assert_eq!(
-            world.tables.document("notes", "a").expect("a").updated_at,
-            T0 + step
-        );
+        assert_eq!(world.tables.document("notes", "a").expect("a").updated_at, T0 + step);
     }
     world.send(&CoreRequest::new("DELETE", "/notes/a"));
     let again = world.put_new("a", &json!({})).json().expect("doc");
     assert_eq!(again["createdAt"], again["updatedAt"]);
-    assert_eq!(
-        world.tables.document("notes", "a").expect("a").updated_at,
-        T0 + 5
-    );
+    assert_eq!(world.tables.document("notes", "a").expect("a").updated_at, T0 + 5);
 }
 
 #[test]
@@ -210,14 +193,7 @@ fn a_repeated_key_is_answered_from_the_stored_result() {
     assert_eq!((again.status, &again.body), (201, &first.body));
     assert_eq!(again.header_value("etag"), first.header_value("etag"));
     assert_eq!(again.header_value("idempotency-replayed"), Some("true"));
-    assert_eq!(
-        again
-            .headers
-            .iter()
-            .filter(|(name, _)| name == "date")
-            .count(),
-        1
-    );
+    assert_eq!(again.headers.iter().filter(|(name, _)| name == "date").count(), 1);
     assert_eq!(world.tables.executions("k1"), 1);
     assert_eq!(world.tables.log().count(), 1);
 }
@@ -229,12 +205,7 @@ fn a_key_belongs_to_method_path_and_body_but_not_to_headers() {
         .header("idempotency-key", "k")
         .json(&json!({ "n": 1 }));
     assert_eq!(world.send(&put).status, 201);
-    assert_eq!(
-        world
-            .send(&put.clone().header("if-match", "\"other\""))
-            .status,
-        201
-    );
+    assert_eq!(world.send(&put.clone().header("if-match", "\"other\"")).status, 201);
     let with = |method: &str, target: &str, body: Value| {
         CoreRequest::new(method, target)
             .header("idempotency-key", "k")
@@ -276,34 +247,21 @@ fn results_are_forgotten_after_their_time() {
     world.send(&create("old"));
     world.now += Rules::default().retention_ms + 1;
     world.send(&create("young"));
-    assert_eq!(
-        world
-            .send(&create("old"))
-            .header_value("idempotency-replayed"),
-        None
-    );
+    assert_eq!(world.send(&create("old")).header_value("idempotency-replayed"), None);
     assert_eq!(world.tables.executions("old"), 2);
 }
 
 #[test]
 fn documents_are_validated_by_field_also_after_a_patch() {
     let mut world = World::new();
-    let refused =
-        world.send(&CoreRequest::new("POST", "/assistants").json(&json!({ "category": 1 })));
-    assert_eq!(
-        (refused.status, code(&refused).as_str()),
-        (422, "invalid-document")
-    );
+    let refused = world.send(&CoreRequest::new("POST", "/assistants").json(&json!({ "category": 1 })));
+    assert_eq!((refused.status, code(&refused).as_str()), (422, "invalid-document"));
     let errors = refused.json().expect("problem")["errors"].clone();
-    assert_eq!(
-        errors,
-        json!({ "category": "must be text", "name": "is required" })
-    );
+    assert_eq!(errors, json!({ "category": "must be text", "name": "is required" }));
     world.send(&CoreRequest::new("PUT", "/assistants/a").json(&json!({ "name": "a" })));
     let patch = CoreRequest::new("PATCH", "/assistants/a").json(&json!({ "name": null }));
     assert_eq!(world.send(&patch).status, 422);
-    let renamed =
-        world.send(&CoreRequest::new("PATCH", "/assistants/a").json(&json!({ "id": "b" })));
+    let renamed = world.send(&CoreRequest::new("PATCH", "/assistants/a").json(&json!({ "id": "b" })));
     assert_eq!(
         renamed.json().expect("problem")["errors"]["id"],
         "differs from the path"
@@ -346,11 +304,7 @@ fn requests_that_no_row_can_save_are_refused() {
             "body-too-large",
         ),
         (text, 415, "unsupported-media-type"),
-        (
-            CoreRequest::new("PATCH", "/notes/a"),
-            415,
-            "unsupported-media-type",
-        ),
+        (CoreRequest::new("PATCH", "/notes/a"), 415, "unsupported-media-type"),
         (json("DELETE", "/notes", ""), 405, "method-not-allowed"),
         (json("POST", "/notes/a", "{}"), 405, "method-not-allowed"),
         (json("GET", "/notes?limit=x", ""), 400, "invalid-limit"),
@@ -405,24 +359,15 @@ fn pages_go_through_the_log_in_commit_order() {
     world.send(&CoreRequest::new("PATCH", "/notes/c").json(&json!({ "n": 2 })));
     world.send(&CoreRequest::new("PUT", "/other/x").json(&json!({})));
     let first = world.page("/notes?limit=2");
-    assert_eq!(
-        (ids(&first), first["hasMore"].clone()),
-        (vec!["a", "b"], json!(true))
-    );
+    assert_eq!((ids(&first), first["hasMore"].clone()), (vec!["a", "b"], json!(true)));
     assert_eq!(first["epoch"], "e1");
     let since = first["checkpoint"].as_str().expect("text").to_owned();
     let second = world.page(&format!("/notes?limit=2&since={since}"));
-    assert_eq!(
-        (ids(&second), second["hasMore"].clone()),
-        (vec!["c"], json!(false))
-    );
+    assert_eq!((ids(&second), second["hasMore"].clone()), (vec!["c"], json!(false)));
     assert_eq!(second["items"][0]["doc"]["n"], 2);
     let last = second["checkpoint"].as_str().expect("text").to_owned();
     let idle = world.page(&format!("/notes?since={last}"));
-    assert_eq!(
-        (ids(&idle), idle["checkpoint"].clone()),
-        (vec![], json!(last))
-    );
+    assert_eq!((ids(&idle), idle["checkpoint"].clone()), (vec![], json!(last)));
     world.send(&CoreRequest::new("DELETE", "/notes/a"));
     let deleted = world.page(&format!("/notes?since={last}"));
     let stone = world.tables.document("notes", "a").expect("a tombstone");
@@ -437,10 +382,7 @@ fn a_first_pull_leaves_tombstones_out_but_covers_them() {
     world.put_new("b", &json!({}));
     world.send(&CoreRequest::new("DELETE", "/notes/b"));
     let page = world.page("/notes");
-    assert_eq!(
-        (ids(&page), page["checkpoint"].clone()),
-        (vec!["a"], json!("3.e1"))
-    );
+    assert_eq!((ids(&page), page["checkpoint"].clone()), (vec!["a"], json!("3.e1")));
 }
 
 #[test]
