@@ -121,6 +121,10 @@ impl Pair {
             json!([]),
         ];
         let request = CoreRequest::new(step.method, &target).json(&body[usize::from(step.content)]);
+        let request = match step.since {
+            Some(3) if step.method == "POST" => return batch(step),
+            _ => request,
+        };
         let request = match step.key {
             Some(key) => request.header("idempotency-key", format!("\"k{key}\"")),
             None => request,
@@ -142,6 +146,21 @@ impl Pair {
             checkpoint.clone_into(&mut self.checkpoint);
         }
     }
+}
+
+/// One batch whose members meet each other and the single requests.
+fn batch(step: &Step) -> CoreRequest {
+    let change = |n: u8, kind: &str| {
+        let key = format!("k{}", (step.content + n) % 6);
+        let id = format!("id{}", n % 3);
+        json!({ "mutationId": format!("m{n}"), "idempotencyKey": key, "collection": step.collection, "id": id,
+            "kind": kind, "temporary": n == 0, "doc": { "name": "a" } })
+    };
+    let changes: Vec<_> = (0..4)
+        .map(|n| change(n, if n < 2 { "create" } else { "delete" }))
+        .collect();
+    let atomic = step.id.is_some();
+    CoreRequest::new("POST", "/_batch").json(&json!({ "changes": changes, "atomic": atomic }))
 }
 
 fn readable(response: &CoreResponse) -> (u16, String) {

@@ -17,10 +17,11 @@ const MADE_BY_SERVER: [&str; 3] = ["id", "createdAt", "updatedAt"];
 /// The document as it becomes, with the answer; or the refusal.
 pub(super) fn apply(
     change: &Change,
+    fresh_id: &str,
     rows: &Rows,
     at: Circumstances<'_>,
 ) -> Result<(Document, CoreResponse), CoreResponse> {
-    let id = change.id.as_deref().unwrap_or(at.fresh_id);
+    let id = change.id.as_deref().unwrap_or(fresh_id);
     let previous = rows.documents.get(&(change.collection.clone(), id.to_owned()));
     let current = previous.filter(|document| document.text.is_some());
     check_preconditions(change, previous)?;

@@ -5,7 +5,10 @@
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
+use super::batch::Batch;
+use super::content::{idempotency_key, object};
 use super::problem::Problem;
 use super::request::CoreRequest;
 use super::rows::{DocumentKey, Needs, PageNeed};
@@ -13,7 +16,8 @@ use super::rules::Rules;
 use super::stamp::digest;
 
 const LONGEST_ID: usize = 512;
-const LONGEST_KEY: usize = 255;
+// A batch wraps its documents in so many containers.
+const BATCH_DEPTH: usize = 3;
 
 /// A well-formed request.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,8 @@ pub enum Command {
     },
     /// One change.
     Change(Change),
+    /// Several changes, each with its own result.
+    Batch(Batch),
 }
 
 /// One change of one document.
@@ -45,8 +51,6 @@ pub enum Command {
 pub struct Change {
     /// Idempotency key, when one was sent.
     pub key: Option<String>,
-    /// Digest of method, path and body.
-    pub fingerprint: String,
     /// The collection.
     pub collection: String,
     /// The document's id; `None` where the server makes it.
@@ -72,6 +76,14 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// A create; what the client called the document meanwhile is not part of it.
+    pub(super) fn create(mut fields: Map<String, Value>) -> Self {
+        fields.shift_remove("id");
+        Self::Create(fields)
+    }
+}
+
 impl Command {
     /// Reads a request; what it refuses needs no row to be refused.
     pub fn parse(request: &CoreRequest, rules: &Rules) -> Result<Self, Problem> {
@@ -87,6 +99,9 @@ impl Command {
                 if_none_match: owned(request, "if-none-match"),
             }),
             (Route::Document(name, id), "PUT" | "PATCH" | "DELETE") => change(request, rules, name, Some(id)),
+            (Route::Batch, "POST") => {
+                Batch::parse(object(request, rules.depth_limit + BATCH_DEPTH, false)?, rules).map(Self::Batch)
+            }
             (route, _) => Err(route.refuse_method()),
         }
     }
@@ -103,42 +118,61 @@ impl Command {
                 page: Some(need.clone()),
                 ..Needs::default()
             },
-            Self::Change(change) => change.needs(),
+            Self::Change(change) => Needs::of_changes([change]),
+            Self::Batch(batch) => Needs::of_changes(batch.changes()),
         }
     }
 
     /// Whether carrying it out may write.
     pub fn writes(&self) -> bool {
-        matches!(self, Self::Change(_))
+        matches!(self, Self::Change(_) | Self::Batch(_))
     }
 
-    /// Whether the server has to name the document.
-    pub fn wants_id(&self) -> bool {
-        matches!(self, Self::Change(change) if change.id.is_none())
+    /// How many documents the server has to name.
+    pub fn ids_wanted(&self) -> usize {
+        self.changes().filter(|change| change.id.is_none()).count()
     }
 
-    /// The idempotency key it runs under.
-    pub fn key(&self) -> Option<&str> {
+    /// The idempotency keys it runs under.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.changes().filter_map(|change| change.key.as_deref())
+    }
+
+    /// The same command without the changes whose keys are being worked on elsewhere.
+    pub fn without(self, busy: &BTreeSet<String>) -> Result<Self, Problem> {
         match self {
-            Self::Change(change) => change.key.as_deref(),
-            _ => None,
+            Self::Change(Change { key: Some(key), .. }) if busy.contains(&key) => Err(Problem::in_progress()),
+            Self::Batch(batch) => Ok(Self::Batch(batch.without(busy))),
+            other => Ok(other),
         }
+    }
+
+    fn changes(&self) -> impl Iterator<Item = &Change> {
+        let (one, many) = match self {
+            Self::Change(change) => (Some(change), None),
+            Self::Batch(batch) => (None, Some(batch.changes())),
+            _ => (None, None),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }
 
-impl Change {
-    fn needs(&self) -> Needs {
-        let document = self.id.clone().map(|id| (self.collection.clone(), id));
-        Needs {
-            keys: self.key.iter().cloned().collect(),
-            documents: document.into_iter().collect(),
-            page: None,
+impl Needs {
+    fn of_changes<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        let mut needs = Self::default();
+        for change in changes {
+            needs.keys.extend(change.key.clone());
+            needs
+                .documents
+                .extend(change.id.clone().map(|id| (change.collection.clone(), id)));
         }
+        needs
     }
 }
 
 enum Route {
     Health,
+    Batch,
     Collection(String),
     Document(String, String),
 }
@@ -147,6 +181,7 @@ impl Route {
     fn refuse_method(&self) -> Problem {
         let allow = match self {
             Self::Health => "GET, HEAD",
+            Self::Batch => "POST",
             Self::Collection(_) => "GET, HEAD, POST",
             Self::Document(..) => "GET, HEAD, PUT, PATCH, DELETE",
         };
@@ -158,26 +193,35 @@ fn route(path: &str) -> Result<Route, Problem> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
     match (segments.next(), segments.next(), segments.next()) {
         (Some("_health"), None, None) => Ok(Route::Health),
+        (Some("_batch"), None, None) => Ok(Route::Batch),
         (Some(name), None, None) if is_collection(name) => Ok(Route::Collection(name.to_owned())),
         (Some(name), Some(id), None) if is_collection(name) => Ok(Route::Document(name.to_owned(), document_id(id)?)),
         _ => Err(Problem::new(404, "unknown-path", "There is nothing at this path.")),
     }
 }
 
-fn is_collection(name: &str) -> bool {
+/// Whether a collection may have that name.
+pub(super) fn is_collection(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (1..=64).contains(&name.len()) && !name.starts_with('_') && name.bytes().all(allowed)
 }
 
 fn document_id(segment: &str) -> Result<String, Problem> {
-    match percent_decode_str(segment).decode_utf8() {
-        Ok(id) if (1..=LONGEST_ID).contains(&id.len()) => Ok(id.into_owned()),
-        _ => Err(Problem::new(
-            400,
-            "invalid-id",
-            "An id is UTF-8 text of 1 to 512 bytes.",
-        )),
+    let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| invalid_id())?;
+    checked_id(decoded.into_owned())
+}
+
+/// An id of acceptable length.
+pub(super) fn checked_id(id: String) -> Result<String, Problem> {
+    if (1..=LONGEST_ID).contains(&id.len()) {
+        Ok(id)
+    } else {
+        Err(invalid_id())
     }
+}
+
+fn invalid_id() -> Problem {
+    Problem::new(400, "invalid-id", "An id is UTF-8 text of 1 to 512 bytes.")
 }
 
 fn pull(request: &CoreRequest, collection: String, rules: &Rules) -> Result<Command, Problem> {
@@ -208,14 +252,13 @@ fn pull(request: &CoreRequest, collection: String, rules: &Rules) -> Result<Comm
 
 fn change(request: &CoreRequest, rules: &Rules, collection: String, id: Option<String>) -> Result<Command, Problem> {
     let action = match request.method.as_str() {
-        "POST" => Action::Create(object(request, rules, false)?),
-        "PUT" => Action::Put(object(request, rules, false)?),
-        "PATCH" => Action::Patch(object(request, rules, true)?),
+        "POST" => Action::create(object(request, rules.depth_limit, false)?),
+        "PUT" => Action::Put(object(request, rules.depth_limit, false)?),
+        "PATCH" => Action::Patch(object(request, rules.depth_limit, true)?),
         _ => Action::Delete,
     };
     let change = Change {
         key: idempotency_key(request)?,
-        fingerprint: digest(&[request.method.as_bytes(), request.path.as_bytes(), &request.body]),
         collection,
         id,
         action,
@@ -224,129 +267,39 @@ fn change(request: &CoreRequest, rules: &Rules, collection: String, id: Option<S
             .header_value("if-none-match")
             .is_some_and(|value| value.trim() == "*"),
     };
-    if rules.require_precondition && change.is_unguarded() {
-        return Err(Problem::new(
-            428,
-            "precondition-required",
-            "Send `If-Match` or `If-None-Match: *`.",
-        ));
-    }
-    Ok(Command::Change(change))
+    change.checked(rules).map(Command::Change)
 }
 
 impl Change {
-    fn is_unguarded(&self) -> bool {
-        self.id.is_some() && self.if_match.is_none() && !self.if_absent
+    /// The change, unless it lacks a precondition that the rules require.
+    pub(super) fn checked(self, rules: &Rules) -> Result<Self, Problem> {
+        let unguarded = self.id.is_some() && self.if_match.is_none() && !self.if_absent;
+        if rules.require_precondition && unguarded {
+            return Err(Problem::new(
+                428,
+                "precondition-required",
+                "Send `If-Match` or `If-None-Match: *`.",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// What a repeat of its key must agree in: method, path and body, wherever the change came from.
+    pub fn fingerprint(&self) -> String {
+        let (method, fields) = match &self.action {
+            Action::Create(fields) => ("POST", Some(fields)),
+            Action::Put(fields) => ("PUT", Some(fields)),
+            Action::Patch(fields) => ("PATCH", Some(fields)),
+            Action::Delete => ("DELETE", None),
+        };
+        let body = fields
+            .and_then(|fields| serde_json::to_vec(fields).ok())
+            .unwrap_or_default();
+        let id = self.id.as_deref().unwrap_or_default();
+        digest(&[method.as_bytes(), self.collection.as_bytes(), id.as_bytes(), &body])
     }
 }
 
 fn owned(request: &CoreRequest, name: &str) -> Option<String> {
     request.header_value(name).map(str::to_owned)
-}
-
-fn object(request: &CoreRequest, rules: &Rules, patch: bool) -> Result<Map<String, Value>, Problem> {
-    check_content_type(request.header_value("content-type"), patch)?;
-    let value = serde_json::from_slice(&request.body).map_err(|_| {
-        Problem::new(
-            400,
-            "invalid-json",
-            "The request body is not JSON, or is nested too deeply.",
-        )
-    })?;
-    match value {
-        value if depth_exceeds(&value, rules.depth_limit) => {
-            Err(Problem::new(400, "too-deep", "The request body is nested too deeply."))
-        }
-        Value::Object(map) => Ok(map),
-        _ => Err(Problem::new(422, "not-an-object", "A document is a JSON object.")),
-    }
-}
-
-fn check_content_type(value: Option<&str>, patch: bool) -> Result<(), Problem> {
-    let essence = value
-        .unwrap_or("")
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Ok(()),
-        "application/merge-patch+json" if patch => Ok(()),
-        _ if patch => Err(unsupported().header("accept-patch", "application/merge-patch+json, application/json")),
-        _ => Err(unsupported()),
-    }
-}
-
-fn unsupported() -> Problem {
-    Problem::new(415, "unsupported-media-type", "Send JSON with its content type.")
-}
-
-fn depth_exceeds(value: &Value, limit: usize) -> bool {
-    match value {
-        Value::Array(_) | Value::Object(_) if limit == 0 => true,
-        Value::Array(items) => items.iter().any(|item| depth_exceeds(item, limit - 1)),
-        Value::Object(map) => map.values().any(|item| depth_exceeds(item, limit - 1)),
-        _ => false,
-    }
-}
-
-/// Reads `Idempotency-Key`, a quoted string of structured fields or bare.
-fn idempotency_key(request: &CoreRequest) -> Result<Option<String>, Problem> {
-    let Some(text) = request.header_value("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = unquote(text.trim()).filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
-    match key {
-        Some(key) => Ok(Some(key)),
-        None => Err(Problem::new(
-            400,
-            "invalid-idempotency-key",
-            "The idempotency key is not readable.",
-        )),
-    }
-}
-
-fn unquote(text: &str) -> Option<String> {
-    let Some(rest) = text.strip_prefix('"') else {
-        return (!text.contains('"')).then(|| text.to_owned());
-    };
-    let inner = rest.strip_suffix('"')?;
-    let mut key = String::with_capacity(inner.len());
-    let mut letters = inner.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => key.push(letters.next().filter(|next| matches!(next, '"' | '\\'))?),
-            '"' => return None,
-            other => key.push(other),
-        }
-    }
-    Some(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_quoted_or_bare() {
-        for (text, expected) in [
-            ("\"abc\"", Some("abc")),
-            ("abc", Some("abc")),
-            (r#""a\"b\\c""#, Some(r#"a"b\c"#)),
-            ("\"abc", None),
-            ("a\"b", None),
-            (r#""a"b""#, None),
-            (r#""a\n""#, None),
-        ] {
-            assert_eq!(unquote(text).as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn depth_is_counted_in_containers() {
-        let value: Value = serde_json::from_str("[[1]]").expect("is JSON");
-        assert!(depth_exceeds(&value, 1));
-        assert!(!depth_exceeds(&value, 2));
-    }
 }

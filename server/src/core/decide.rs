@@ -3,6 +3,7 @@
 //! Pure and total. Time and the id of a new document come in as arguments. Every store runs this same
 //! function, so what is proven on tables in memory is what runs on the database.
 
+use super::batch;
 use super::change;
 use super::command::{Change, Command};
 use super::problem::Problem;
@@ -19,8 +20,8 @@ pub struct Circumstances<'a> {
     pub rules: &'a Rules,
     /// Milliseconds since 1970.
     pub now: u64,
-    /// Id for a document the server names.
-    pub fresh_id: &'a str,
+    /// Ids for the documents the server names, as many as the command wants.
+    pub fresh_ids: &'a [String],
 }
 
 /// Decides one command.
@@ -38,7 +39,11 @@ pub fn decide(command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision
             let page = pull::page(rows, need, target, if_none_match.as_deref());
             unwritten(page.unwrap_or_else(Problem::into_response))
         }
-        Command::Change(change) => decide_change(change, rows, at),
+        Command::Change(change) => {
+            let fresh_id = at.fresh_ids.first().map_or("", String::as_str);
+            decide_change(change, fresh_id, rows, at)
+        }
+        Command::Batch(batch) => batch::decide(batch, rows, at),
     }
 }
 
@@ -57,29 +62,37 @@ fn get(document: Option<&Document>, if_none_match: Option<&str>) -> Result<CoreR
     Ok(change::with_document(200, document))
 }
 
-fn decide_change(change: &Change, rows: &Rows, at: Circumstances<'_>) -> Decision {
+/// Decides one change, alone or in a batch.
+pub(super) fn decide_change(change: &Change, fresh_id: &str, rows: &Rows, at: Circumstances<'_>) -> Decision {
+    let fingerprint = change.fingerprint();
     let stored = change.key.as_ref().and_then(|key| rows.results.get(key));
     if let Some(stored) = stored {
-        return unwritten(repeat(stored, change));
+        return unwritten(repeat(stored, &fingerprint));
     }
-    match change::apply(change, rows, at) {
-        Ok((document, response)) => executed(change, document, response, at),
+    match change::apply(change, fresh_id, rows, at) {
+        Ok((document, response)) => executed(change, fingerprint, document, response, at),
         Err(refusal) => unwritten(refusal),
     }
 }
 
-fn repeat(stored: &StoredResult, change: &Change) -> CoreResponse {
-    if stored.fingerprint == change.fingerprint {
+fn repeat(stored: &StoredResult, fingerprint: &str) -> CoreResponse {
+    if stored.fingerprint == fingerprint {
         return stored.response.clone().header("idempotency-replayed", "true");
     }
     let detail = "This key was used with another method, path or body.";
     Problem::new(422, "idempotency-key-reused", detail).into_response()
 }
 
-fn executed(change: &Change, document: Document, response: CoreResponse, at: Circumstances<'_>) -> Decision {
+fn executed(
+    change: &Change,
+    fingerprint: String,
+    document: Document,
+    response: CoreResponse,
+    at: Circumstances<'_>,
+) -> Decision {
     let result = change.key.clone().map(|key| StoredResult {
         key,
-        fingerprint: change.fingerprint.clone(),
+        fingerprint,
         at: at.now,
         response: response.clone(),
     });

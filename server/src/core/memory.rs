@@ -58,17 +58,17 @@ impl MemoryTables {
     }
 
     /// Carries one request out. `id` is asked only for a document the server has to name.
-    pub fn handle(&mut self, request: &CoreRequest, now_ms: u64, id: impl FnOnce() -> String) -> CoreResponse {
+    pub fn handle(&mut self, request: &CoreRequest, now_ms: u64, mut id: impl FnMut() -> String) -> CoreResponse {
         let command = match Command::parse(request, &self.rules) {
             Ok(command) => command,
             Err(problem) => return refuse(request, problem, now_ms),
         };
-        let fresh_id = if command.wants_id() { id() } else { String::new() };
+        let fresh_ids: Vec<String> = (0..command.ids_wanted()).map(|_| id()).collect();
         let rules = Arc::clone(&self.rules);
         let at = Circumstances {
             rules: &rules,
             now: now_ms,
-            fresh_id: &fresh_id,
+            fresh_ids: &fresh_ids,
         };
         let decision = answer(request, &command, &self.load(&command.needs()), at);
         self.apply(decision.writes);

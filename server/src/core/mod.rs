@@ -4,8 +4,10 @@
 //! `Command`, loads the rows of its `needs` in one transaction, calls `answer`, applies the writes,
 //! commits, and only then lets the response go. `memory` is the smallest such store.
 
+mod batch;
 mod change;
 mod command;
+mod content;
 mod decide;
 pub mod memory;
 mod problem;
@@ -17,6 +19,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
+pub use batch::{Batch, Entry};
 pub use command::{Action, Change, Command};
 pub use decide::{decide, Circumstances};
 pub use problem::{Problem, TYPE_BASE};

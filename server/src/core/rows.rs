@@ -91,6 +91,20 @@ pub struct Rows {
     pub page: Vec<Document>,
 }
 
+impl Rows {
+    /// The rows as they are after those writes: what the next change of a batch sees.
+    pub(super) fn apply(&mut self, writes: &Writes) {
+        for (document, _) in &writes.documents {
+            self.head = document.position;
+            self.documents
+                .insert((document.collection.clone(), document.id.clone()), document.clone());
+        }
+        for result in &writes.results {
+            self.results.insert(result.key.clone(), result.clone());
+        }
+    }
+}
+
 /// What one command changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writes {
@@ -103,6 +117,13 @@ pub struct Writes {
 }
 
 impl Writes {
+    /// Takes in the writes of a later change.
+    pub(super) fn extend(&mut self, later: Self) {
+        self.documents.extend(later.documents);
+        self.results.extend(later.results);
+        self.forget_before = later.forget_before.or(self.forget_before);
+    }
+
     /// Nothing is to be written.
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty() && self.results.is_empty()

@@ -44,8 +44,10 @@ impl Service {
             Ok(command) => command,
             Err(problem) => return refuse(request, problem, now),
         };
-        let Some(_running) = self.claim(command.key()) else {
-            return refuse(request, Problem::in_progress(), now);
+        let (_running, busy) = self.claim(command.keys());
+        let command = match command.without(&busy) {
+            Ok(command) => command,
+            Err(problem) => return refuse(request, problem, now),
         };
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
@@ -55,17 +57,13 @@ impl Service {
     }
 
     async fn execute(&self, request: &CoreRequest, command: &Command) -> Result<CoreResponse, sqlx::Error> {
-        let fresh_id = if command.wants_id() {
-            (self.sources.id)()
-        } else {
-            String::new()
-        };
+        let fresh_ids: Vec<String> = (0..command.ids_wanted()).map(|_| (self.sources.id)()).collect();
         let decide = |rows: &_| {
             let now = (self.sources.now)();
             let at = Circumstances {
                 rules: &self.rules,
                 now,
-                fresh_id: &fresh_id,
+                fresh_ids: &fresh_ids,
             };
             answer(request, command, rows, at)
         };
@@ -111,13 +109,19 @@ impl Service {
         self.database.close().await;
     }
 
-    /// Marks the key as running until the claim is dropped; `None` when it runs already.
-    fn claim(&self, key: Option<&str>) -> Option<Claim<'_>> {
-        let fresh = key.is_none_or(|key| self.running().insert(key.to_owned()));
-        fresh.then(|| Claim {
-            service: self,
-            key: key.map(str::to_owned),
-        })
+    /// Marks keys as running until the claim is dropped; says also which run already.
+    fn claim<'a>(&self, keys: impl Iterator<Item = &'a str>) -> (Claim<'_>, BTreeSet<String>) {
+        let keys: BTreeSet<String> = keys.map(str::to_owned).collect();
+        let mut running = self.running();
+        let (busy, free) = keys.into_iter().partition(|key| running.contains(key));
+        running.extend(BTreeSet::clone(&free));
+        (
+            Claim {
+                service: self,
+                keys: free,
+            },
+            busy,
+        )
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -128,14 +132,12 @@ impl Service {
 #[must_use = "dropping it releases the key"]
 struct Claim<'a> {
     service: &'a Service,
-    key: Option<String>,
+    keys: BTreeSet<String>,
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if let Some(key) = &self.key {
-            self.service.running().remove(key);
-        }
+        self.service.running().retain(|key| !self.keys.contains(key));
     }
 }
 
