@@ -59,7 +59,8 @@ export const emojis: readonly string[] = [
   '🤖',
 ];
 
-export const limits = { name: 60, description: 280, prompt: 2000, tags: 6, tag: 24 } as const;
+/** Those of the reference server where it has any, so that its documents can all be edited here. */
+export const limits = { name: 100, description: 2000, prompt: 2000, tags: 6, tag: 24 } as const;
 
 /** Messages by field, or nothing when the assistant is valid. */
 export function validate(doc: Partial<Assistant>): FieldErrors | undefined {
