@@ -62,6 +62,8 @@ export interface Hooks {
   auth?: () => unknown;
   /** Everything that happened since the last call, in order. Called from a fresh task, never re-entrantly. */
   events(batch: EngineEvent[]): void;
+  /** The module has panicked and will do nothing more: called from the panic hook, once for each open client. */
+  crashed?(text: string): void;
 }
 
 /** One operation. All operations of one write() are one atomic step. */
@@ -111,7 +113,11 @@ export interface MetaOut {
 export type ScalarOut = string | number | boolean | null;
 export interface QueryOut {
   /** Conditions, all of which must hold. `in` has at least one value. */
-  where: { path: string; op: 'eq' | 'in' | 'gt' | 'gte' | 'lt' | 'lte' | 'startsWith'; value: ScalarOut | ScalarOut[] }[];
+  where: {
+    path: string;
+    op: 'eq' | 'in' | 'gt' | 'gte' | 'lt' | 'lte' | 'startsWith';
+    value: ScalarOut | ScalarOut[];
+  }[];
   orderBy: string[];
   descending: boolean;
   /** Undefined: all, at most 10 000 (QUERY_TOO_LARGE beyond). */
@@ -157,7 +163,15 @@ export interface ReportOut {
   parked: number;
   failed: number;
   durationMs: number;
-  results: { success: boolean; mutationId: string; collection: string; tempId?: string; id?: string; error?: ErrorOut; attempts: number }[];
+  results: {
+    success: boolean;
+    mutationId: string;
+    collection: string;
+    tempId?: string;
+    id?: string;
+    error?: ErrorOut;
+    attempts: number;
+  }[];
 }
 
 /** One open database. Every method may be called at any time until close() has settled; afterwards all reject CLOSED. */
@@ -202,7 +216,11 @@ export interface Client {
 export type EngineEvent =
   | { type: 'status'; status: StatusOut; network: NetworkOut; oldest?: number }
   /** Committed changes made in this tab (`own`) or applied from the server by this tab. `doc` undefined: gone. Shared, not to be changed. */
-  | { type: 'changes'; own: boolean; changes: { collection: string; id: string; key: string; previousId?: string; doc?: object }[] }
+  | {
+      type: 'changes';
+      own: boolean;
+      changes: { collection: string; id: string; key: string; previousId?: string; doc?: object }[];
+    }
   /** Another tab committed something; collections whose rows or row states may have moved. */
   | { type: 'stale'; collections: string[] }
   /** Row states of these collections moved (sending, parked, ...) without their documents changing. */
@@ -219,7 +237,18 @@ export type EngineEvent =
   | { type: 'log'; level: 'error' | 'warn' | 'info' | 'debug'; scope: string; message: string; detail?: object };
 
 export interface StatusOut {
-  state: 'disabled' | 'idle' | 'syncing' | 'offline' | 'waiting' | 'held' | 'needs-auth' | 'needs-update' | 'rate-limited' | 'breaker-open' | 'error';
+  state:
+    | 'disabled'
+    | 'idle'
+    | 'syncing'
+    | 'offline'
+    | 'waiting'
+    | 'held'
+    | 'needs-auth'
+    | 'needs-update'
+    | 'rate-limited'
+    | 'breaker-open'
+    | 'error';
   phase: 'idle' | 'pushing' | 'pulling';
   online: boolean;
   leader: boolean;

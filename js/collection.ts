@@ -1,0 +1,219 @@
+/**
+ * One collection: reads through memory and the store, writes through the snapshot and the app's validator.
+ *
+ * Whatever is given is copied and checked before the first await, so that nothing invalid reaches the engine and later
+ * changes of the caller's object have no effect. Decides nothing about sending or storing.
+ */
+
+import type { CollectionConfig, MetaOut, WriteOp, WriteOutcome } from './binding.js';
+import { isSeakeepError, kindOf, refuse, toInfo } from './errors.js';
+import type { Handle } from './handle.js';
+import { checkId, isTemporary, reserved } from './ids.js';
+import { liveOf } from './live.js';
+import { applyPatch, splitPatch } from './patch.js';
+import { type CheckedQuery, checkQuery, sift } from './query.js';
+import { isPlain, snapshotDocument } from './snapshot.js';
+import { syncNow } from './sync.js';
+import type { Collection, RecordMeta, Write, WriteOptions } from './types.js';
+import { validate } from './validate.js';
+import { bulkWriteOf, writeOf } from './write.js';
+
+type Doc = { [field: string]: unknown };
+type Target = Pick<WriteOp, 'collection' | 'priority' | 'local'>;
+const MAX_BULK = 10_000;
+
+/** The public face of one collection. */
+export function collectionOf(handle: Handle, { name }: CollectionConfig): Collection<Doc> {
+  const cache = handle.cache(name);
+  const validator = handle.checked.validators.get(name);
+
+  const read = async (id: string) => {
+    const keep = cache.reading();
+    const doc = await handle.run((client) => client.get(name, checkId(id)));
+    if (doc !== undefined) keep(ownId(doc, id), doc);
+    return doc as Doc | undefined;
+  };
+  const write = async (ops: WriteOp[], signal: AbortSignal | undefined) => {
+    refuseAborted(signal);
+    const outcomes = await handle.run((client) => client.write(ops));
+    outcomes.forEach((outcome, i) => void remember(outcome, ops[i] as WriteOp));
+    return outcomes;
+  };
+  const remember = (outcome: WriteOutcome, op: WriteOp) => {
+    if (op.id !== outcome.id) cache.set(op.id, undefined);
+    cache.set(outcome.id, outcome.doc);
+  };
+  const one = async (op: WriteOp, options: WriteOptions | undefined): Promise<Write<Doc>> => {
+    const [outcome] = await write([op], options?.signal);
+    return writeOf<Doc>(handle, outcome as WriteOutcome);
+  };
+  const draft = (kind: 'put' | 'add', value: unknown, target: Target, root = '$'): WriteOp => {
+    const doc = snapshotDraft(value, root);
+    const id = Object.hasOwn(doc, 'id') ? checkId(doc.id, `${root}.id`) : '';
+    if (kind === 'add' && isTemporary(id)) throw reserved();
+    if (validator !== undefined) validate(validator, doc);
+    return { ...target, kind, id, doc };
+  };
+  /** A temporary id in a document must be one that is known here: documents are read, changed and put back. */
+  const checkTemporary = async (ops: WriteOp[]) => {
+    const ids = ops.map((op) => op.id).filter(isTemporary);
+    if (ids.length === 0) return;
+    const found = await handle.run((client) => client.getMany(name, ids));
+    if (found.includes(undefined)) throw reserved();
+  };
+  const find = async (query: CheckedQuery<Doc>) => {
+    if (query.none) return [];
+    const found = (await handle.run((client) => client.query(name, query.out))) as Doc[];
+    return sift(found, query, (doc) => doc);
+  };
+
+  return {
+    name,
+    async get(id, options) {
+      handle.alive();
+      return (options?.fresh ? undefined : (cache.get(id) as Doc | undefined)) ?? read(id);
+    },
+    async getMany(ids) {
+      handle.alive();
+      checkList(ids, 'ids');
+      const found = ids.map((id) => cache.get(checkId(id)) as Doc | undefined);
+      const missing = ids.filter((_, i) => found[i] === undefined);
+      if (missing.length === 0) return found;
+      const keep = cache.reading();
+      const docs = (await handle.run((client) => client.getMany(name, missing))) as (Doc | undefined)[];
+      docs.forEach((doc, i) => {
+        if (doc !== undefined) keep(ownId(doc, missing[i] as string), doc);
+      });
+      let next = 0;
+      return found.map((doc) => doc ?? docs[next++]);
+    },
+    peek(id) {
+      handle.alive();
+      return cache.get(checkId(id)) as Doc | undefined;
+    },
+    async put(doc, options) {
+      const op = draft('put', doc, target(handle, name, options));
+      await checkTemporary([op]);
+      return one(op, options);
+    },
+    async add(doc, options) {
+      return one(draft('add', doc, target(handle, name, options)), options);
+    },
+    async patch(id, changes, options) {
+      const to = target(handle, name, options);
+      const patch = splitPatch(checkId(id), changes);
+      if (validator !== undefined) {
+        const before = await handle.run((client) => client.get(name, id));
+        if (before === undefined) throw notFound();
+        validate(validator, applyPatch(before, patch));
+      }
+      return one({ ...to, ...patch, kind: 'patch', id }, options);
+    },
+    async remove(id, options) {
+      return one({ ...target(handle, name, options), kind: 'remove', id: checkId(id) }, options);
+    },
+    async putMany(docs, options) {
+      const to = target(handle, name, options);
+      checkList(docs, 'docs');
+      const ops = docs.map((doc, i) => draft('put', doc, to, `$[${i}]`));
+      return bulk(ops, options);
+    },
+    async removeMany(ids, options) {
+      const to = target(handle, name, options);
+      checkList(ids, 'ids');
+      const ops = ids.map((id, i): WriteOp => ({ ...to, kind: 'remove', id: checkId(id, `$[${i}]`) }));
+      return bulk(ops, options);
+    },
+    async query(query) {
+      handle.alive();
+      return find(checkQuery(query));
+    },
+    async count(query) {
+      handle.alive();
+      const checked = checkQuery(query);
+      if (checked.filter !== undefined || checked.none) return (await find(checked)).length;
+      const all = await handle.run((client) => client.count(name, checked.out));
+      return Math.min(all, checked.limit ?? all);
+    },
+    live(query) {
+      handle.alive();
+      return liveOf(handle, name, checkQuery(query));
+    },
+    async meta(id) {
+      const meta = await handle.run((client) => client.meta(name, checkId(id)));
+      return meta && publicMeta(meta);
+    },
+    async refresh(options) {
+      return syncNow(handle, { ...options, collection: name, push: false, pull: true });
+    },
+  };
+
+  async function bulk(ops: WriteOp[], options: WriteOptions | undefined) {
+    refuseAborted(options?.signal);
+    refuseDuplicates(ops);
+    await checkTemporary(ops);
+    return bulkWriteOf(handle, ops.length === 0 ? [] : await write(ops, options?.signal));
+  }
+}
+
+/** A checked copy; a fault of the id itself is told as one. */
+export function snapshotDraft(value: unknown, root = '$'): Doc {
+  try {
+    return snapshotDocument(value, root);
+  } catch (thrown) {
+    const atId = isSeakeepError(thrown) && thrown.code !== 'DOC_READ_FAILED' && thrown.path === `${root}.id`;
+    if (atId && isPlain(value)) checkId(value.id, `${root}.id`);
+    throw thrown;
+  }
+}
+
+/** Options of a write, checked; CLOSED first. */
+function target(handle: Handle, collection: string, options: WriteOptions | undefined): Target {
+  handle.alive();
+  if (options !== undefined && !isPlain(options as unknown))
+    throw wrong('write options must be a plain object', options);
+  const priority = options?.priority ?? 'user';
+  if (!['high', 'user', 'background'].includes(priority))
+    throw wrong('priority must be "high", "user" or "background"', priority);
+  const local = options?.local ?? false;
+  if (typeof local !== 'boolean') throw wrong('local must be true or false', local);
+  refuseAborted(options?.signal);
+  return { collection, priority, local };
+}
+
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw refuse('ABORTED', 'aborted before the write had begun; nothing was written');
+}
+
+function refuseDuplicates(ops: WriteOp[]): void {
+  const first = new Map<string, number>();
+  ops.forEach(({ id }, i) => {
+    if (first.has(id))
+      throw refuse('BULK_DUPLICATE_ID', `items ${first.get(id)} and ${i} have the same id`, { path: `$[${i}]` });
+    if (id !== '') first.set(id, i);
+  });
+}
+
+function checkList(list: unknown, what: string): void {
+  if (!Array.isArray(list)) throw wrong(`${what} must be an array`, list);
+  if (list.length > MAX_BULK) throw refuse('BULK_TOO_LARGE', `${list.length} items; limit 10,000 per call; split`);
+}
+
+function wrong(message: string, value: unknown): Error {
+  return refuse('ARGUMENT_TYPE', `${message}; got ${kindOf(value)}`);
+}
+
+function notFound(): Error {
+  return refuse('NOT_FOUND', 'there is no document with this id');
+}
+
+/** A temporary id may have been answered with the document that replaced it. */
+function ownId(doc: object, asked: string): string {
+  const { id } = doc as { id?: unknown };
+  return typeof id === 'string' ? id : asked;
+}
+
+function publicMeta(meta: MetaOut): RecordMeta {
+  const { lastError, ...rest } = meta;
+  return lastError === undefined ? rest : { ...rest, lastError: toInfo(lastError) };
+}

@@ -1,0 +1,91 @@
+/**
+ * The `sync` option: checked, and filled with the defaults that api.d.ts names.
+ *
+ * Refuses what does not exist yet (CONFIG_UNSUPPORTED) instead of ignoring it, and addresses that no request could go to.
+ */
+
+import type { SyncConfig } from './binding.js';
+import { flag, integer, invalid, type Options, oneOf, optionalFunction, plainOptions, real } from './check.js';
+import { refuse } from './errors.js';
+import type { SyncOptions } from './types-sync.js';
+
+/** Presets: the periodic 30 s loop, 5 attempts, 3 request retries of 1 s/2 s/4 s, 1 s between items, 5 s start delay. */
+export const assistantSync: Readonly<Partial<SyncOptions>> = /* @__PURE__ */ Object.freeze({
+  interval: 30_000,
+  maxAttempts: 5,
+  requestRetries: 3,
+  backoff: /* @__PURE__ */ Object.freeze({ base: 1000, factor: 2, max: 60_000, jitter: 'none' }),
+  delayBetween: 1000,
+  startDelay: 5000,
+  concurrency: 1,
+  retry: 'interval',
+});
+
+/** What of the sync options stays in the face, and what goes to the engine. */
+export interface CheckedSync {
+  config: SyncConfig;
+  auth: (() => unknown) | undefined;
+  fetch: typeof fetch | undefined;
+}
+
+const DAY = 86_400_000;
+const KNOWN = (
+  'url auth interval pullInterval startDelay maxAttempts backoff requestRetries retry concurrency delayBetween ' +
+  'timeout maxPending fetch auto'
+).split(' ');
+const UNSUPPORTED = ['rest', 'adapter', 'breaker', 'batchSize', 'onSlowNetwork'];
+
+/** Checks the `sync` option; `page` is the address that relative ones are relative to. */
+export function checkSync(value: unknown, page: string | undefined): CheckedSync {
+  const given = plainOptions(value, 'sync', KNOWN, UNSUPPORTED);
+  const config: SyncConfig = {
+    url: checkUrl(given.url, page),
+    interval: integer(given.interval, 'sync.interval', 1000, DAY, 30_000),
+    pullInterval: given.pullInterval === 0 ? 0 : integer(given.pullInterval, 'sync.pullInterval', 1000, DAY, 60_000),
+    startDelay: integer(given.startDelay, 'sync.startDelay', 0, DAY, 5000),
+    maxAttempts: integer(given.maxAttempts, 'sync.maxAttempts', 1, 1000, 5),
+    backoff: checkBackoff(given.backoff),
+    requestRetries: integer(given.requestRetries, 'sync.requestRetries', 1, 10, 1),
+    retry: oneOf(given.retry, 'sync.retry', ['backoff', 'interval'], 'backoff'),
+    concurrency: integer(given.concurrency, 'sync.concurrency', 1, 16, 4),
+    delayBetween: integer(given.delayBetween, 'sync.delayBetween', 0, 3_600_000, 0),
+    timeout: integer(given.timeout, 'sync.timeout', 1000, 600_000, 30_000),
+    maxPending: integer(given.maxPending, 'sync.maxPending', 1, 10_000_000, 100_000),
+    auto: flag(given.auto, 'sync.auto', true),
+  };
+  return {
+    config,
+    auth: optionalFunction(given.auth, 'sync.auth'),
+    fetch: optionalFunction(given.fetch, 'sync.fetch'),
+  };
+}
+
+function checkBackoff(value: unknown): SyncConfig['backoff'] {
+  const given: Options =
+    value === undefined ? {} : plainOptions(value, 'sync.backoff', ['base', 'factor', 'max', 'jitter']);
+  const base = integer(given.base, 'sync.backoff.base', 1, DAY, 1000);
+  const max = integer(given.max, 'sync.backoff.max', 1, DAY, Math.max(base, 60_000));
+  if (max < base)
+    throw refuse('CONFIG_RANGE', 'sync.backoff.max must be >= sync.backoff.base', { path: 'sync.backoff.max' });
+  const factor = real(given.factor, 'sync.backoff.factor', 1, 100, 2);
+  return { base, factor, max, jitter: oneOf(given.jitter, 'sync.backoff.jitter', ['full', 'none'], 'full') === 'full' };
+}
+
+/** The base URL without a slash at its end. */
+function checkUrl(value: unknown, page: string | undefined): string {
+  if (value === undefined) throw refuse('CONFIG_REQUIRED', 'sync needs a url', { path: 'sync.url' });
+  const url = typeof value === 'string' ? parsed(value, page) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw refuse('CONFIG_URL', 'sync.url must be an absolute http(s) URL without user info', { path: 'sync.url' });
+  }
+  if (url.search !== '' || url.hash !== '') throw invalid('sync.url', 'sync.url must not have a query or a fragment');
+  return url.href.replace(/\/+$/, '');
+}
+
+function parsed(text: string, page: string | undefined): URL | undefined {
+  try {
+    return new URL(text, page);
+  } catch {
+    return undefined;
+  }
+}

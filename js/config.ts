@@ -1,0 +1,191 @@
+/**
+ * The options of open(), checked as a whole before anything is touched: what the engine gets and what the face keeps.
+ *
+ * Refuses unknown options, values out of range and options whose behaviour does not exist yet; never guesses. Reads no
+ * globals: the page's address is an argument.
+ */
+
+import type { ClientConfig, CollectionConfig } from './binding.js';
+import { flag, integer, invalid, type Options, oneOf, optionalFunction, plainOptions, wrongType } from './check.js';
+import { checkSync } from './config-sync.js';
+import { kindOf, refuse } from './errors.js';
+import { badCharacter, pathFault, shown } from './text.js';
+import type { OpenOptions } from './types.js';
+
+/** Messages by field, or nothing. */
+export type Validate = (doc: object) => unknown;
+/** Checked options. */
+export interface Checked {
+  /** For the engine; the name is still the app's. */
+  config: ClientConfig;
+  /** Each collection's validator. */
+  validators: Map<string, Validate | undefined>;
+  cache: { items: number; ttl: number } | undefined;
+  auth: (() => unknown) | undefined;
+  fetch: typeof fetch | undefined;
+  log: NonNullable<OpenOptions<object>['log']>;
+  wasm: OpenOptions<object>['wasm'];
+  /** Equal for equal schemas: two handles of one name in one page must agree. */
+  schema: string;
+}
+
+const KNOWN = 'version collections user sync durability cache persist storage wasm log'.split(' ');
+const UNSUPPORTED = ['migrations', 'encryption'];
+const COLLECTION = 'indexes references validate conflict rejected local path'.split(' ');
+const COLLECTION_UNSUPPORTED = ['fieldGroups', 'ttl'];
+const STRATEGIES = ['merge', 'latest', 'server', 'client', 'manual'];
+const RESERVED = '__proto__ constructor prototype pending conflicts journal meta ids settings audit quarantine'.split(
+  ' ',
+);
+const LEVELS = ['off', 'error', 'warn', 'info', 'debug'] as const;
+
+/** Checks a database name: 1-100 characters, none of them a control character, a slash or `~`. */
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string' || name.length === 0 || name.length > 100) {
+    throw invalid('name', `name must be 1-100 characters; got ${kindOf(name)}`);
+  }
+  const bad = [badCharacter(name), name.search(/[/\\~]/)].filter((at) => at >= 0);
+  if (bad.length > 0)
+    throw invalid('name', `name contains a character that is not allowed at index ${Math.min(...bad)}`);
+  return name;
+}
+
+/** Checks a user: any text of 1-1,024 characters, or none. */
+export function checkUser(user: unknown): string | undefined {
+  if (user === undefined) return undefined;
+  if (typeof user !== 'string') throw wrongType('user', 'a string', user);
+  if (user.length === 0 || user.length > 1024)
+    throw invalid('user', `user must be 1-1,024 characters; got ${kindOf(user)}`);
+  return user;
+}
+
+/** Checks everything given to open(). */
+export function checkOptions(name: unknown, value: unknown, page?: string): Checked {
+  const checkedName = checkName(name);
+  if (value === undefined) throw refuse('CONFIG_REQUIRED', 'open(name, options) needs an object; got undefined');
+  const given = plainOptions(value, 'options', KNOWN, UNSUPPORTED);
+  const { collections, validators } = checkCollections(given.collections);
+  const user = checkUser(given.user);
+  const sync = given.sync === undefined ? undefined : checkSync(given.sync, page);
+  const version = integer(given.version, 'version', 1, 1_000_000, 1);
+  const config: ClientConfig = {
+    name: checkedName,
+    ...(user === undefined ? {} : { user }),
+    version,
+    storage: oneOf(given.storage, 'storage', ['indexeddb', 'memory'], 'indexeddb'),
+    durability: oneOf(given.durability, 'durability', ['strict', 'relaxed'], 'strict'),
+    persist: flag(given.persist, 'persist', true),
+    collections,
+    ...(sync === undefined ? {} : { sync: sync.config }),
+  };
+  return {
+    config,
+    validators,
+    cache: checkCache(given.cache),
+    auth: sync?.auth,
+    fetch: sync?.fetch,
+    log: typeof given.log === 'function' ? (given.log as Checked['log']) : oneOf(given.log, 'log', LEVELS, 'off'),
+    wasm: given.wasm as Checked['wasm'],
+    schema: JSON.stringify([version, collections]),
+  };
+}
+
+function checkCache(value: unknown): Checked['cache'] {
+  if (value === false) return undefined;
+  const given: Options = value === undefined ? {} : plainOptions(value, 'cache', ['items', 'ttl']);
+  return {
+    items: integer(given.items, 'cache.items', 1, 1_000_000, 100),
+    ttl: integer(given.ttl, 'cache.ttl', 1, 86_400_000, 300_000),
+  };
+}
+
+function checkCollections(value: unknown): { collections: CollectionConfig[]; validators: Checked['validators'] } {
+  if (value === undefined) throw refuse('CONFIG_REQUIRED', 'options need collections', { path: 'collections' });
+  const names = Object.keys(plainOptions(value, 'collections', Object.keys(Object(value))));
+  if (names.length < 1 || names.length > 200) {
+    throw invalid('collections', `collections must declare 1-200 collections; got ${names.length}`);
+  }
+  const validators: Checked['validators'] = new Map();
+  const collections = names.map((name) => checkCollection(name, (value as Options)[name], names, validators));
+  const synced = collections.filter((collection) => !collection.local).map((collection) => collection.path);
+  if (new Set(synced).size < synced.length) throw invalid('collections', 'two synced collections have the same path');
+  return { collections, validators };
+}
+
+function checkCollection(
+  name: string,
+  value: unknown,
+  names: string[],
+  validators: Checked['validators'],
+): CollectionConfig {
+  checkCollectionName(name);
+  const at = `collections.${name}`;
+  const given = plainOptions(value, at, COLLECTION, COLLECTION_UNSUPPORTED);
+  if (typeof given.conflict === 'function' || STRATEGIES.includes(given.conflict as string)) {
+    throw refuse('CONFIG_UNSUPPORTED', `${at}.conflict: this version has only "fields"`, { path: `${at}.conflict` });
+  }
+  oneOf(given.conflict, `${at}.conflict`, ['fields'], 'fields');
+  validators.set(name, optionalFunction(given.validate, `${at}.validate`));
+  return {
+    name,
+    path: checkPath(given.path ?? encodeURIComponent(name), `${at}.path`),
+    indexes: checkIndexes(given.indexes, `${at}.indexes`),
+    references: checkReferences(given.references, `${at}.references`, names),
+    rejected: oneOf(given.rejected, `${at}.rejected`, ['park', 'rollback'], 'park'),
+    local: flag(given.local, `${at}.local`, false),
+  };
+}
+
+function checkCollectionName(name: string): void {
+  if (name.startsWith('_') || RESERVED.includes(name)) {
+    throw refuse('NAME_RESERVED', `"${shown(name)}" is reserved`, { path: `collections.${shown(name)}` });
+  }
+  if (name.length === 0 || name.length > 100 || badCharacter(name) >= 0) {
+    throw invalid('collections', 'a collection name must be 1-100 characters without control characters');
+  }
+}
+
+function checkPath(value: unknown, at: string): string {
+  if (typeof value !== 'string') throw wrongType(at, 'a string', value);
+  const segments = value.split('/');
+  const fine = segments.every(
+    (segment) => /^[\w~!$&'()*+,;=:@.%-]+$/.test(segment) && segment !== '.' && segment !== '..',
+  );
+  if (!fine || value.length > 500)
+    throw invalid(at, `${at} must be path segments joined by "/", without a slash at either end`);
+  return value;
+}
+
+function checkIndexes(value: unknown, at: string): CollectionConfig['indexes'] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length > 50) throw wrongType(at, 'an array of at most 50', value);
+  const indexes = value.map((index, i) => checkIndex(index, `${at}[${i}]`));
+  const paths = new Set(indexes.map((index) => JSON.stringify(index.path)));
+  if (paths.size < indexes.length) throw invalid(at, `${at} declares the same path twice`);
+  return indexes;
+}
+
+function checkIndex(value: unknown, at: string): CollectionConfig['indexes'][number] {
+  const short = typeof value === 'string' || Array.isArray(value);
+  const given = short ? { path: value } : plainOptions(value, at, ['path', 'unique', 'multi']);
+  const path: unknown[] = Array.isArray(given.path) ? given.path : [given.path];
+  if (path.length < 1 || path.length > 10) throw invalid(at, `${at} must have 1-10 paths`);
+  for (const one of path) {
+    const fault = pathFault(one);
+    if (fault !== undefined)
+      throw invalid(at, `index path ${typeof one === 'string' ? `"${shown(one)}"` : at} ${fault}`);
+  }
+  const multi = flag(given.multi, `${at}.multi`, false);
+  if (multi && path.length > 1) throw invalid(at, `${at}: a compound index cannot be multi`);
+  return { path: path as string[], unique: flag(given.unique, `${at}.unique`, false), multi };
+}
+
+function checkReferences(value: unknown, at: string, names: string[]): CollectionConfig['references'] {
+  if (value === undefined) return [];
+  return Object.entries(plainOptions(value, at, Object.keys(Object(value)))).map(([field, collection]) => {
+    const fault = pathFault(field);
+    if (fault !== undefined) throw invalid(at, `reference field "${shown(field)}" ${fault}`);
+    if (!names.includes(collection as string)) throw invalid(at, `${at}.${field} must name a declared collection`);
+    return { field, collection: collection as string };
+  });
+}

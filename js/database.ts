@@ -1,0 +1,36 @@
+/**
+ * The public face of an open database: its collections, sync, outbox and settings over one handle.
+ *
+ * Holds no state of its own but the collections it has already made.
+ */
+
+import { collectionOf } from './collection.js';
+import type { Handle } from './handle.js';
+import { outboxOf } from './outbox.js';
+import { settingsOf } from './settings.js';
+import { checkCollection, syncOf } from './sync.js';
+import type { AnySchema, Collection, Database } from './types.js';
+
+/** The database of a handle; `name` as the app gave it. */
+export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
+  const made = new Map<string, Collection<AnySchema[string]>>();
+  return {
+    name,
+    user: handle.checked.config.user,
+    sync: syncOf(handle),
+    outbox: outboxOf(handle),
+    settings: settingsOf(handle),
+    collection(wanted) {
+      handle.alive();
+      const known = made.get(wanted);
+      if (known !== undefined) return known;
+      checkCollection(handle, wanted);
+      const config = handle.checked.config.collections.find((one) => one.name === wanted);
+      const collection = collectionOf(handle, config as NonNullable<typeof config>);
+      made.set(wanted, collection);
+      return collection;
+    },
+    on: (event, listener) => handle.events.on(event, listener),
+    close: () => handle.close(),
+  };
+}

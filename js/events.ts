@@ -1,0 +1,89 @@
+/**
+ * Listeners of the app: a set of functions that are told something, each on its own.
+ *
+ * A listener that throws (or whose promise rejects) is reported, and the others are called all the same. Who emits does
+ * so from a fresh task or from a promise's reaction, never while the engine is on the stack.
+ */
+
+import { kindOf, refuse } from './errors.js';
+import type { Unsubscribe } from './types.js';
+
+/** Told which subscription's listener failed, and what it threw. */
+export type Report = (what: string, thrown: unknown) => void;
+
+/** The listeners of one subscription. */
+export interface Listeners<T> {
+  readonly size: number;
+  /** Throws ARGUMENT_TYPE for what is not a function. */
+  add(listener: (value: T) => void): Unsubscribe;
+  /** Adds a listener and tells it the present value. */
+  addNow(listener: (value: T) => void, value: T): Unsubscribe;
+  emit(value: T): void;
+  clear(): void;
+}
+
+/** Listeners of what `what` names in messages: `sync.subscribe`. */
+export function listeners<T>(what: string, report: Report): Listeners<T> {
+  // Wrapped, so that the same function given twice is two listeners.
+  const all = new Set<{ call: (value: T) => void }>();
+  const tell = (call: (value: T) => unknown, value: T) => {
+    try {
+      const result = call(value);
+      if (result instanceof Promise) result.catch((thrown) => report(what, thrown));
+    } catch (thrown) {
+      report(what, thrown);
+    }
+  };
+  const add = (call: (value: T) => void) => {
+    checkListener(what, call);
+    const entry = { call };
+    all.add(entry);
+    return () => void all.delete(entry);
+  };
+  return {
+    get size() {
+      return all.size;
+    },
+    add,
+    addNow(listener, value) {
+      const stop = add(listener);
+      tell(listener, value);
+      return stop;
+    },
+    emit(value) {
+      for (const entry of [...all]) if (all.has(entry)) tell(entry.call, value);
+    },
+    clear: () => all.clear(),
+  };
+}
+
+/** Listeners by event name. */
+export interface Emitter {
+  on(event: string, listener: (detail: never) => void): Unsubscribe;
+  /** How many listen to it. */
+  count(event: string): number;
+  emit(event: string, detail: unknown): void;
+  clear(): void;
+}
+
+/** An emitter of the events named; others are refused. */
+export function emitter(what: string, events: readonly string[], report: Report): Emitter {
+  const by = new Map(events.map((event) => [event, listeners<never>(`${what}("${event}")`, report)]));
+  return {
+    on(event, listener) {
+      const known = by.get(event);
+      if (known === undefined)
+        throw refuse('ARGUMENT_TYPE', `${what}(event): there is no such event; use one of ${events.join(', ')}`);
+      return known.add(listener);
+    },
+    count: (event) => by.get(event)?.size ?? 0,
+    emit: (event, detail) => by.get(event)?.emit(detail as never),
+    clear: () => by.forEach((one) => void one.clear()),
+  };
+}
+
+/** Throws ARGUMENT_TYPE for what is not a function. */
+export function checkListener(what: string, listener: unknown): void {
+  if (typeof listener === 'function') return;
+  throw refuse('ARGUMENT_TYPE', `${what}: listener must be a function; got ${kindOf(listener)}`);
+}

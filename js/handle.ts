@@ -1,0 +1,264 @@
+/**
+ * One open handle: the engine's client behind a guard, and everything the engine tells, passed on to whom it concerns.
+ *
+ * Every call goes through `run`: it refuses after close, makes a SeakeepError of every rejection, and settles even when
+ * the engine has crashed. Decides nothing about documents. The engine calls `receive` from a fresh task.
+ */
+
+import type { Client, EngineEvent, NetworkOut, StatusOut } from './binding.js';
+import { type CollectionCache, memoryTier } from './cache.js';
+import type { Checked } from './config.js';
+import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
+import { type Emitter, emitter, type Listeners, listeners } from './events.js';
+import { type Log, logTo } from './log.js';
+
+/** The end of one change: called once. */
+export type Settle = (settled: Extract<EngineEvent, { type: 'settled' }> | SeakeepError) => void;
+/** What a standing query gives to be woken. */
+export interface Wakeable {
+  collection: string;
+  wake(): void;
+  close(): void;
+}
+/** The status as the engine told it last. */
+export interface Told {
+  status: StatusOut;
+  network: NetworkOut;
+  oldest?: number;
+}
+
+const DATABASE_EVENTS =
+  'quota evicted storage-lost upgrade-blocked closed-for-upgrade reconnected quarantined listener-error engine-restarted'.split(
+    ' ',
+  );
+const SYNC_EVENTS = (
+  'started progress completed failed acknowledged retrying parked rejected pulled network leader auth-required ' +
+  'update-required captive-portal'
+).split(' ');
+
+/** State and wiring of one open database. */
+export class Handle {
+  readonly events: Emitter = emitter('on', DATABASE_EVENTS, (what, thrown) => this.report(what, thrown));
+  readonly syncEvents: Emitter = emitter('sync.on', SYNC_EVENTS, (what, thrown) => this.report(what, thrown));
+  readonly statusChanges: Listeners<Told> = listeners('subscribe', (what, thrown) => this.report(what, thrown));
+  readonly settingChanges: Listeners<string> = listeners('settings.subscribe', (what, thrown) =>
+    this.report(what, thrown),
+  );
+  readonly lives = new Set<Wakeable>();
+  readonly log: Log;
+  told: Told;
+  private client!: Client;
+  private readonly caches: (collection: string) => CollectionCache;
+  private readonly dropAll: () => void;
+  private readonly open = new Set<(cause: SeakeepError) => void>();
+  private readonly watched = new Map<string, Settle[]>();
+  private ended: SeakeepError | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    readonly checked: Checked,
+    online: boolean,
+    private readonly release: () => void,
+  ) {
+    this.log = logTo(checked.log);
+    const tier = memoryTier(checked.cache, () => this.run((client) => client.mark()));
+    this.caches = tier.collection;
+    this.dropAll = tier.drop;
+    const { sync } = checked.config;
+    const state = sync === undefined ? 'disabled' : 'idle';
+    const counts = { pending: 0, parked: 0, conflicts: 0 };
+    this.told = {
+      status: { state, phase: 'idle', online, leader: false, ...counts, holds: [] },
+      network: { online, saveData: false, good: online },
+    };
+  }
+
+  /** Gives the engine's client to a handle that has been told things before it was there. */
+  attach(client: Client): void {
+    this.client = client;
+  }
+
+  cache(collection: string): CollectionCache {
+    return this.caches(collection);
+  }
+
+  /** Throws CLOSED or ENGINE_CRASHED when this handle can do nothing more. */
+  alive(): void {
+    if (this.ended !== undefined) throw this.ended;
+  }
+
+  /** A call of the engine that settles in any case. */
+  run<R>(work: (client: Client) => Promise<R>): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      if (this.ended !== undefined) return reject(this.ended);
+      this.open.add(reject);
+      const failed = (thrown: unknown) => reject(this.explain(thrown));
+      try {
+        work(this.client)
+          .then(resolve, failed)
+          .finally(() => this.open.delete(reject));
+      } catch (thrown) {
+        this.open.delete(reject);
+        failed(thrown);
+      }
+    });
+  }
+
+  /** A call of the engine that answers at once. */
+  runNow<R>(work: (client: Client) => R): R {
+    this.alive();
+    try {
+      return work(this.client);
+    } catch (thrown) {
+      throw this.explain(thrown);
+    }
+  }
+
+  /** Calls `settle` when the change has reached its end, or this handle its own. */
+  watch(mutationId: string, settle: Settle): void {
+    const others = this.watched.get(mutationId);
+    if (others === undefined) this.watched.set(mutationId, [settle]);
+    else others.push(settle);
+  }
+
+  /** Closes once; every call gets the same promise. */
+  close(): Promise<void> {
+    this.closing ??= this.shut();
+    return this.closing;
+  }
+
+  /** The engine can do nothing more: whatever is open is rejected. */
+  crash(text: string): void {
+    this.end(
+      refuse('ENGINE_CRASHED', `the engine stopped: ${text}`, {
+        hint: 'reload the page; what was acknowledged is stored',
+      }),
+    );
+  }
+
+  /** Everything that happened since the last call, in order. */
+  receive(batch: EngineEvent[]): void {
+    const touched = new Set<string>();
+    for (const event of batch) {
+      try {
+        this.take(event, touched);
+      } catch (thrown) {
+        this.log('error', 'face', `an event of type ${event.type} failed: ${thrownName(thrown)}`);
+      }
+    }
+    for (const live of [...this.lives]) if (touched.has(live.collection)) live.wake();
+  }
+
+  /** Tells the app that one of its functions failed. */
+  report(what: string, thrown: unknown): void {
+    const message = `a listener of ${what} threw ${thrownName(thrown)}`;
+    this.log('warn', 'listener', message);
+    if (what.includes('listener-error')) return;
+    if (this.checked.log === 'off' && this.events.count('listener-error') === 0) console.error(`[seakeep] ${message}`);
+    this.events.emit('listener-error', toInfo({ code: 'LISTENER_ERROR', message, retryable: false, at: Date.now() }));
+  }
+
+  private take(event: EngineEvent, touched: Set<string>): void {
+    switch (event.type) {
+      case 'changes':
+        for (const change of event.changes) this.remember(change, touched);
+        break;
+      case 'stale':
+        for (const name of event.collections) this.caches(name).drop();
+        add(touched, event.collections);
+        break;
+      case 'states':
+        add(touched, event.collections);
+        break;
+      case 'complete':
+        touched.add(event.collection);
+        break;
+      case 'settled':
+        this.settle(event);
+        break;
+      case 'status':
+        this.told = event;
+        this.statusChanges.emit(event);
+        break;
+      case 'sync':
+        this.syncEvents.emit(event.name, publicDetail(event.detail));
+        break;
+      case 'database':
+        this.databaseEvent(event.name, event.detail);
+        break;
+      case 'setting':
+        this.settingChanges.emit(event.key);
+        break;
+      case 'log':
+        this.log(event.level, event.scope, event.message, event.detail);
+        break;
+    }
+  }
+
+  private remember(change: Extract<EngineEvent, { type: 'changes' }>['changes'][number], touched: Set<string>): void {
+    const cache = this.caches(change.collection);
+    if (change.previousId !== undefined) cache.set(change.previousId, undefined);
+    cache.set(change.id, change.doc);
+    touched.add(change.collection);
+  }
+
+  private databaseEvent(name: string, detail: object): void {
+    if (name === 'storage-lost' || name === 'reconnected') {
+      this.dropAll();
+      for (const live of [...this.lives]) live.wake();
+    }
+    this.events.emit(name, publicDetail(detail));
+    if (name === 'closed-for-upgrade')
+      this.end(refuse('CLOSED', 'this handle was closed because another tab upgrades the database'));
+  }
+
+  private settle(event: Extract<EngineEvent, { type: 'settled' }>): void {
+    const waiting = this.watched.get(event.mutationId);
+    this.watched.delete(event.mutationId);
+    waiting?.forEach((settle) => void settle(event));
+  }
+
+  private async shut(): Promise<void> {
+    const crashed = this.ended !== undefined;
+    this.end(refuse('CLOSED', 'this handle is closed'), false);
+    this.events.clear();
+    this.syncEvents.clear();
+    if (!crashed)
+      await this.client.close().catch((thrown) => this.log('warn', 'close', `closing failed: ${thrownName(thrown)}`));
+    this.release();
+  }
+
+  /** Calls already made go on to their own end when the engine still can. */
+  private end(cause: SeakeepError, rejectOpen = true): void {
+    if (this.ended !== undefined) return;
+    this.ended = cause;
+    if (rejectOpen) for (const reject of this.open) reject(cause);
+    for (const settles of this.watched.values()) for (const settle of settles) settle(cause);
+    for (const live of [...this.lives]) live.close();
+    this.watched.clear();
+    this.statusChanges.clear();
+    this.settingChanges.clear();
+    this.dropAll();
+    if (rejectOpen) this.release();
+  }
+
+  /** A rejection that is not an error of the engine's own kind is a crash. */
+  private explain(thrown: unknown): SeakeepError {
+    if (isSeakeepError(thrown)) return thrown;
+    if (isErrorOut(thrown)) return fromOut(thrown);
+    this.crash(thrownName(thrown));
+    return this.ended as SeakeepError;
+  }
+}
+
+function add(touched: Set<string>, collections: string[]): void {
+  for (const name of collections) touched.add(name);
+}
+
+/** A detail with userMessage in every error of it. */
+function publicDetail(detail: object): object {
+  const out = { ...detail } as { [key: string]: unknown };
+  if (Array.isArray(out.results)) out.results = out.results.map(publicDetail);
+  if (isErrorOut(out.error)) out.error = toInfo(out.error);
+  return isErrorOut(out) ? toInfo(out) : out;
+}

@@ -1,0 +1,125 @@
+/**
+ * The public face of the outbox: what is not acknowledged yet, and what a person may do about it.
+ *
+ * Checks what is given; an edited document passes the same snapshot and validator as one given to put().
+ */
+
+import type { PendingOut } from './binding.js';
+import { snapshotDraft } from './collection.js';
+import { kindOf, refuse, toInfo } from './errors.js';
+import { type Listeners, listeners } from './events.js';
+import type { Handle } from './handle.js';
+import { isPlain } from './snapshot.js';
+import { checkCollection } from './sync.js';
+import type { Outbox, PendingChange, PendingState } from './types-sync.js';
+import { validate } from './validate.js';
+
+type Summary = { pending: number; parked: number; oldest?: number };
+const STATES = ['waiting', 'sending', 'parked', 'conflict'];
+const MAX_LIST = 10_000;
+
+/** The `outbox` of a database. */
+export function outboxOf(handle: Handle): Outbox {
+  const told: Listeners<Summary> = listeners('outbox.subscribe', (what, thrown) => handle.report(what, thrown));
+  let summary = summaryOf(handle);
+  handle.statusChanges.add(() => {
+    const next = summaryOf(handle);
+    const same = next.pending === summary.pending && next.parked === summary.parked && next.oldest === summary.oldest;
+    summary = next;
+    if (!same) told.emit(next);
+  });
+  return {
+    async list(query = {}) {
+      handle.alive();
+      const checked = checkList(handle, query);
+      const rows = await handle.run((client) => client.pendingList(checked));
+      return rows.map(publicChange);
+    },
+    async count(state) {
+      handle.alive();
+      checkState(state);
+      return handle.run((client) => client.pendingCount(state));
+    },
+    subscribe: (listener) => told.addNow(listener, summary),
+    async retry(mutationId) {
+      handle.alive();
+      if (mutationId !== undefined) checkMutationId(mutationId);
+      return handle.run((client) => client.retry(mutationId));
+    },
+    async discard(mutationId) {
+      handle.alive();
+      checkMutationId(mutationId);
+      return handle.run((client) => client.discard(mutationId));
+    },
+    async edit(mutationId, doc) {
+      handle.alive();
+      checkMutationId(mutationId);
+      const copy = snapshotDraft(doc);
+      await validateEdit(handle, mutationId, copy);
+      return handle.run((client) => client.edit(mutationId, copy));
+    },
+  };
+}
+
+/** The validator belongs to the change's collection, which only its row knows. */
+async function validateEdit(handle: Handle, mutationId: string, doc: object): Promise<void> {
+  const { validators } = handle.checked;
+  if (![...validators.values()].some((validator) => validator !== undefined)) return;
+  const change = await findChange(handle, mutationId);
+  if (change === undefined) throw refuse('MUTATION_UNKNOWN', 'there is no such change in the outbox');
+  const validator = validators.get(change.collection);
+  if (validator !== undefined) validate(validator, doc);
+}
+
+async function findChange(handle: Handle, mutationId: string): Promise<PendingOut | undefined> {
+  for (let after = 0; ; ) {
+    const page = await handle.run((client) => client.pendingList({ limit: 1000, after }));
+    const found = page.find((change) => change.mutationId === mutationId);
+    const last = page.at(-1);
+    if (found !== undefined || last === undefined || page.length < 1000) return found;
+    after = last.seq;
+  }
+}
+
+function checkList(
+  handle: Handle,
+  query: { collection?: string; state?: PendingState; limit?: number; after?: number },
+) {
+  if (!isPlain(query)) throw refuse('ARGUMENT_TYPE', `list() takes a plain object; got ${kindOf(query)}`);
+  const { collection, state, limit = 1000, after = 0 } = query;
+  if (collection !== undefined) checkCollection(handle, collection);
+  checkState(state);
+  checkRange(limit, 'limit', 1, MAX_LIST);
+  checkRange(after, 'after', 0, Number.MAX_SAFE_INTEGER);
+  return {
+    ...(collection === undefined ? {} : { collection }),
+    ...(state === undefined ? {} : { state }),
+    limit,
+    after,
+  };
+}
+
+function checkRange(value: unknown, what: string, min: number, max: number): void {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  throw refuse('QUERY_RANGE', `${what} must be an integer ${min}-${max}; got ${kindOf(value)}`, { path: what });
+}
+
+function checkState(state: string | undefined): void {
+  if (state === undefined || STATES.includes(state)) return;
+  throw refuse('ARGUMENT_TYPE', `state must be one of ${STATES.join(', ')}; got ${kindOf(state)}`);
+}
+
+function checkMutationId(mutationId: unknown): void {
+  if (typeof mutationId === 'string' && mutationId !== '') return;
+  throw refuse('ARGUMENT_TYPE', `mutationId must be a non-empty string; got ${kindOf(mutationId)}`);
+}
+
+function summaryOf(handle: Handle): Summary {
+  const { status, oldest } = handle.told;
+  const counts = { pending: status.pending, parked: status.parked };
+  return oldest === undefined ? counts : { ...counts, oldest };
+}
+
+function publicChange({ lastError, ...rest }: PendingOut): PendingChange {
+  return lastError === undefined ? rest : { ...rest, lastError: toInfo(lastError) };
+}

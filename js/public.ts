@@ -1,0 +1,13 @@
+/**
+ * What both entries export besides open() and destroy().
+ *
+ * A list and nothing else: a name that is not here is not public.
+ */
+
+export { assistantSync } from './config-sync.js';
+export { type ErrorCode, isSeakeepError, SeakeepError } from './errors.js';
+/** The version of this package. */
+export { version } from './load.js';
+export { increment } from './patch.js';
+export type * from './types.js';
+export type * from './types-sync.js';

@@ -1,0 +1,130 @@
+/**
+ * Queries: from what the app writes to what the engine takes, checked.
+ *
+ * Refuses operators and values it does not know (QUERY_INVALID) and numbers out of range (QUERY_RANGE); conditions that
+ * can never hold are answered without asking the store. The app's own `filter` runs here, on what the engine brings.
+ */
+
+import type { QueryOut, ScalarOut } from './binding.js';
+import { kindOf, refuse, thrownName } from './errors.js';
+import { isPlain } from './snapshot.js';
+import { didYouMean, shown } from './text.js';
+import type { Query } from './types.js';
+
+/** A checked query. */
+export interface CheckedQuery<T> {
+  /** For the engine; without a limit when there is a filter, because the limit counts after it. */
+  out: QueryOut;
+  /** Nothing can match; `out` is then harmless and its answer is not to be used. */
+  none: boolean;
+  filter: ((doc: T) => boolean) | undefined;
+  limit: number | undefined;
+}
+
+type Where = QueryOut['where'][number];
+const KEYS = ['where', 'orderBy', 'direction', 'limit', 'filter'];
+const OPERATORS = ['eq', 'in', 'gt', 'gte', 'lt', 'lte', 'startsWith'];
+
+/** Checks a query; undefined means all. */
+export function checkQuery<T>(query: Query<T> | undefined): CheckedQuery<T> {
+  if (query === undefined) query = {};
+  if (!isPlain(query)) throw invalid(`a query must be a plain object; got ${kindOf(query)}`);
+  for (const key of Object.keys(query)) {
+    if (!KEYS.includes(key)) throw invalid(`a query has no "${shown(key)}"${didYouMean(key, KEYS)}`);
+  }
+  const { filter, limit, direction } = query as Query<T>;
+  if (filter !== undefined && typeof filter !== 'function')
+    throw invalid(`filter must be a function; got ${kindOf(filter)}`);
+  if (direction !== undefined && direction !== 'asc' && direction !== 'desc')
+    throw invalid('direction must be "asc" or "desc"');
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= 10_000)) {
+    throw refuse('QUERY_RANGE', `limit must be an integer 1-10,000; got ${kindOf(limit)}`, { path: 'limit' });
+  }
+  const where = conditions(query.where);
+  const out: QueryOut = { where, orderBy: order(query.orderBy), descending: direction === 'desc' };
+  if (limit !== undefined && filter === undefined) out.limit = limit;
+  const none = where.some((one) => isEmpty(one, where));
+  return { out: none ? { ...out, where: [], limit: 1 } : out, none, filter, limit };
+}
+
+/** What of the engine's answer passes the filter, up to the limit. FILTER_FAILED when the filter throws. */
+export function sift<V, T>(found: V[], query: CheckedQuery<T>, doc: (one: V) => T): V[] {
+  const { filter, limit } = query;
+  if (filter === undefined) return found;
+  const kept: V[] = [];
+  for (const one of found) {
+    if (kept.length === limit) break;
+    if (passes(filter, doc(one))) kept.push(one);
+  }
+  return kept;
+}
+
+function passes<T>(filter: (doc: T) => boolean, doc: T): boolean {
+  try {
+    return Boolean(filter(doc));
+  } catch (thrown) {
+    throw refuse('FILTER_FAILED', `the query's filter threw ${thrownName(thrown)}`);
+  }
+}
+
+function order(orderBy: unknown): string[] {
+  if (orderBy === undefined) return [];
+  const paths: unknown[] = Array.isArray(orderBy) ? orderBy : [orderBy];
+  return paths.map((path) => fieldPath(path, 'orderBy'));
+}
+
+function conditions(where: unknown): Where[] {
+  if (where === undefined) return [];
+  if (!isPlain(where)) throw invalid(`where must be a plain object; got ${kindOf(where)}`);
+  return Object.keys(where).flatMap((key) => condition(fieldPath(key, 'where'), where[key]));
+}
+
+function condition(path: string, value: unknown): Where[] {
+  if (!isPlain(value)) return [{ path, op: 'eq', value: scalar(value, path) }];
+  const operators = Object.keys(value);
+  if (operators.length === 0) throw invalid(`the condition on "${path}" has no operator`);
+  return operators.map((op) => {
+    if (!OPERATORS.includes(op)) throw invalid(`operator "${shown(op)}" is not supported${didYouMean(op, OPERATORS)}`);
+    return { path, op: op as Where['op'], value: operand(op, value[op], path) };
+  });
+}
+
+function operand(op: string, value: unknown, path: string): Where['value'] {
+  if (op === 'in') {
+    if (!Array.isArray(value) || value.length > 1000)
+      throw invalid(`"in" on "${path}" takes an array of at most 1,000 values`);
+    return value.map((one) => scalar(one, path));
+  }
+  if (op === 'startsWith' && typeof value !== 'string') throw invalid(`"startsWith" on "${path}" takes a string`);
+  return scalar(value, path);
+}
+
+function scalar(value: unknown, path: string): ScalarOut {
+  const kind = typeof value;
+  if (value === null || kind === 'string' || kind === 'boolean') return value as ScalarOut;
+  if (kind === 'number' && Number.isFinite(value)) return value as number;
+  throw invalid(`"${path}" is compared with text, numbers, true, false or null; got ${kindOf(value)}`);
+}
+
+function fieldPath(path: unknown, option: string): string {
+  const fine =
+    typeof path === 'string' && path.length <= 500 && !path.split('.').some((key) => key === '' || key === '__proto__');
+  if (!fine) throw invalid(`${option}: a field path must be names joined by "."; got ${kindOf(path)}`);
+  return path as string;
+}
+
+/** An empty choice, or a lower bound above an upper one on the same field. */
+function isEmpty(one: Where, all: Where[]): boolean {
+  if (one.op === 'in') return (one.value as unknown[]).length === 0;
+  if (one.op !== 'gt' && one.op !== 'gte') return false;
+  return all.some((other) => {
+    if ((other.op !== 'lt' && other.op !== 'lte') || other.path !== one.path || typeof other.value !== typeof one.value)
+      return false;
+    const strict = one.op === 'gt' || other.op === 'lt';
+    return strict ? (one.value as string) >= (other.value as string) : (one.value as string) > (other.value as string);
+  });
+}
+
+function invalid(message: string): Error {
+  return refuse('QUERY_INVALID', message);
+}

@@ -1,0 +1,89 @@
+/**
+ * The public face of sending and pulling: status, holds, a pass by hand, and events.
+ *
+ * Decides nothing: the engine does. The status handed out is the same object until something in it changes.
+ */
+
+import type { StatusOut } from './binding.js';
+import { kindOf, refuse, toInfo } from './errors.js';
+import { type Listeners, listeners } from './events.js';
+import type { Handle } from './handle.js';
+import { isPlain } from './snapshot.js';
+import { didYouMean, shown } from './text.js';
+import type { Sync, SyncReport, SyncStatus } from './types-sync.js';
+
+type NowOptions = { collection?: string; push?: boolean; pull?: boolean; full?: boolean };
+const NOW = ['collection', 'push', 'pull', 'full'];
+
+/** The `sync` of a database. */
+export function syncOf(handle: Handle): Sync {
+  const told: Listeners<SyncStatus> = listeners('sync.subscribe', (what, thrown) => handle.report(what, thrown));
+  let status = publicStatus(handle.told.status);
+  let text = JSON.stringify(status);
+  handle.statusChanges.add(() => {
+    const next = publicStatus(handle.told.status);
+    const nextText = JSON.stringify(next);
+    if (nextText === text) return;
+    [status, text] = [next, nextText];
+    told.emit(status);
+  });
+  return {
+    get status() {
+      return status;
+    },
+    get network() {
+      return { reachable: undefined, ...handle.told.network };
+    },
+    subscribe: (listener) => told.addNow(listener, status),
+    now: async (options) => syncNow(handle, options),
+    start: () => handle.runNow((client) => client.start()),
+    stop: () => handle.runNow((client) => client.stop()),
+    hold: (reason) => hold(handle, reason),
+    on: (event, listener) => handle.syncEvents.on(event, listener),
+  };
+}
+
+/** One pass. */
+export async function syncNow(handle: Handle, options: NowOptions = {}): Promise<SyncReport> {
+  handle.alive();
+  checkNow(handle, options);
+  const { collection, push = true, pull = true, full = false } = options;
+  const pass = { push, pull, full, ...(collection === undefined ? {} : { collection }) };
+  const report = await handle.run((client) => client.now(pass));
+  const results = report.results.map(({ error, ...rest }) =>
+    error === undefined ? rest : { ...rest, error: toInfo(error) },
+  );
+  return { ...report, results };
+}
+
+/** Throws STORE_UNKNOWN for a collection that was not declared. */
+export function checkCollection(handle: Handle, name: string): void {
+  const names = [...handle.checked.validators.keys()];
+  if (names.includes(name)) return;
+  const asked = typeof name === 'string' ? `"${shown(name)}"${didYouMean(name, names)}` : kindOf(name);
+  throw refuse('STORE_UNKNOWN', `there is no collection ${asked}`, { hint: 'declare it in the collections of open()' });
+}
+
+function checkNow(handle: Handle, options: NowOptions): void {
+  const fine = isPlain(options) && Object.keys(options).every((key) => NOW.includes(key));
+  if (!fine) throw refuse('ARGUMENT_TYPE', `now() takes { ${NOW.join(', ')} }; got ${kindOf(options)}`);
+  if (options.collection !== undefined) checkCollection(handle, options.collection);
+}
+
+function hold(handle: Handle, reason: string): () => void {
+  if (typeof reason !== 'string' || reason === '')
+    throw refuse('ARGUMENT_TYPE', `hold(reason) needs a name; got ${kindOf(reason)}`);
+  const number = handle.runNow((client) => client.hold(reason));
+  let held = true;
+  return () => {
+    if (held) handle.runNow((client) => client.release(number));
+    held = false;
+  };
+}
+
+function publicStatus({ error, progress, ...rest }: StatusOut): SyncStatus {
+  const status = { ...rest, holds: [...rest.holds] } as { -readonly [K in keyof SyncStatus]: SyncStatus[K] };
+  if (error !== undefined) status.error = toInfo(error);
+  if (progress !== undefined) status.progress = progress as NonNullable<SyncStatus['progress']>;
+  return Object.freeze(status);
+}

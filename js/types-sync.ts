@@ -1,0 +1,220 @@
+/**
+ * The public types of sending, pulling, the outbox and the settings: what users see in their editor.
+ *
+ * Types only: nothing here exists at run time, and nothing here imports the compiled module's contract.
+ * What the package does not do yet has no type. Times are milliseconds since the Unix epoch, durations are milliseconds.
+ */
+
+import type { ErrorCode } from './errors.js';
+import type { Unsubscribe } from './types.js';
+
+/** How a database talks to its server. Values out of range reject CONFIG_RANGE. */
+export interface SyncOptions {
+  /** Base URL of a server speaking the REST profile: http(s) without user info, or relative to the page. */
+  url?: string;
+  /** Headers for each attempt (never stored). Called again once after a 401. */
+  auth?: () => HeadersInit | null | Promise<HeadersInit | null>;
+  /** Safety-net period, 1,000-86,400,000 (default 30 000). Events start a sync at once. */
+  interval?: number;
+  /** How often clean collections are pulled (default 60 000; 0: only on demand and on server push). */
+  pullInterval?: number;
+  /** Wait after open, 0-86,400,000 (default 5 000 for the first pull; pending changes go at once). */
+  startDelay?: number;
+  /** Counted attempts before a change is parked, 1-1,000 (default 5). Offline, 401 and 429 do not count. */
+  maxAttempts?: number;
+  /** After the n-th failure (n from 1): random(0..min(max, base * factor^(n-1))), at least 100; default base 1000, factor 2, max 60 000, jitter 'full'.
+   *  The pauses of requestRetries are base * factor^(k-1) without jitter: 1 s, 2 s, 4 s. */
+  backoff?: { base?: number; factor?: number; max?: number; jitter?: 'full' | 'none' };
+  /** Requests within one attempt before it counts as failed, 1-10 (default 1; the assistant-sync preset uses 3). */
+  requestRetries?: number;
+  /** Where a failed change waits: its own `backoff` pause (default), or the next `interval` of the loop. */
+  retry?: 'backoff' | 'interval';
+  /** Requests in flight at once, 1-16 (default 4). */
+  concurrency?: number;
+  /** Pause between two sends, 0-3,600,000 (default 0). */
+  delayBetween?: number;
+  /** For one request, 1 000-600 000 (default 30 000). */
+  timeout?: number;
+  /** Refuse new writes with OUTBOX_FULL past this many pending changes, 1-10,000,000 (default 100 000). */
+  maxPending?: number;
+  /** The function that sends requests; default: the global fetch at the time of the request. */
+  fetch?: typeof fetch;
+  /** Start on open (default true). */
+  auto?: boolean;
+}
+
+/** Sending and pulling. */
+export interface Sync {
+  /** How sync stands now; the object changes only when something in it does. */
+  readonly status: SyncStatus;
+  /** Calls the listener with the current status, and then with every new one. */
+  subscribe(listener: (status: SyncStatus) => void): Unsubscribe;
+  /** Sends and pulls now; calls made meanwhile share the running pass. */
+  now(options?: { collection?: string; push?: boolean; pull?: boolean; full?: boolean }): Promise<SyncReport>;
+  /** Starts the loop (open() does unless `auto` is false). */
+  start(): void;
+  /** Stops the loop; now() still runs one pass. */
+  stop(): void;
+  /** Holds are named and counted: sync runs when none is left. Returns how to release this one. */
+  hold(reason: string): () => void;
+  /** Calls the listener at each event, always from a fresh task. */
+  on<E extends keyof SyncEvents>(event: E, listener: (detail: SyncEvents[E]) => void): Unsubscribe;
+  /** What is known about the network. */
+  readonly network: NetworkState;
+}
+/** What a sync pass is doing. */
+export type SyncPhase = 'idle' | 'pushing' | 'pulling';
+/** How sync stands. `pending` counts waiting and sending changes; parked ones and conflicts count apart. */
+export interface SyncStatus {
+  readonly state:
+    | 'disabled'
+    | 'idle'
+    | 'syncing'
+    | 'offline'
+    | 'waiting'
+    | 'held'
+    | 'needs-auth'
+    | 'needs-update'
+    | 'rate-limited'
+    | 'breaker-open'
+    | 'error';
+  readonly phase: SyncPhase;
+  readonly online: boolean;
+  readonly leader: boolean;
+  readonly pending: number;
+  readonly parked: number;
+  readonly conflicts: number;
+  readonly lastSyncedAt?: number;
+  readonly nextAttemptAt?: number;
+  readonly holds: readonly string[];
+  readonly error?: ErrorInfo;
+  readonly progress?: Progress;
+}
+/** How far a longer piece of work is. */
+export interface Progress {
+  done: number;
+  total?: number;
+  fraction?: number;
+  remainingMs?: number;
+  collection?: string;
+  phase: string;
+}
+/** now() does not reject for network reasons: the report says what happened, `skipped` why nothing did ('offline', 'held', 'needs-auth', ...). */
+export interface SyncReport {
+  skipped?: string;
+  pushed: number;
+  pulled: number;
+  conflicts: number;
+  parked: number;
+  failed: number;
+  durationMs: number;
+  results: SyncResult[];
+}
+/** What became of one change. */
+export interface SyncResult {
+  success: boolean;
+  mutationId: string;
+  collection: string;
+  tempId?: string;
+  id?: string;
+  error?: ErrorInfo;
+  attempts: number;
+}
+/** Events of Sync.on and what they carry. */
+export interface SyncEvents {
+  /** A pass has begun. */
+  started: { reason: string };
+  /** A pass moves on. */
+  progress: Progress;
+  /** A pass has ended. */
+  completed: SyncReport;
+  /** A pass could not run. */
+  failed: ErrorInfo;
+  /** The server has a change. */
+  acknowledged: SyncResult;
+  /** An attempt failed and there will be another. */
+  retrying: SyncResult & { nextAttemptAt: number };
+  /** A change waits for a person. */
+  parked: SyncResult;
+  /** The server refused a change for good. */
+  rejected: SyncResult;
+  /** Documents came from the server. */
+  pulled: { collection: string; changed: number; deleted: number };
+  /** The network changed. */
+  network: NetworkState;
+  /** This tab became, or ceased to be, the one that sends. */
+  leader: { leader: boolean; epoch: number };
+  /** The server wants to know who is asking. */
+  'auth-required': object;
+  /** The server wants a newer version of the app. */
+  'update-required': object;
+  /** A sign-in page answered instead of the server. */
+  'captive-portal': object;
+}
+/** What is known about the network. `online` is the browser's hint, `reachable` what the server's answers say. */
+export interface NetworkState {
+  online: boolean;
+  reachable: boolean | undefined;
+  type?: string;
+  effectiveType?: string;
+  saveData: boolean;
+  good: boolean;
+}
+
+/** Changes that the server has not acknowledged yet. */
+export interface Outbox {
+  /** In the order they were made, after `after` (a `seq`); at most `limit`, 1-10,000 (default 1,000). */
+  list(query?: { collection?: string; state?: PendingState; limit?: number; after?: number }): Promise<PendingChange[]>;
+  /** How many, of one state or of all. */
+  count(state?: PendingState): Promise<number>;
+  /** Calls the listener with the current counts, and then whenever they change; `oldest` is when the oldest was made. */
+  subscribe(listener: (summary: { pending: number; parked: number; oldest?: number }) => void): Unsubscribe;
+  /** Makes parked or waiting changes due now (all, or one); how many. */
+  retry(mutationId?: string): Promise<number>;
+  /** Drops a change and restores what the server has; rejects IN_FLIGHT or MUTATION_UNKNOWN. */
+  discard(mutationId: string): Promise<void>;
+  /** Replaces the document of a parked or waiting change; it is checked like one given to put(). Rejects MUTATION_UNKNOWN. */
+  edit(mutationId: string, doc: object): Promise<void>;
+}
+/** Where a change stands. */
+export type PendingState = 'waiting' | 'sending' | 'parked' | 'conflict';
+/** Mirrors the pending-items record: tempId, data, createdAt, retryCount, lastError, and what the engine adds. */
+export interface PendingChange {
+  seq: number;
+  mutationId: string;
+  idempotencyKey: string;
+  collection: string;
+  id: string;
+  tempId?: string;
+  kind: 'create' | 'update' | 'delete';
+  data?: object;
+  createdAt: number;
+  retryCount: number;
+  lastError?: ErrorInfo;
+  state: PendingState;
+  nextAttemptAt?: number;
+  priority: 'high' | 'user' | 'background';
+  dependsOn: string[];
+}
+
+/** Small key-value settings: any JSON value under a key of 1-1,024 characters. */
+export interface Settings {
+  /** The value, or undefined. */
+  get<V>(key: string): Promise<V | undefined>;
+  /** Resolves when durable. */
+  set(key: string, value: unknown): Promise<void>;
+  /** Resolves when durable, also when there was none. */
+  remove(key: string): Promise<void>;
+  /** Calls the listener with each new value (undefined: removed), from any tab. */
+  subscribe(key: string, listener: (value: unknown) => void): Unsubscribe;
+}
+
+/** A SeakeepError as plain data. */
+export interface ErrorInfo {
+  code: ErrorCode;
+  message: string;
+  userMessage: string;
+  retryable: boolean;
+  status?: number;
+  at: number;
+}
