@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-use super::command::{is_collection, Action, Change};
+use super::command::{Action, Change};
 use super::content::checked_key;
 use super::decide::{decide_change, Circumstances};
 use super::problem::Problem;
 use super::request::CoreResponse;
+use super::route::{checked_id, is_collection};
 use super::rows::{Decision, Rows, Writes};
 use super::rules::Rules;
 use super::stamp::entity_tag;
@@ -124,7 +125,7 @@ impl WrittenChange {
         let id = if named_by_server {
             None
         } else {
-            Some(super::command::checked_id(self.id)?)
+            Some(checked_id(self.id)?)
         };
         Ok(Change {
             key: self.idempotency_key.map(checked_key).transpose()?,

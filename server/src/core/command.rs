@@ -3,7 +3,6 @@
 //! What passes here is well formed; whether it is also allowed is decided in `decide` with the rows.
 //! Refuses unknown paths, methods, content types, bodies that are too large, too deep or not JSON.
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -11,11 +10,11 @@ use super::batch::Batch;
 use super::content::{idempotency_key, object};
 use super::problem::Problem;
 use super::request::CoreRequest;
+use super::route::{route, Route};
 use super::rows::{DocumentKey, Needs, PageNeed};
 use super::rules::Rules;
 use super::stamp::digest;
 
-const LONGEST_ID: usize = 512;
 // A batch wraps its documents in so many containers.
 const BATCH_DEPTH: usize = 3;
 
@@ -168,60 +167,6 @@ impl Needs {
         }
         needs
     }
-}
-
-enum Route {
-    Health,
-    Batch,
-    Collection(String),
-    Document(String, String),
-}
-
-impl Route {
-    fn refuse_method(&self) -> Problem {
-        let allow = match self {
-            Self::Health => "GET, HEAD",
-            Self::Batch => "POST",
-            Self::Collection(_) => "GET, HEAD, POST",
-            Self::Document(..) => "GET, HEAD, PUT, PATCH, DELETE",
-        };
-        Problem::new(405, "method-not-allowed", "This path does not know that method.").header("allow", allow)
-    }
-}
-
-fn route(path: &str) -> Result<Route, Problem> {
-    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-    match (segments.next(), segments.next(), segments.next()) {
-        (Some("_health"), None, None) => Ok(Route::Health),
-        (Some("_batch"), None, None) => Ok(Route::Batch),
-        (Some(name), None, None) if is_collection(name) => Ok(Route::Collection(name.to_owned())),
-        (Some(name), Some(id), None) if is_collection(name) => Ok(Route::Document(name.to_owned(), document_id(id)?)),
-        _ => Err(Problem::new(404, "unknown-path", "There is nothing at this path.")),
-    }
-}
-
-/// Whether a collection may have that name.
-pub(super) fn is_collection(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&name.len()) && !name.starts_with('_') && name.bytes().all(allowed)
-}
-
-fn document_id(segment: &str) -> Result<String, Problem> {
-    let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| invalid_id())?;
-    checked_id(decoded.into_owned())
-}
-
-/// An id of acceptable length.
-pub(super) fn checked_id(id: String) -> Result<String, Problem> {
-    if (1..=LONGEST_ID).contains(&id.len()) {
-        Ok(id)
-    } else {
-        Err(invalid_id())
-    }
-}
-
-fn invalid_id() -> Problem {
-    Problem::new(400, "invalid-id", "An id is UTF-8 text of 1 to 512 bytes.")
 }
 
 fn pull(request: &CoreRequest, collection: String, rules: &Rules) -> Result<Command, Problem> {

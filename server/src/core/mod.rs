@@ -13,6 +13,7 @@ pub mod memory;
 mod problem;
 mod pull;
 mod request;
+mod route;
 mod rows;
 mod rules;
 mod stamp;

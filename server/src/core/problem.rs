@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::request::CoreResponse;
 
-/// Where the types of problems live; a type is this plus the problem's code.
-pub const TYPE_BASE: &str = "https://seakeep.dev/problems/";
+/// What types of problems begin with; a type is this plus the problem's code, relative to the server.
+pub const TYPE_BASE: &str = "/problems/";
 
 /// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use crate::core::{Rules, Schema};
 
-/// The reference server of Seakeep's REST profile, with `SQLite` built in.
+/// The reference server of Seakeep's REST profile, with its database built in.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "seakeep-server", version, about, long_about = None)]
+#[command(name = "seakeep-server", version)]
 pub struct Options {
     /// Port to listen on; 0 takes any free one.
     #[arg(long, default_value_t = 8787, value_name = "PORT")]
@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub host: IpAddr,
 
-    /// `SQLite` file to keep documents in, made when absent. Without it everything is in memory and
+    /// Database file to keep documents in, made when absent. Without it everything is in memory and
     /// ends with the server.
     #[arg(long, value_name = "FILE")]
     pub db: Option<PathBuf>,
