@@ -72,7 +72,8 @@ async fn execute(app: Arc<App>, request: CoreRequest, pause: Duration) -> Respon
     if (request.method.as_str(), request.path.as_str()) == ("GET", "/_events") {
         tokio::time::sleep(pause).await;
         let last = request.header_value("last-event-id");
-        return events::open(Arc::clone(&app.service), app.stopping.clone(), last);
+        let cut = app.faults.as_ref().map(|plan| plan.cut());
+        return events::open(Arc::clone(&app.service), app.stopping.clone(), cut, last);
     }
     wire::response(app.service.handle(&request, pause).await)
 }

@@ -16,9 +16,14 @@ use super::service::Service;
 
 const COMMENT_EVERY: Duration = Duration::from_secs(20);
 
-/// Opens the stream; it ends when `stopping` turns true.
-pub(super) fn open(service: Arc<Service>, stopping: watch::Receiver<bool>, last_event_id: Option<&str>) -> Response {
-    let listener = Listener::new(service, stopping, last_event_id);
+/// Opens the stream; it ends when `stopping` turns true or `cut` moves.
+pub(super) fn open(
+    service: Arc<Service>,
+    stopping: watch::Receiver<bool>,
+    cut: Option<watch::Receiver<()>>,
+    last_event_id: Option<&str>,
+) -> Response {
+    let listener = Listener::new(service, stopping, cut, last_event_id);
     let comments = KeepAlive::new().interval(COMMENT_EVERY).text("still here");
     let response = Sse::new(listener.into_stream()).keep_alive(comments);
     ([("x-accel-buffering", "no")], response).into_response()
@@ -27,13 +32,19 @@ pub(super) fn open(service: Arc<Service>, stopping: watch::Receiver<bool>, last_
 struct Listener {
     service: Arc<Service>,
     stopping: watch::Receiver<bool>,
+    cut: Option<watch::Receiver<()>>,
     head: watch::Receiver<u64>,
     told: u64,
     ready: VecDeque<Event>,
 }
 
 impl Listener {
-    fn new(service: Arc<Service>, stopping: watch::Receiver<bool>, last_event_id: Option<&str>) -> Self {
+    fn new(
+        service: Arc<Service>,
+        stopping: watch::Receiver<bool>,
+        cut: Option<watch::Receiver<()>>,
+        last_event_id: Option<&str>,
+    ) -> Self {
         let mut head = service.head();
         let now = *head.borrow_and_update();
         let told = last_event_id.map(|id| id.parse().ok().filter(|id| *id <= now).unwrap_or(0));
@@ -44,6 +55,7 @@ impl Listener {
         Self {
             service,
             stopping,
+            cut,
             head,
             told: told.unwrap_or(now),
             ready,
@@ -61,6 +73,7 @@ impl Listener {
         while self.ready.is_empty() {
             tokio::select! {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                () = moved(&mut self.cut) => return None,
                 moved = self.head.changed() => moved.ok()?,
             }
             self.read_log().await?;
@@ -80,5 +93,13 @@ impl Listener {
             self.ready.push_back(event);
         }
         Some(())
+    }
+}
+
+async fn moved(cut: &mut Option<watch::Receiver<()>>) {
+    match cut {
+        // An error means that the sender is gone, which is an end as well.
+        Some(cut) => drop(cut.changed().await),
+        None => std::future::pending().await,
     }
 }

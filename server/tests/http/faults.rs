@@ -114,9 +114,11 @@ async fn offline_until_cleared_and_a_fresh_world() {
         .send()
         .await
         .expect("an answer");
+    let mut listening = server.get("/api/_events").await;
     server
         .order(json!([{ "times": 0, "fault": { "offline": true } }]))
         .await;
+    while listening.chunk().await.expect("a clean end").is_some() {}
     for _ in 0..3 {
         assert!(server.ask("GET", "/api/_health").send().await.is_err());
     }

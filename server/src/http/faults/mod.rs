@@ -15,6 +15,7 @@ pub(super) use control::routes;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 use crate::core::CoreRequest;
 use rule::{Fault, Rule};
@@ -25,6 +26,7 @@ const LOG_LENGTH: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct FaultPlan {
     state: Mutex<State>,
+    cut: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +61,18 @@ impl FaultPlan {
         Some(fault)
     }
 
+    /// Orders rules; going offline also ends the event streams that are open.
     fn add(&self, rules: Vec<Rule>) {
+        let offline = rules.iter().any(|rule| rule.fault.offline);
         self.state().rules.extend(rules);
+        if offline {
+            self.cut.send_replace(());
+        }
+    }
+
+    /// Moves when open event streams have to end.
+    pub(super) fn cut(&self) -> watch::Receiver<()> {
+        self.cut.subscribe()
     }
 
     fn rules(&self) -> Vec<Rule> {
