@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { logs, root, shown, toolsBin } from './paths.mjs';
+import { logs, root, toolsBin } from './paths.mjs';
 
 const HEARTBEAT_MS = 15_000;
 const groups = new Set();
@@ -42,39 +42,15 @@ export function environment(extra = {}) {
  * 15 seconds and the output only when it fails. Rejects with `Stop` on failure or past `timeout` milliseconds.
  */
 export async function run(command, args = [], options = {}) {
-  const { show = false, timeout = 0, env, cwd = root, log, name = [command, ...args].join(' ') } = options;
-  const start = Date.now();
-  const child = spawn(command, args, {
-    cwd,
-    env: environment(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  groups.add(child.pid);
-  const file = log && openLog(log);
-  const chunks = [];
-  const take = (out) => (data) => {
-    chunks.push(data);
-    file?.write(data);
-    if (show) out.write(data);
-  };
-  child.stdout.on('data', take(process.stdout));
-  child.stderr.on('data', take(process.stderr));
-  const beat = !show && setInterval(() => say(`  … ${name.slice(0, 60)} (${seconds(start)})`), HEARTBEAT_MS);
-  let late = false;
-  const giveUp = () => {
-    late = true;
-    end(child.pid);
-  };
-  const limit = timeout && setTimeout(giveUp, timeout);
-  const code = await exitOf(child, command);
-  clearInterval(beat);
-  clearTimeout(limit);
-  file?.end();
-  const output = Buffer.concat(chunks).toString('utf8');
-  if (code === 0 && !late) return output;
-  const why = late ? `took longer than ${timeout / 1000} s` : `ended with ${code}`;
-  const error = new Stop(`${name}: ${why}${show ? '' : `\n${output.trimEnd()}`}`);
+  const { show = false, timeout = 0, env, cwd, log, name = [command, ...args].join(' ') } = options;
+  const child = start(command, args, { env, cwd });
+  const printed = collect(child, show, log);
+  const watch = watched(child, timeout, show ? undefined : () => `${name.slice(0, 60)}: ${printed.last()}`);
+  const code = await exitOf(child, command).finally(watch.stop);
+  const output = printed.text();
+  if (code === 0 && !watch.late()) return output;
+  const why = watch.late() ? `took longer than ${timeout / 1000} s` : `ended with ${code}`;
+  const error = new Stop([`${name}: ${why}`, ...(show ? [] : [output.trimEnd()])].join('\n'));
   error.output = output;
   throw error;
 }
@@ -127,7 +103,53 @@ export async function main(work) {
   } catch (error) {
     console.error(error instanceof Stop ? `\n✗ ${error.message}` : error);
     process.exitCode = 1;
+  } finally {
+    [...groups].forEach(end);
   }
+}
+
+/** Keeps what a child prints, writes it to .tools/logs/ as it comes, and passes it on when it is to be shown. */
+function collect(child, show, log) {
+  const chunks = [];
+  const file = log && openLog(log);
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ]) {
+    from.on('data', (data) => {
+      chunks.push(data);
+      file?.write(data);
+      if (show) to.write(data);
+    });
+  }
+  child.on('close', () => file?.end());
+  const text = () => Buffer.concat(chunks).toString('utf8');
+  return {
+    text,
+    last: () =>
+      String(chunks.at(-1) ?? '')
+        .trim()
+        .split('\n')
+        .at(-1)
+        .slice(0, 80),
+  };
+}
+
+/** Says every 15 seconds what a silent child is at, and ends one that takes too long. */
+function watched(child, timeout, sign) {
+  const since = Date.now();
+  let late = false;
+  const giveUp = () => {
+    late = true;
+    end(child.pid);
+  };
+  const beat = sign && setInterval(() => say(`  … ${seconds(since)} ${sign()}`), HEARTBEAT_MS);
+  const limit = timeout > 0 && setTimeout(giveUp, timeout);
+  const stop = () => {
+    clearInterval(beat);
+    clearTimeout(limit);
+  };
+  return { stop, late: () => late };
 }
 
 function exitOf(child, command) {
@@ -147,7 +169,5 @@ function exitOf(child, command) {
 
 function openLog(name) {
   mkdirSync(logs, { recursive: true });
-  const path = join(logs, `${name}.log`);
-  say(`  log: ${shown(path)}`);
-  return createWriteStream(path);
+  return createWriteStream(join(logs, `${name}.log`));
 }

@@ -2,12 +2,13 @@
 // Needs a finished build (npm run build) and Chromium.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { createServer } from 'vite';
 import { bin, call, launch, pack, project, serve, visitTwice } from './host.mjs';
 
 const types = fileURLToPath(new URL('../types', import.meta.url));
@@ -143,22 +144,27 @@ test('a Vite project builds, writes and reads, also after a reload', async () =>
   await call(bin('vite'), ['build', '--logLevel', 'warn'], { cwd: folder });
   const modules = readdirSync(join(folder, 'dist', 'assets')).filter((file) => file.endsWith('.wasm'));
   assert.equal(modules.length, 1, 'one wasm file in the bundle');
-  await keepsANote(join(folder, 'dist'));
+  await keepsANote(await serve(join(folder, 'dist')));
+});
+
+test("Vite's development server finds the module without configuration", async () => {
+  const folder = await project('vite', packed.tarball);
+  const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, host: '127.0.0.1' } });
+  await server.listen();
+  await keepsANote({ url: server.resolvedUrls.local[0], close: () => server.close() });
 });
 
 test('a plain page writes and reads, also after a reload', async () => {
-  await keepsANote(await project('plain', packed.tarball));
+  await keepsANote(await serve(await project('plain', packed.tarball)));
 });
 
-async function keepsANote(folder) {
-  assert.ok(existsSync(join(folder, 'index.html')));
-  const site = await serve(folder);
+async function keepsANote(site) {
   try {
     const [first, second] = await visitTwice(browser, site.url);
     assert.deepEqual(first, { id: 'n1', text: 'kept', visits: 1 });
     assert.deepEqual(second, { id: 'n1', text: 'kept', visits: 2 });
   } finally {
-    site.close();
+    await site.close();
   }
 }
 
