@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from './build.mjs';
 import { dist } from './lib/paths.mjs';
-import { main, Stop, say } from './lib/run.mjs';
+import { main, Stop } from './lib/run.mjs';
 import { isScript } from './lib/script.mjs';
 
 const BUDGET_KB = 65;
@@ -44,7 +44,7 @@ if (isScript(import.meta.url)) {
     const json = process.argv.includes('--json');
     await build('wasm', 'js');
     const rows = sizes();
-    say(json ? JSON.stringify({ budget: BUDGET_KB * 1000, rows }) : table(rows));
+    console.log(json ? JSON.stringify({ budget: BUDGET_KB * 1000, rows }) : table(rows));
     checkBudget(rows);
   });
 }

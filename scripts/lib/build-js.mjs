@@ -4,8 +4,9 @@
 // esbuild leaves `new URL('./wasm/seakeep_bg.wasm', import.meta.url)` as it stands, which is how bundlers and browsers
 // find the module from dist/index.js; the check at the end holds it to that.
 
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { filesIn, fresh } from './fresh.mjs';
 import { dist, nodeBin, pkg, root } from './paths.mjs';
 import { run, Stop } from './run.mjs';
@@ -20,20 +21,28 @@ export async function buildJs() {
     rmSync(dist, { recursive: true, force: true });
     mkdirSync(join(dist, 'wasm'), { recursive: true });
     copyFileSync(join(pkg, 'seakeep_bg.wasm'), module);
-    await bundle('browser', 'index.ts', ['node:*']);
-    await bundle('node', 'node.ts', []);
+    const define = await constants();
+    await bundle('browser', 'index.ts', define);
+    await bundle('node', 'node.ts', define);
     await run(join(nodeBin, 'tsc'), ['-p', 'tsconfig.build.json'], { name: 'tsc (types)' });
+    pruneTypes();
     check();
   });
 }
 
 /** Everything the bundle is made of, and what shapes it. */
 function sources() {
-  const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/lib/build-js.mjs'];
+  const settings = [
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+    'package-lock.json',
+    'scripts/lib/build-js.mjs',
+  ];
   return [...filesIn(join(root, 'js')), ...settings.map((name) => join(root, name))];
 }
 
-async function bundle(platform, entry, external) {
+async function bundle(platform, entry, define) {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
@@ -42,22 +51,40 @@ async function bundle(platform, entry, external) {
     bundle: true,
     format: 'esm',
     platform,
-    external,
+    define,
     target: 'es2022',
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [generatedGlue],
   });
 }
 
-/** js/ imports the generated glue from where it lies when published. */
-const generatedGlue = {
-  name: 'generated-glue',
-  setup(build) {
-    build.onResolve({ filter: /\/wasm\/seakeep\.js$/ }, () => ({ path: join(pkg, 'seakeep.js') }));
-  },
-};
+/** What the script must know of its build: the version, and which module it belongs to. */
+async function constants() {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return { __SEAKEEP_VERSION__: JSON.stringify(version), __SEAKEEP_BUILD__: JSON.stringify(await buildId()) };
+}
+
+/** Asks the module itself. */
+async function buildId() {
+  const glue = await import(pathToFileURL(join(pkg, 'seakeep.js')).href);
+  await glue.default({ module_or_path: readFileSync(module) });
+  return glue.buildId();
+}
+
+/** Keeps the declarations that the entries lead to: what is internal is not published. */
+function pruneTypes() {
+  const reached = new Set();
+  const visit = (name) => {
+    if (reached.has(name)) return;
+    reached.add(name);
+    const text = readFileSync(join(dist, `${name}.d.ts`), 'utf8');
+    for (const [, next] of text.matchAll(/(?:from |import\()'\.\/([\w-]+)\.js'/g)) visit(next);
+  };
+  for (const entry of ['index', 'node']) visit(entry);
+  const all = readdirSync(dist).filter((file) => file.endsWith('.d.ts'));
+  for (const file of all) if (!reached.has(file.slice(0, -'.d.ts'.length))) rmSync(join(dist, file));
+}
 
 function check() {
   if (!REFERENCE.test(readFileSync(join(dist, 'index.js'), 'utf8'))) {

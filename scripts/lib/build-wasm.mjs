@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fresh } from './fresh.mjs';
+import { digest, filesIn, fresh } from './fresh.mjs';
 import { nodeBin, pkg, root, toolsBin } from './paths.mjs';
 import { run, step } from './run.mjs';
 import { cargoFlags, targetFolder, wasmBindgenVersion } from './rust.mjs';
@@ -30,12 +30,14 @@ const BINDGEN = [
 ];
 const OPT = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
 
+const sources = ['Cargo.toml', 'Cargo.lock', 'src', 'js/binding.ts'].map((name) => join(root, name));
+
 export async function buildWasm() {
   await step(`cargo build --release --target ${TARGET}`, () =>
     run('cargo', ['build', '--release', '--package', 'seakeep', '--lib', '--target', TARGET, ...cargoFlags()], {
       log: 'cargo-wasm',
       name: 'cargo build (wasm)',
-      env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: remapped() },
+      env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: remapped(), SEAKEEP_BUILD: buildOf(sources) },
     }),
   );
   const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
@@ -59,4 +61,9 @@ function remapped() {
   const registry = join(home, 'registry', 'src');
   const sources = existsSync(registry) ? readdirSync(registry).map((name) => join(registry, name)) : [];
   return [...sources, root].map((folder) => `--remap-path-prefix=${folder}=.`).join(' ');
+}
+
+/** Names this build, the same on every machine: script and module tell by it that they belong together. */
+function buildOf(folders) {
+  return digest(folders.flatMap((folder) => filesIn(folder))).slice(0, 12);
 }

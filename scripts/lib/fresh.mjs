@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, shown, tools } from './paths.mjs';
+import { shown, tools } from './paths.mjs';
 import { say, step } from './run.mjs';
 
 /** Runs `work` unless the files `from` (and the words in `also`) are unchanged and every file of `to` exists. */
@@ -28,9 +28,9 @@ export function filesIn(path, keep = () => true) {
     .flatMap((name) => filesIn(join(path, name), keep));
 }
 
-function digest(from, also) {
-  const hash = createHash('sha256').update(also.join('\n'));
-  for (const file of from) hash.update(`\0${shown(file)}\0`).update(readFileSync(file));
-  hash.update(root);
+/** One name for the contents of many files (by their place in the repository) and some words. */
+export function digest(files, words = []) {
+  const hash = createHash('sha256').update(words.join('\n'));
+  for (const file of files) hash.update(`\0${shown(file)}\0`).update(readFileSync(file));
   return hash.digest('hex');
 }

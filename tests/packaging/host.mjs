@@ -26,7 +26,8 @@ export async function call(command, args, options = {}) {
   try {
     return (await exec(command, args, { cwd: work, timeout: 120_000, ...options })).stdout;
   } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}: ${error.code ?? error.signal}\n${error.stdout}${error.stderr}`);
+    const printed = `${error.stdout}${error.stderr}`.split('\n').map((line) => line.slice(0, 200));
+    throw new Error(`${command}: ${error.code ?? error.signal}\n${printed.join('\n')}`);
   }
 }
 
