@@ -41,14 +41,14 @@ function choose() {
 
 /** Runs one stage; a stage that counts no tests of its own but is one, counts as one. */
 async function perform(name) {
-  const { minutes, command, tests } = stages[name];
+  const { minutes, command, env, tests } = stages[name];
   const start = Date.now();
   say(`\n━━ ${name} ${'━'.repeat(Math.max(3, 70 - name.length))}`);
   let output = '';
   let ok = true;
   try {
     const [program, ...args] = await command();
-    output = await run(program, args, { show: true, timeout: minutes * 60_000, name });
+    output = await run(program, args, { show: true, timeout: minutes * 60_000, name, env: await env?.() });
   } catch (error) {
     ok = false;
     output = error.output ?? '';

@@ -1,11 +1,13 @@
-// The stages of `npm test`, in order: the command of each, and the minutes after which it is given up.
-// `tests` marks a stage that is itself a test when its program counts none.
+// The stages of `npm test`, in order: the command of each, the minutes after which it is given up, and what its
+// environment adds. `tests` marks a stage that is itself a test when its program counts none.
 
 import { join } from 'node:path';
 import { filesIn } from './fresh.mjs';
 import { nodeBin, root } from './paths.mjs';
 import { Stop } from './run.mjs';
 import { cargoFlags } from './rust.mjs';
+import { buildServer } from './server.mjs';
+import { need } from './system.mjs';
 
 const SCHEDULES = '10000';
 
@@ -23,12 +25,17 @@ export const stages = {
   webkit: { minutes: 20, tests: true, command: () => script('browser.mjs', 'webkit') },
   types: { minutes: 5, tests: true, command: () => [join(nodeBin, 'tsc'), '-p', 'tests/types'] },
   face: { minutes: 10, tests: true, command: () => nodeTests('face') },
-  e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e') },
+  e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e'), env: servers },
   packaging: { minutes: 15, tests: true, command: () => nodeTests('packaging') },
 };
 
 export const quickStages = ['native', 'build', 'types'];
 export const quickNeeds = ['packages', 'wasm'];
+
+/** Where end-to-end tests find what they start. */
+async function servers() {
+  return { SEAKEEP_SERVER: await buildServer(), CHROMIUM: need('chromium') };
+}
 
 /** Node's own test runner on tests/NAME; the files are named one by one because what a folder means differs by version. */
 function nodeTests(name) {
