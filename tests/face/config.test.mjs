@@ -1,0 +1,123 @@
+// Options: defaults, what is passed on, and the refusals that the table does not list.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { modules } from './modules.mjs';
+import { failure } from './package.mjs';
+
+const { checkOptions, smallHash, storedName } = await modules();
+const base = { collections: { notes: {} } };
+const code = async (options, page) => (await failure(() => checkOptions('n', options, page))).code;
+
+test('defaults', () => {
+  const { config, cache, log, auth } = checkOptions('n', { ...base, sync: { url: 'https://example.org/api/' } });
+  assert.deepEqual(config, {
+    name: 'n',
+    version: 1,
+    storage: 'indexeddb',
+    durability: 'strict',
+    persist: true,
+    collections: [{ name: 'notes', path: 'notes', indexes: [], references: [], rejected: 'park', local: false }],
+    sync: {
+      url: 'https://example.org/api',
+      interval: 30_000,
+      pullInterval: 60_000,
+      startDelay: 5000,
+      maxAttempts: 5,
+      backoff: { base: 1000, factor: 2, max: 60_000, jitter: true },
+      requestRetries: 1,
+      retry: 'backoff',
+      concurrency: 4,
+      delayBetween: 0,
+      timeout: 30_000,
+      maxPending: 100_000,
+      auto: true,
+    },
+  });
+  assert.deepEqual([cache, log, auth], [{ items: 100, ttl: 300_000 }, 'off', undefined]);
+  assert.equal(checkOptions('n', base).config.sync, undefined);
+});
+
+test('indexes in all their forms, references and a path', () => {
+  const collections = {
+    notes: {
+      indexes: ['rank', 'owner.id', ['a', 'b.c'], { path: 'tags', multi: true }, { path: ['x'], unique: true }],
+      references: { tag: 'tags' },
+      path: 'v1/notes',
+      conflict: 'fields',
+    },
+    tags: { local: true, path: 'v1/notes' },
+  };
+  const [notes] = checkOptions('n', { collections }).config.collections;
+  const plain = { unique: false, multi: false };
+  assert.deepEqual(notes.indexes, [
+    { path: ['rank'], ...plain },
+    { path: ['owner.id'], ...plain },
+    { path: ['a', 'b.c'], ...plain },
+    { path: ['tags'], unique: false, multi: true },
+    { path: ['x'], unique: true, multi: false },
+  ]);
+  assert.deepEqual(notes.references, [{ field: 'tag', collection: 'tags' }]);
+  assert.equal(notes.path, 'v1/notes');
+});
+
+test('index paths that IndexedDB could not index (row 8)', async () => {
+  for (const path of ['a..b', 'a[0', '', '.a', 'a-b', '1a', 'a.__proto__', [], ['a', '']]) {
+    assert.equal(await code({ collections: { notes: { indexes: [path] } } }), 'CONFIG_INVALID', String(path));
+  }
+  assert.equal(await code({ collections: { notes: { indexes: ['a', ['a']] } } }), 'CONFIG_INVALID');
+  assert.equal(
+    await code({ collections: { notes: { indexes: [{ path: ['a', 'b'], multi: true }] } } }),
+    'CONFIG_INVALID',
+  );
+  assert.equal(await code({ collections: { notes: { references: { a: 'nowhere' } } } }), 'CONFIG_INVALID');
+});
+
+test('addresses (row 9)', async () => {
+  const bad = [
+    'javascript:alert(1)',
+    'file:///etc',
+    'https://a:b@example.org',
+    'https://a@example.org',
+    '/api',
+    'ftp://x',
+    7,
+  ];
+  for (const url of bad) assert.equal(await code({ ...base, sync: { url } }), 'CONFIG_URL', String(url));
+  assert.equal(await code({ ...base, sync: {} }), 'CONFIG_REQUIRED');
+  assert.equal(await code({ ...base, sync: { url: 'https://example.org/?q=1' } }), 'CONFIG_INVALID');
+  const { config } = checkOptions('n', { ...base, sync: { url: '/api' } }, 'https://app.example.org/page/x.html');
+  assert.equal(config.sync.url, 'https://app.example.org/api');
+});
+
+test('words, functions and flags of the wrong kind', async () => {
+  assert.equal(await code({ ...base, durability: 'eventual' }), 'CONFIG_ENUM');
+  assert.equal(await code({ ...base, log: 'loud' }), 'CONFIG_ENUM');
+  assert.equal(await code({ ...base, persist: 1 }), 'CONFIG_TYPE');
+  assert.equal(await code({ ...base, user: '' }), 'CONFIG_INVALID');
+  assert.equal(await code({ ...base, cache: true }), 'CONFIG_TYPE');
+  assert.equal(await code({ ...base, cache: { items: 0 } }), 'CONFIG_RANGE');
+  assert.equal(await code({ ...base, version: 0 }), 'CONFIG_RANGE');
+  assert.equal(await code({ ...base, sync: { url: 'https://e.org', concurrency: 17 } }), 'CONFIG_RANGE');
+  assert.equal(await code({ ...base, sync: { url: 'https://e.org', auth: 'Bearer' } }), 'CONFIG_TYPE');
+  assert.equal(await code({ collections: { notes: { conflict: 'latest' } } }), 'CONFIG_UNSUPPORTED');
+  assert.equal(await code({ collections: { notes: { conflict: 'lww ' } } }), 'CONFIG_ENUM');
+  assert.equal(await code({ collections: { notes: { validate: {} } } }), 'CONFIG_TYPE');
+});
+
+test('equal schemas are told apart from others', () => {
+  const schema = (collections, version = 1) => checkOptions('n', { collections, version }).schema;
+  assert.equal(schema({ a: {}, b: {} }), schema({ a: {}, b: {} }));
+  assert.notEqual(schema({ a: {} }), schema({ a: { indexes: ['x'] } }));
+  assert.notEqual(schema({ a: {} }), schema({ a: {} }, 2));
+});
+
+test('a user has a database of his own', async () => {
+  assert.equal(await storedName('n', undefined), 'n');
+  assert.match(await storedName('n', 'ann'), /^n~[0-9a-f]{32}$/);
+  assert.notEqual(await storedName('n', 'ann'), await storedName('n', 'bob'));
+  const hash = (text) => smallHash(new TextEncoder().encode(text));
+  const all = new Set(Array.from({ length: 20_000 }, (_, i) => hash(`user-${i}`)));
+  assert.equal(all.size, 20_000);
+  assert.match(hash('ann'), /^[0-9a-f]{32}$/);
+});
