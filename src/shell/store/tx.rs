@@ -1,0 +1,221 @@
+//! The one guard over an IndexedDB transaction.
+//!
+//! Dropped before its end it aborts: a future that goes away, or an early `?`, leaves the store as it was. An abort is
+//! an error with the cause the transaction itself gives. Requests of one transaction succeed in order and any failing
+//! one aborts it, so a round of requests is awaited by its last. Nothing foreign can be awaited in between: the only
+//! futures here are the transaction's own.
+
+use super::fault::Fault;
+use super::open::Handle;
+use super::{host, signal::Signal};
+use crate::model::{Code, Failure};
+use crate::shell::error;
+use crate::shell::names::name;
+use core::cell::{Cell, RefCell};
+use gloo_timers::callback::Timeout;
+use idb::ObjectStore;
+use js_sys::Array;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{Event, IdbObjectStore, IdbRequest, IdbTransaction};
+
+/// How long a transaction may take, in two parts: a page that was frozen gets the second to catch up.
+const DEADLINE_MS: [u32; 2] = [28_000, 2_000];
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    Relaxed,
+    Strict,
+}
+
+/// What a transaction has to say.
+enum News {
+    Answered,
+    Completed,
+    Aborted(Fault),
+}
+
+/// An open transaction. Dropping it aborts it.
+#[must_use = "dropping a transaction aborts it"]
+pub(super) struct Tx {
+    inner: IdbTransaction,
+    state: Rc<State>,
+    listener: Closure<dyn FnMut(Event)>,
+    answering: RefCell<Option<IdbRequest>>,
+    stores: RefCell<Vec<(Rc<str>, ObjectStore)>>,
+    open: Cell<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    news: Signal<News>,
+    cause: RefCell<Option<Fault>>,
+    deadline: RefCell<Option<Timeout>>,
+}
+
+impl Tx {
+    /// Opens a transaction on these stores.
+    pub(super) fn begin<'n>(
+        handle: &Handle,
+        stores: impl IntoIterator<Item = &'n str>,
+        mode: Mode,
+    ) -> Result<Self, Fault> {
+        let names: Array = stores.into_iter().map(name).collect();
+        let (direction, durability) = match mode {
+            Mode::Read => ("readonly", "default"),
+            Mode::Relaxed => ("readwrite", "relaxed"),
+            Mode::Strict => ("readwrite", "strict"),
+        };
+        let inner = host::transaction(handle.database(), &names, direction, durability)?;
+        Ok(Self::guard(inner))
+    }
+
+    /// Guards a transaction that the browser has opened.
+    pub(super) fn guard(inner: IdbTransaction) -> Self {
+        let state = Rc::new(State::default());
+        let listener = listener(&inner, &state);
+        let function = Some(listener.as_ref().unchecked_ref());
+        inner.set_oncomplete(function);
+        inner.set_onabort(function);
+        inner.set_onerror(function);
+        arm(&state, &inner, 0);
+        let answering = RefCell::default();
+        Self { inner, state, listener, answering, stores: RefCell::default(), open: Cell::new(true) }
+    }
+
+    /// A store in its scope.
+    pub(super) fn store(&self, store: &str) -> Result<ObjectStore, Fault> {
+        if let Some((_, known)) = self.stores.borrow().iter().find(|(known, _)| **known == *store) {
+            return Ok(known.clone());
+        }
+        let opened: ObjectStore = self.inner.object_store(store)?.into();
+        self.stores.borrow_mut().push((store.into(), opened.clone()));
+        Ok(opened)
+    }
+
+    /// Waits until a request, and with it every earlier one, has succeeded.
+    pub(super) async fn answer(&self, request: impl Into<JsValue>) -> Result<JsValue, Fault> {
+        let request: IdbRequest = request.into().unchecked_into();
+        request.set_onsuccess(Some(self.listener.as_ref().unchecked_ref()));
+        self.answering.replace(Some(request.clone()));
+        match self.state.news.wait().await {
+            News::Answered | News::Completed => Ok(request.result()?),
+            News::Aborted(fault) => self.failed(fault),
+        }
+    }
+
+    /// Waits for a round of requests and gives their results in order.
+    pub(super) async fn answers(&self, requests: Vec<IdbRequest>) -> Result<Vec<JsValue>, Fault> {
+        let Some(last) = requests.last() else { return Ok(Vec::new()) };
+        self.answer(last.clone()).await?;
+        requests.iter().map(|request| Ok(request.result()?)).collect()
+    }
+
+    /// Commits and waits until it is durable as asked.
+    pub(super) async fn commit(self) -> Result<(), Fault> {
+        // Hosts without `commit` end the transaction by themselves, a little later.
+        if js_sys::Reflect::has(&self.inner, &name("commit")).unwrap_or(false) {
+            #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
+            self.inner.commit()?;
+        }
+        match self.state.news.wait().await {
+            News::Aborted(fault) => self.failed(fault),
+            News::Answered | News::Completed => {
+                self.open.set(false);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a transaction that wrote nothing end by itself.
+    pub(super) fn finish(self) {
+        self.open.set(false);
+    }
+
+    /// Why it was aborted, when it was.
+    pub(super) fn cause(&self) -> Option<Fault> {
+        self.state.cause.borrow().clone().or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
+    }
+
+    fn failed<T>(&self, fault: Fault) -> Result<T, Fault> {
+        self.open.set(false);
+        Err(fault)
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        self.state.deadline.take();
+        self.inner.set_oncomplete(None);
+        self.inner.set_onabort(None);
+        self.inner.set_onerror(None);
+        if let Some(request) = self.answering.take() {
+            request.set_onsuccess(None);
+        }
+        if self.open.get() {
+            // It throws when the transaction has just ended by itself; then there is nothing to undo.
+            let _ = self.inner.abort();
+        }
+    }
+}
+
+fn listener(inner: &IdbTransaction, state: &Rc<State>) -> Closure<dyn FnMut(Event)> {
+    let (inner, state) = (inner.clone(), state.clone());
+    Closure::new(move |event: Event| match event.type_().as_str() {
+        "success" => state.news.set(News::Answered),
+        "complete" => state.news.set(News::Completed),
+        "error" => {
+            event.prevent_default();
+            event.stop_propagation();
+            state.cause.borrow_mut().get_or_insert_with(|| fault_of(&event));
+            let _ = inner.abort();
+        }
+        _ => state.news.set(News::Aborted(abort_cause(&state, &inner))),
+    })
+}
+
+fn abort_cause(state: &State, inner: &IdbTransaction) -> Fault {
+    let own = || inner.error().map(|error| Fault::from(JsValue::from(error)));
+    let cause = state.cause.borrow().clone().or_else(own);
+    cause.unwrap_or_else(|| Fault::new(Code::TxAborted, "the browser aborted a transaction without a cause"))
+}
+
+/// What a failed request means; the same exception stands for a taken place in the outbox and for a unique index.
+fn fault_of(event: &Event) -> Fault {
+    let Some(request) = event.target().map(JsCast::unchecked_into::<IdbRequest>) else {
+        return Fault::new(Code::TxAborted, "a request failed without a cause");
+    };
+    let thrown = request.error().ok().flatten().map_or(JsValue::UNDEFINED, JsValue::from);
+    let store = request.source().map(|source| source.unchecked_into::<IdbObjectStore>().name()).unwrap_or_default();
+    match error::failure_of(&thrown) {
+        Failure { code: Code::UniqueViolation, .. } if store == super::schema::PENDING => {
+            Fault::new(Code::TxAborted, "a place in the outbox was taken")
+        }
+        Failure { code: Code::UniqueViolation, .. } => {
+            let message = ["another document of `", &store, "` has the same value in a unique index"].concat();
+            Fault::new(Code::UniqueViolation, &message)
+        }
+        failure => Fault { failure, dead: error::is_dead(&thrown) },
+    }
+}
+
+fn arm(state: &Rc<State>, inner: &IdbTransaction, part: usize) {
+    let (weak, inner) = (Rc::downgrade(state), inner.clone());
+    let late = Timeout::new(DEADLINE_MS[part], move || {
+        let Some(state) = weak.upgrade() else { return };
+        if part + 1 < DEADLINE_MS.len() {
+            arm(&state, &inner, part + 1);
+            return;
+        }
+        let mut fault = Fault::new(Code::TxTimeout, "a transaction did not end in time; its outcome is not known");
+        // An abort in time makes the outcome known; a transaction that is already committing refuses it.
+        if inner.abort().is_ok() {
+            fault = Fault::new(Code::TxTimeout, "a transaction did not end in time and was taken back");
+        }
+        state.cause.borrow_mut().get_or_insert_with(|| fault.clone());
+        state.news.set(News::Aborted(fault));
+    });
+    state.deadline.replace(Some(late));
+}
