@@ -6,7 +6,8 @@
  */
 
 import type { CollectionConfig, MetaOut, WriteOp, WriteOutcome } from './binding.js';
-import { isSeakeepError, kindOf, refuse, toInfo } from './errors.js';
+import { flag, mustBe, oneOf, plainOptions } from './check.js';
+import { isSeakeepError, refuse, toInfo } from './errors.js';
 import type { Handle } from './handle.js';
 import { checkId, isTemporary, reserved } from './ids.js';
 import { liveOf } from './live.js';
@@ -21,6 +22,7 @@ import { bulkWriteOf, writeOf } from './write.js';
 type Doc = { [field: string]: unknown };
 type Target = Pick<WriteOp, 'collection' | 'priority' | 'local'>;
 const MAX_BULK = 10_000;
+const ARGUMENT = 'ARGUMENT_TYPE';
 
 /** The public face of one collection. */
 export function collectionOf(handle: Handle, { name }: CollectionConfig): Collection<Doc> {
@@ -170,13 +172,9 @@ export function snapshotDraft(value: unknown, root = '$'): Doc {
 /** Options of a write, checked; CLOSED first. */
 function target(handle: Handle, collection: string, options: WriteOptions | undefined): Target {
   handle.alive();
-  if (options !== undefined && !isPlain(options as unknown))
-    throw wrong('write options must be a plain object', options);
-  const priority = options?.priority ?? 'user';
-  if (!['high', 'user', 'background'].includes(priority))
-    throw wrong('priority must be "high", "user" or "background"', priority);
-  const local = options?.local ?? false;
-  if (typeof local !== 'boolean') throw wrong('local must be true or false', local);
+  const given = plainOptions(options, 'options', ['priority', 'signal', 'local'], ARGUMENT);
+  const priority = oneOf(given.priority, 'priority', ['high', 'user', 'background'], 'user', ARGUMENT);
+  const local = flag(given.local, 'local', false, ARGUMENT);
   refuseAborted(options?.signal);
   return { collection, priority, local };
 }
@@ -195,12 +193,8 @@ function refuseDuplicates(ops: WriteOp[]): void {
 }
 
 function checkList(list: unknown, what: string): void {
-  if (!Array.isArray(list)) throw wrong(`${what} must be an array`, list);
+  if (!Array.isArray(list)) throw mustBe(ARGUMENT, what, 'an array', list);
   if (list.length > MAX_BULK) throw refuse('BULK_TOO_LARGE', `${list.length} items; limit 10,000 per call; split`);
-}
-
-function wrong(message: string, value: unknown): Error {
-  return refuse('ARGUMENT_TYPE', `${message}; got ${kindOf(value)}`);
 }
 
 function notFound(): Error {

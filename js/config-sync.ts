@@ -5,7 +5,7 @@
  */
 
 import type { SyncConfig } from './binding.js';
-import { flag, integer, invalid, type Options, oneOf, optionalFunction, plainOptions, real } from './check.js';
+import { flag, integer, invalid, oneOf, optionalFunction, plainOptions, real, refuseUnsupported } from './check.js';
 import { refuse } from './errors.js';
 import type { SyncOptions } from './types-sync.js';
 
@@ -37,7 +37,8 @@ const UNSUPPORTED = ['rest', 'adapter', 'breaker', 'batchSize', 'onSlowNetwork']
 
 /** Checks the `sync` option; `page` is the address that relative ones are relative to. */
 export function checkSync(value: unknown, page: string | undefined): CheckedSync {
-  const given = plainOptions(value, 'sync', KNOWN, UNSUPPORTED);
+  refuseUnsupported(value, UNSUPPORTED);
+  const given = plainOptions(value, 'sync', KNOWN);
   const config: SyncConfig = {
     url: checkUrl(given.url, page),
     interval: integer(given.interval, 'sync.interval', 1000, DAY, 30_000),
@@ -61,8 +62,7 @@ export function checkSync(value: unknown, page: string | undefined): CheckedSync
 }
 
 function checkBackoff(value: unknown): SyncConfig['backoff'] {
-  const given: Options =
-    value === undefined ? {} : plainOptions(value, 'sync.backoff', ['base', 'factor', 'max', 'jitter']);
+  const given = plainOptions(value, 'sync.backoff', ['base', 'factor', 'max', 'jitter']);
   const base = integer(given.base, 'sync.backoff.base', 1, DAY, 1000);
   const max = integer(given.max, 'sync.backoff.max', 1, DAY, Math.max(base, 60_000));
   if (max < base)

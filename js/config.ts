@@ -6,9 +6,19 @@
  */
 
 import type { ClientConfig, CollectionConfig } from './binding.js';
-import { flag, integer, invalid, type Options, oneOf, optionalFunction, plainOptions, wrongType } from './check.js';
+import {
+  flag,
+  integer,
+  invalid,
+  mustBe,
+  type Options,
+  oneOf,
+  optionalFunction,
+  plainOptions,
+  refuseUnsupported,
+} from './check.js';
 import { checkSync } from './config-sync.js';
-import { kindOf, refuse } from './errors.js';
+import { refuse } from './errors.js';
 import { badCharacter, pathFault, shown } from './text.js';
 import type { OpenOptions } from './types.js';
 
@@ -42,7 +52,7 @@ const LEVELS = ['off', 'error', 'warn', 'info', 'debug'] as const;
 /** Checks a database name: 1-100 characters, none of them a control character, a slash or `~`. */
 export function checkName(name: unknown): string {
   if (typeof name !== 'string' || name.length === 0 || name.length > 100) {
-    throw invalid('name', `name must be 1-100 characters; got ${kindOf(name)}`);
+    throw mustBe('CONFIG_INVALID', 'name', '1-100 characters', name);
   }
   const bad = [badCharacter(name), name.search(/[/\\~]/)].filter((at) => at >= 0);
   if (bad.length > 0)
@@ -53,17 +63,16 @@ export function checkName(name: unknown): string {
 /** Checks a user: any text of 1-1,024 characters, or none. */
 export function checkUser(user: unknown): string | undefined {
   if (user === undefined) return undefined;
-  if (typeof user !== 'string') throw wrongType('user', 'a string', user);
-  if (user.length === 0 || user.length > 1024)
-    throw invalid('user', `user must be 1-1,024 characters; got ${kindOf(user)}`);
-  return user;
+  if (typeof user === 'string' && user.length > 0 && user.length <= 1024) return user;
+  throw mustBe('CONFIG_INVALID', 'user', 'a string of 1-1,024 characters', user);
 }
 
 /** Checks everything given to open(). */
 export function checkOptions(name: unknown, value: unknown, page?: string): Checked {
   const checkedName = checkName(name);
   if (value === undefined) throw refuse('CONFIG_REQUIRED', 'open(name, options) needs an object; got undefined');
-  const given = plainOptions(value, 'options', KNOWN, UNSUPPORTED);
+  refuseUnsupported(value, UNSUPPORTED);
+  const given = plainOptions(value, 'options', KNOWN);
   const { collections, validators } = checkCollections(given.collections);
   const user = checkUser(given.user);
   const sync = given.sync === undefined ? undefined : checkSync(given.sync, page);
@@ -92,7 +101,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
 
 function checkCache(value: unknown): Checked['cache'] {
   if (value === false) return undefined;
-  const given: Options = value === undefined ? {} : plainOptions(value, 'cache', ['items', 'ttl']);
+  const given = plainOptions(value, 'cache', ['items', 'ttl']);
   return {
     items: integer(given.items, 'cache.items', 1, 1_000_000, 100),
     ttl: integer(given.ttl, 'cache.ttl', 1, 86_400_000, 300_000),
@@ -101,7 +110,7 @@ function checkCache(value: unknown): Checked['cache'] {
 
 function checkCollections(value: unknown): { collections: CollectionConfig[]; validators: Checked['validators'] } {
   if (value === undefined) throw refuse('CONFIG_REQUIRED', 'options need collections', { path: 'collections' });
-  const names = Object.keys(plainOptions(value, 'collections', Object.keys(Object(value))));
+  const names = Object.keys(plainOptions(value, 'collections'));
   if (names.length < 1 || names.length > 200) {
     throw invalid('collections', `collections must declare 1-200 collections; got ${names.length}`);
   }
@@ -120,7 +129,8 @@ function checkCollection(
 ): CollectionConfig {
   checkCollectionName(name);
   const at = `collections.${name}`;
-  const given = plainOptions(value, at, COLLECTION, COLLECTION_UNSUPPORTED);
+  refuseUnsupported(value, COLLECTION_UNSUPPORTED);
+  const given = plainOptions(value ?? null, at, COLLECTION);
   if (typeof given.conflict === 'function' || STRATEGIES.includes(given.conflict as string)) {
     throw refuse('CONFIG_UNSUPPORTED', `${at}.conflict: this version has only "fields"`, { path: `${at}.conflict` });
   }
@@ -146,7 +156,7 @@ function checkCollectionName(name: string): void {
 }
 
 function checkPath(value: unknown, at: string): string {
-  if (typeof value !== 'string') throw wrongType(at, 'a string', value);
+  if (typeof value !== 'string') throw mustBe('CONFIG_TYPE', at, 'a string', value);
   const segments = value.split('/');
   const fine = segments.every(
     (segment) => /^[\w~!$&'()*+,;=:@.%-]+$/.test(segment) && segment !== '.' && segment !== '..',
@@ -158,7 +168,7 @@ function checkPath(value: unknown, at: string): string {
 
 function checkIndexes(value: unknown, at: string): CollectionConfig['indexes'] {
   if (value === undefined) return [];
-  if (!Array.isArray(value) || value.length > 50) throw wrongType(at, 'an array of at most 50', value);
+  if (!Array.isArray(value) || value.length > 50) throw mustBe('CONFIG_TYPE', at, 'an array of at most 50', value);
   const indexes = value.map((index, i) => checkIndex(index, `${at}[${i}]`));
   const paths = new Set(indexes.map((index) => JSON.stringify(index.path)));
   if (paths.size < indexes.length) throw invalid(at, `${at} declares the same path twice`);
@@ -181,8 +191,7 @@ function checkIndex(value: unknown, at: string): CollectionConfig['indexes'][num
 }
 
 function checkReferences(value: unknown, at: string, names: string[]): CollectionConfig['references'] {
-  if (value === undefined) return [];
-  return Object.entries(plainOptions(value, at, Object.keys(Object(value)))).map(([field, collection]) => {
+  return Object.entries(plainOptions(value, at)).map(([field, collection]) => {
     const fault = pathFault(field);
     if (fault !== undefined) throw invalid(at, `reference field "${shown(field)}" ${fault}`);
     if (!names.includes(collection as string)) throw invalid(at, `${at}.${field} must name a declared collection`);

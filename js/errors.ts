@@ -76,7 +76,7 @@ export class SeakeepError extends Error {
     this.userMessage = userMessage(this.code);
     this.retryable = facts.retryable ?? false;
     for (const name of ['parked', 'path', 'status', 'fields', 'hint'] as const) {
-      if (facts[name] !== undefined) Object.defineProperty(this, name, { value: facts[name], enumerable: true });
+      if (facts[name] !== undefined) Object.assign(this, { [name]: facts[name] });
     }
   }
 }
@@ -126,36 +126,36 @@ export function kindOf(value: unknown): string {
 }
 
 const PERSON: { [code: string]: string } = {
-  NETWORK: 'No connection right now. Your change is kept and will be sent later.',
-  TIMEOUT: 'The server takes too long to answer. It will be tried again.',
-  SERVER: 'The server has a problem at the moment. It will be tried again.',
+  __proto__: null as never,
+  NETWORK: 'No connection right now. Your change is kept and sent later.',
+  TIMEOUT: 'The server does not answer. It will be tried again.',
+  SERVER: 'The server has a problem. It will be tried again.',
   CONFLICT: 'Someone else changed this at the same time.',
   AUTH_REQUIRED: 'Please sign in again to continue syncing.',
   FORBIDDEN: 'You are not allowed to make this change.',
   VALIDATION: 'Some entries need to be corrected.',
-  RATE_LIMITED: 'The server is busy. It will be tried again shortly.',
-  CAPTIVE_PORTAL: 'This network asks you to sign in first. Open a web page to do so.',
-  QUOTA_EXCEEDED: 'There is no space left on this device. Free some space and try again.',
-  STORAGE_UNAVAILABLE:
-    'This browser does not allow data to be stored here. A private window or a setting may be the cause.',
+  RATE_LIMITED: 'The server is busy. It will be tried again.',
+  CAPTIVE_PORTAL: 'This network wants you to sign in first. Open a web page to do so.',
+  QUOTA_EXCEEDED: 'There is no space left on this device.',
+  STORAGE_UNAVAILABLE: 'This browser does not allow data to be stored here.',
   INTEGRITY_FAILED: 'A stored entry is damaged.',
-  ENGINE_CRASHED: 'Something went wrong. Please reload the page; saved entries are kept.',
-  ENV_UNSUPPORTED: 'This feature does not work in this environment.',
-  OUTBOX_FULL: 'Too many changes are waiting to be sent. Connect to the internet first.',
+  ENGINE_CRASHED: 'Something went wrong. Please reload the page; what was saved is kept.',
+  ENV_UNSUPPORTED: 'This does not work here.',
+  OUTBOX_FULL: 'Too many changes are waiting to be sent.',
   DISCARDED: 'This change was discarded.',
   UNIQUE_VIOLATION: 'There is already an entry with this value.',
   ALREADY_EXISTS: 'This entry exists already.',
   NOT_FOUND: 'This entry no longer exists.',
-  NETWORK_BLOCKED: 'Something in this network blocks the change from being sent.',
+  NETWORK_BLOCKED: 'Something in this network blocks this change.',
   ABORTED: 'The action was cancelled.',
   CLOSED: 'Please reload the page to continue.',
   DOC_TOO_LARGE: 'This entry is too large to be saved.',
   PENDING_EXIST: 'Some changes have not been sent yet.',
-  WASM_FETCH_FAILED: 'A part of the app could not be loaded. Check the connection and reload the page.',
+  WASM_FETCH_FAILED: 'A part of the app could not be loaded. Please reload the page.',
   BUILD_MISMATCH: 'The app was updated. Please reload the page.',
-  DB_VERSION_NEWER: 'A newer version of the app was used here. Please reload the page.',
+  DB_VERSION_NEWER: 'The app was updated. Please reload the page.',
 };
 
 function userMessage(code: string): string {
-  return Object.hasOwn(PERSON, code) ? (PERSON[code] as string) : 'Something went wrong. Please try again.';
+  return PERSON[code] ?? 'Something went wrong. Please try again.';
 }

@@ -5,7 +5,8 @@
  * so from a fresh task or from a promise's reaction, never while the engine is on the stack.
  */
 
-import { kindOf, refuse } from './errors.js';
+import { mustBe } from './check.js';
+import { shown } from './text.js';
 import type { Unsubscribe } from './types.js';
 
 /** Told which subscription's listener failed, and what it threw. */
@@ -66,24 +67,23 @@ export interface Emitter {
   clear(): void;
 }
 
-/** An emitter of the events named; others are refused. */
-export function emitter(what: string, events: readonly string[], report: Report): Emitter {
-  const by = new Map(events.map((event) => [event, listeners<never>(`${what}("${event}")`, report)]));
+/** An emitter of any event: one that is never emitted is never told. */
+export function emitter(what: string, report: Report): Emitter {
+  const by = new Map<string, Listeners<never>>();
   return {
     on(event, listener) {
-      const known = by.get(event);
-      if (known === undefined)
-        throw refuse('ARGUMENT_TYPE', `${what}(event): there is no such event; use one of ${events.join(', ')}`);
+      const known = by.get(event) ?? listeners<never>(`${what}("${shown(String(event))}")`, report);
+      by.set(event, known);
       return known.add(listener);
     },
     count: (event) => by.get(event)?.size ?? 0,
     emit: (event, detail) => by.get(event)?.emit(detail as never),
-    clear: () => by.forEach((one) => void one.clear()),
+    clear: () => by.clear(),
   };
 }
 
 /** Throws ARGUMENT_TYPE for what is not a function. */
 export function checkListener(what: string, listener: unknown): void {
   if (typeof listener === 'function') return;
-  throw refuse('ARGUMENT_TYPE', `${what}: listener must be a function; got ${kindOf(listener)}`);
+  throw mustBe('ARGUMENT_TYPE', `${what}: listener`, 'a function', listener);
 }

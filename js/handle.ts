@@ -27,23 +27,14 @@ export interface Told {
   oldest?: number;
 }
 
-const DATABASE_EVENTS =
-  'quota evicted storage-lost upgrade-blocked closed-for-upgrade reconnected quarantined listener-error engine-restarted'.split(
-    ' ',
-  );
-const SYNC_EVENTS = (
-  'started progress completed failed acknowledged retrying parked rejected pulled network leader auth-required ' +
-  'update-required captive-portal'
-).split(' ');
-
 /** State and wiring of one open database. */
 export class Handle {
-  readonly events: Emitter = emitter('on', DATABASE_EVENTS, (what, thrown) => this.report(what, thrown));
-  readonly syncEvents: Emitter = emitter('sync.on', SYNC_EVENTS, (what, thrown) => this.report(what, thrown));
-  readonly statusChanges: Listeners<Told> = listeners('subscribe', (what, thrown) => this.report(what, thrown));
-  readonly settingChanges: Listeners<string> = listeners('settings.subscribe', (what, thrown) =>
-    this.report(what, thrown),
-  );
+  /** Tells the app that one of its functions failed. */
+  readonly report = (what: string, thrown: unknown): void => this.failed(what, thrown);
+  readonly events: Emitter = emitter('on', this.report);
+  readonly syncEvents: Emitter = emitter('sync.on', this.report);
+  readonly statusChanges: Listeners<Told> = listeners('subscribe', this.report);
+  readonly settingChanges: Listeners<string> = listeners('settings.subscribe', this.report);
   readonly lives = new Set<Wakeable>();
   readonly log: Log;
   told: Told;
@@ -149,8 +140,7 @@ export class Handle {
     for (const live of [...this.lives]) if (touched.has(live.collection)) live.wake();
   }
 
-  /** Tells the app that one of its functions failed. */
-  report(what: string, thrown: unknown): void {
+  private failed(what: string, thrown: unknown): void {
     const message = `a listener of ${what} threw ${thrownName(thrown)}`;
     this.log('warn', 'listener', message);
     if (what.includes('listener-error')) return;

@@ -5,18 +5,18 @@
  * accepted is used byte for byte.
  */
 
-import { kindOf, refuse } from './errors.js';
+import { mustBe } from './check.js';
+import { refuse } from './errors.js';
 import { badCharacter } from './text.js';
 
 const TEMPORARY = /^pending-\d+-./;
 
 /** Throws ID_TYPE or ID_INVALID; gives the id back. */
-export function checkId(id: unknown, path?: string): string {
-  if (typeof id !== 'string') throw refuse('ID_TYPE', `id must be a non-empty string; got ${kindOf(id)}`, { path });
+export function checkId(id: unknown, path = 'id'): string {
+  if (typeof id !== 'string') throw mustBe('ID_TYPE', path, 'a non-empty string', id);
   if (id.length === 0 || id.length > 1024 || id === '.' || id === '..' || badCharacter(id) >= 0) {
-    const rule =
-      'id must be 1-1,024 characters without control characters and unpaired surrogates, and not "." or ".."';
-    throw refuse('ID_INVALID', `${rule}; got ${kindOf(id)}`, { path });
+    const rule = '1-1,024 characters without control characters and unpaired surrogates, and not "." or ".."';
+    throw mustBe('ID_INVALID', path, rule, id);
   }
   return id;
 }

@@ -15,7 +15,7 @@ import type { Live, LiveResult, Row } from './types.js';
 
 /** Starts a standing query. */
 export function liveOf<T>(handle: Handle, collection: string, query: CheckedQuery<T>): Live<T> {
-  const told = listeners<LiveResult<T>>('live.subscribe', (what, thrown) => handle.report(what, thrown));
+  const told = listeners<LiveResult<T>>('live.subscribe', handle.report);
   const ends = new Set<() => void>();
   let current: LiveResult<T> = { rows: [], loaded: false, complete: false };
   let running = false;

@@ -5,22 +5,22 @@
  */
 
 import type { PendingOut } from './binding.js';
+import { integer, mustBe, oneOf, plainOptions } from './check.js';
 import { snapshotDraft } from './collection.js';
-import { kindOf, refuse, toInfo } from './errors.js';
+import { refuse, toInfo } from './errors.js';
 import { type Listeners, listeners } from './events.js';
 import type { Handle } from './handle.js';
-import { isPlain } from './snapshot.js';
 import { checkCollection } from './sync.js';
 import type { Outbox, PendingChange, PendingState } from './types-sync.js';
 import { validate } from './validate.js';
 
 type Summary = { pending: number; parked: number; oldest?: number };
-const STATES = ['waiting', 'sending', 'parked', 'conflict'];
-const MAX_LIST = 10_000;
+const STATES = ['waiting', 'sending', 'parked', 'conflict'] as const;
+const LIST = ['collection', 'state', 'limit', 'after'];
 
 /** The `outbox` of a database. */
 export function outboxOf(handle: Handle): Outbox {
-  const told: Listeners<Summary> = listeners('outbox.subscribe', (what, thrown) => handle.report(what, thrown));
+  const told: Listeners<Summary> = listeners('outbox.subscribe', handle.report);
   let summary = summaryOf(handle);
   handle.statusChanges.add(() => {
     const next = summaryOf(handle);
@@ -29,7 +29,7 @@ export function outboxOf(handle: Handle): Outbox {
     if (!same) told.emit(next);
   });
   return {
-    async list(query = {}) {
+    async list(query) {
       handle.alive();
       const checked = checkList(handle, query);
       const rows = await handle.run((client) => client.pendingList(checked));
@@ -37,8 +37,8 @@ export function outboxOf(handle: Handle): Outbox {
     },
     async count(state) {
       handle.alive();
-      checkState(state);
-      return handle.run((client) => client.pendingCount(state));
+      const checked = checkState(state);
+      return handle.run((client) => client.pendingCount(checked));
     },
     subscribe: (listener) => told.addNow(listener, summary),
     async retry(mutationId) {
@@ -81,37 +81,28 @@ async function findChange(handle: Handle, mutationId: string): Promise<PendingOu
   }
 }
 
-function checkList(
-  handle: Handle,
-  query: { collection?: string; state?: PendingState; limit?: number; after?: number },
-) {
-  if (!isPlain(query)) throw refuse('ARGUMENT_TYPE', `list() takes a plain object; got ${kindOf(query)}`);
-  const { collection, state, limit = 1000, after = 0 } = query;
+function checkList(handle: Handle, query: unknown) {
+  const given = plainOptions(query, 'query', LIST, 'ARGUMENT_TYPE');
+  const limit = integer(given.limit, 'limit', 1, 10_000, 1000, 'QUERY_RANGE');
+  const after = integer(given.after, 'after', 0, Number.MAX_SAFE_INTEGER, 0, 'QUERY_RANGE');
+  const state = checkState(given.state);
+  const collection = given.collection as string | undefined;
   if (collection !== undefined) checkCollection(handle, collection);
-  checkState(state);
-  checkRange(limit, 'limit', 1, MAX_LIST);
-  checkRange(after, 'after', 0, Number.MAX_SAFE_INTEGER);
   return {
-    ...(collection === undefined ? {} : { collection }),
-    ...(state === undefined ? {} : { state }),
     limit,
     after,
+    ...(collection === undefined ? {} : { collection }),
+    ...(state === undefined ? {} : { state }),
   };
 }
 
-function checkRange(value: unknown, what: string, min: number, max: number): void {
-  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
-  throw refuse('QUERY_RANGE', `${what} must be an integer ${min}-${max}; got ${kindOf(value)}`, { path: what });
-}
-
-function checkState(state: string | undefined): void {
-  if (state === undefined || STATES.includes(state)) return;
-  throw refuse('ARGUMENT_TYPE', `state must be one of ${STATES.join(', ')}; got ${kindOf(state)}`);
+function checkState(state: unknown): PendingState | undefined {
+  return oneOf(state, 'state', STATES, undefined, 'ARGUMENT_TYPE');
 }
 
 function checkMutationId(mutationId: unknown): void {
   if (typeof mutationId === 'string' && mutationId !== '') return;
-  throw refuse('ARGUMENT_TYPE', `mutationId must be a non-empty string; got ${kindOf(mutationId)}`);
+  throw mustBe('ARGUMENT_TYPE', 'mutationId', 'a non-empty string', mutationId);
 }
 
 function summaryOf(handle: Handle): Summary {

@@ -5,7 +5,8 @@
  * amount that is not a finite number, and any attempt at the id or the prototype.
  */
 
-import { kindOf, refuse } from './errors.js';
+import { mustBe } from './check.js';
+import { refuse } from './errors.js';
 import { idMismatch } from './ids.js';
 import { isPlain, snapshotValue } from './snapshot.js';
 import type { Increment } from './types.js';
@@ -24,11 +25,11 @@ export function increment(by: number): Increment {
 
 /** Splits and checks; PATCH_INVALID for what cannot be a patch, the codes of documents for what it sets. */
 export function splitPatch(id: string, changes: unknown): SplitPatch {
-  if (!isPlain(changes)) throw invalid('$', `changes must be a plain object; got ${kindOf(changes)}`);
+  if (!isPlain(changes)) throw mustBe('PATCH_INVALID', 'changes', 'a plain object', changes);
   const rest: { [field: string]: unknown } = {};
   const split: SplitPatch = { set: {}, unset: [], inc: {} };
   for (const [field, value] of read(changes)) {
-    if (field === '__proto__') throw invalid('$', 'field "__proto__" cannot be changed');
+    if (field === '__proto__') throw invalid('field "__proto__" cannot be changed');
     if (field === 'id') checkSameId(id, value);
     else if (value === undefined) split.unset.push(field);
     else if (isIncrement(value)) split.inc[field] = amount(field, value.$increment);
@@ -36,7 +37,7 @@ export function splitPatch(id: string, changes: unknown): SplitPatch {
   }
   split.set = snapshotValue(rest) as SplitPatch['set'];
   if (!Object.keys({ ...split.set, ...split.inc }).length && !split.unset.length)
-    throw invalid('$', 'changes name no field');
+    throw invalid('changes name no field');
   return split;
 }
 
@@ -75,9 +76,9 @@ function isIncrement(value: unknown): value is Increment {
 
 function amount(field: string, by: unknown): number {
   if (typeof by === 'number' && Number.isFinite(by)) return by;
-  throw invalid(`$.${field}`, `increment needs a finite number; got ${kindOf(by)}`);
+  throw mustBe('PATCH_INVALID', `$.${field}`, 'increased by a finite number', by);
 }
 
-function invalid(path: string, message: string): Error {
-  return refuse('PATCH_INVALID', message, { path });
+function invalid(message: string): Error {
+  return refuse('PATCH_INVALID', message, { path: '$' });
 }

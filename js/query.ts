@@ -6,7 +6,8 @@
  */
 
 import type { QueryOut, ScalarOut } from './binding.js';
-import { kindOf, refuse, thrownName } from './errors.js';
+import { integer, mustBe, oneOf, optionalFunction, plainOptions } from './check.js';
+import { refuse, thrownName } from './errors.js';
 import { isPlain } from './snapshot.js';
 import { didYouMean, shown } from './text.js';
 import type { Query } from './types.js';
@@ -27,21 +28,12 @@ const OPERATORS = ['eq', 'in', 'gt', 'gte', 'lt', 'lte', 'startsWith'];
 
 /** Checks a query; undefined means all. */
 export function checkQuery<T>(query: Query<T> | undefined): CheckedQuery<T> {
-  if (query === undefined) query = {};
-  if (!isPlain(query)) throw invalid(`a query must be a plain object; got ${kindOf(query)}`);
-  for (const key of Object.keys(query)) {
-    if (!KEYS.includes(key)) throw invalid(`a query has no "${shown(key)}"${didYouMean(key, KEYS)}`);
-  }
-  const { filter, limit, direction } = query as Query<T>;
-  if (filter !== undefined && typeof filter !== 'function')
-    throw invalid(`filter must be a function; got ${kindOf(filter)}`);
-  if (direction !== undefined && direction !== 'asc' && direction !== 'desc')
-    throw invalid('direction must be "asc" or "desc"');
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= 10_000)) {
-    throw refuse('QUERY_RANGE', `limit must be an integer 1-10,000; got ${kindOf(limit)}`, { path: 'limit' });
-  }
-  const where = conditions(query.where);
-  const out: QueryOut = { where, orderBy: order(query.orderBy), descending: direction === 'desc' };
+  const given = plainOptions(query, 'query', KEYS, 'QUERY_INVALID');
+  const filter = optionalFunction<(doc: T) => boolean>(given.filter, 'filter', 'QUERY_INVALID');
+  const direction = oneOf(given.direction, 'direction', ['asc', 'desc'], 'asc', 'QUERY_INVALID');
+  const limit = integer(given.limit, 'limit', 1, 10_000, undefined, 'QUERY_RANGE');
+  const where = conditions(given.where);
+  const out: QueryOut = { where, orderBy: order(given.orderBy), descending: direction === 'desc' };
   if (limit !== undefined && filter === undefined) out.limit = limit;
   const none = where.some((one) => isEmpty(one, where));
   return { out: none ? { ...out, where: [], limit: 1 } : out, none, filter, limit };
@@ -74,9 +66,8 @@ function order(orderBy: unknown): string[] {
 }
 
 function conditions(where: unknown): Where[] {
-  if (where === undefined) return [];
-  if (!isPlain(where)) throw invalid(`where must be a plain object; got ${kindOf(where)}`);
-  return Object.keys(where).flatMap((key) => condition(fieldPath(key, 'where'), where[key]));
+  const given = plainOptions(where, 'where', undefined, 'QUERY_INVALID');
+  return Object.keys(given).flatMap((key) => condition(fieldPath(key, 'where'), given[key]));
 }
 
 function condition(path: string, value: unknown): Where[] {
@@ -103,13 +94,13 @@ function scalar(value: unknown, path: string): ScalarOut {
   const kind = typeof value;
   if (value === null || kind === 'string' || kind === 'boolean') return value as ScalarOut;
   if (kind === 'number' && Number.isFinite(value)) return value as number;
-  throw invalid(`"${path}" is compared with text, numbers, true, false or null; got ${kindOf(value)}`);
+  throw mustBe('QUERY_INVALID', `"${shown(path)}"`, 'compared with text, numbers, true, false or null', value);
 }
 
 function fieldPath(path: unknown, option: string): string {
   const fine =
     typeof path === 'string' && path.length <= 500 && !path.split('.').some((key) => key === '' || key === '__proto__');
-  if (!fine) throw invalid(`${option}: a field path must be names joined by "."; got ${kindOf(path)}`);
+  if (!fine) throw mustBe('QUERY_INVALID', `a path in ${option}`, 'names joined by "."', path);
   return path as string;
 }
 

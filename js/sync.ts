@@ -5,10 +5,10 @@
  */
 
 import type { StatusOut } from './binding.js';
+import { mustBe, plainOptions } from './check.js';
 import { kindOf, refuse, toInfo } from './errors.js';
 import { type Listeners, listeners } from './events.js';
 import type { Handle } from './handle.js';
-import { isPlain } from './snapshot.js';
 import { didYouMean, shown } from './text.js';
 import type { Sync, SyncReport, SyncStatus } from './types-sync.js';
 
@@ -17,7 +17,7 @@ const NOW = ['collection', 'push', 'pull', 'full'];
 
 /** The `sync` of a database. */
 export function syncOf(handle: Handle): Sync {
-  const told: Listeners<SyncStatus> = listeners('sync.subscribe', (what, thrown) => handle.report(what, thrown));
+  const told: Listeners<SyncStatus> = listeners('sync.subscribe', handle.report);
   let status = publicStatus(handle.told.status);
   let text = JSON.stringify(status);
   handle.statusChanges.add(() => {
@@ -65,14 +65,13 @@ export function checkCollection(handle: Handle, name: string): void {
 }
 
 function checkNow(handle: Handle, options: NowOptions): void {
-  const fine = isPlain(options) && Object.keys(options).every((key) => NOW.includes(key));
-  if (!fine) throw refuse('ARGUMENT_TYPE', `now() takes { ${NOW.join(', ')} }; got ${kindOf(options)}`);
+  plainOptions(options, 'options', NOW, 'ARGUMENT_TYPE');
   if (options.collection !== undefined) checkCollection(handle, options.collection);
 }
 
 function hold(handle: Handle, reason: string): () => void {
   if (typeof reason !== 'string' || reason === '')
-    throw refuse('ARGUMENT_TYPE', `hold(reason) needs a name; got ${kindOf(reason)}`);
+    throw mustBe('ARGUMENT_TYPE', 'reason', 'a non-empty string', reason);
   const number = handle.runNow((client) => client.hold(reason));
   let held = true;
   return () => {
