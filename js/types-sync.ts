@@ -138,18 +138,53 @@ export interface SyncEvents {
   parked: SyncResult;
   /** The server refused a change for good. */
   rejected: SyncResult;
+  /** Both sides changed a document. */
+  conflict: Conflict;
+  /** A conflict has found its end. */
+  resolved: Conflict;
   /** Documents came from the server. */
   pulled: { collection: string; changed: number; deleted: number };
   /** The network changed. */
   network: NetworkState;
   /** This tab became, or ceased to be, the one that sends. */
   leader: { leader: boolean; epoch: number };
+  /** Sending to an endpoint was interrupted, or goes on. */
+  breaker: { state: 'closed' | 'open' | 'half-open'; until?: number };
   /** The server wants to know who is asking. */
   'auth-required': object;
   /** The server wants a newer version of the app. */
   'update-required': object;
   /** A sign-in page answered instead of the server. */
   'captive-portal': object;
+}
+/** What the two sides of a conflict are. */
+export interface ConflictInput<T> {
+  base: T | undefined;
+  local: T | undefined;
+  remote: T | undefined;
+  collection: string;
+  id: string;
+  fields: ConflictField[];
+}
+/** One field that differs. */
+export interface ConflictField {
+  path: string;
+  base: unknown;
+  local: unknown;
+  remote: unknown;
+  localAt?: number;
+  remoteAt?: number;
+}
+/** A conflict as it is recorded. */
+export interface Conflict<T = object> extends ConflictInput<T> {
+  conflictId: string;
+  type: 'edit-edit' | 'edit-delete' | 'delete-edit' | 'create-create';
+  severity: 'low' | 'medium' | 'high';
+  detectedAt: number;
+  status: 'open' | 'resolved';
+  strategy?: string;
+  resolvedAt?: number;
+  result?: T | null;
 }
 /** What is known about the network. `online` is the browser's hint, `reachable` what the server's answers say. */
 export interface NetworkState {
