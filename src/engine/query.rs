@@ -11,10 +11,12 @@ mod access;
 mod gather;
 mod key;
 mod parse;
+mod state;
 
 pub use access::{choose, Access, End, Range};
-pub use gather::{disk_count, disk_query, Gather, Place, MAX_ROWS};
+pub use gather::{disk_count, disk_query, too_large, Gather, Place, MAX_ROWS};
 pub use key::{index_keys, Key};
+pub use state::row_state;
 
 use crate::model::{Document, Kind};
 use std::rc::Rc;

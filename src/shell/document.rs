@@ -51,7 +51,9 @@ impl JsDoc {
             let copy = |item: JsValue, _, _| Self(item).deep_copy().0;
             return Self(list.map(&mut |item, at, all| copy(item, at, all)).into());
         }
-        let Some(object) = plain(&self.0) else { return self.clone() };
+        let Some(object) = plain(&self.0) else {
+            return self.clone();
+        };
         let copy = Object::new();
         for field in Object::keys(object).iter() {
             let value = Reflect::get(object, &field).map(|value| Self(value).deep_copy().0);
@@ -131,7 +133,10 @@ impl Document for JsDoc {
 
     fn fields(&self) -> Vec<String> {
         plain(&self.0).map_or_else(Vec::new, |object| {
-            Object::keys(object).iter().filter_map(|field| field.as_string()).collect()
+            Object::keys(object)
+                .iter()
+                .filter_map(|field| field.as_string())
+                .collect()
         })
     }
 
@@ -159,7 +164,11 @@ impl Document for JsDoc {
 
     fn parse(json: &str) -> Option<Self> {
         let value = JSON::parse(json).ok()?;
-        Some(if json.contains("proto") { Self(value).deep_copy() } else { Self(value) })
+        Some(if json.contains("proto") {
+            Self(value).deep_copy()
+        } else {
+            Self(value)
+        })
     }
 }
 

@@ -86,7 +86,7 @@ impl<'q, T> Gather<'q, T> {
 }
 
 /// The failure for an answer that is too long to be given without a limit.
-fn too_large() -> Failure {
+pub fn too_large() -> Failure {
     Failure::new(
         Code::QueryTooLarge,
         "more than 10 000 rows match: give a limit, or read in pages",

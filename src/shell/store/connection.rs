@@ -53,8 +53,18 @@ impl Connection {
     /// Opens the first connection; this once without a second attempt.
     pub(super) async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
         let slot = Slot::Empty;
-        let state = State { slot, waiting: Vec::new(), store_id: String::new(), openings: 0, failure: None };
-        let connection = Self { config, told, state: RefCell::new(state) };
+        let state = State {
+            slot,
+            waiting: Vec::new(),
+            store_id: String::new(),
+            openings: 0,
+            failure: None,
+        };
+        let connection = Self {
+            config,
+            told,
+            state: RefCell::new(state),
+        };
         connection.reopen().await.map_err(|fault| fault.failure)?;
         Ok(connection)
     }

@@ -71,7 +71,12 @@ impl Handle {
         database.set_onversionchange(function);
         database.set_onclose(function);
         database.set_onerror(function);
-        Self { database, fate, store_id: String::new(), _listener: listener }
+        Self {
+            database,
+            fate,
+            store_id: String::new(),
+            _listener: listener,
+        }
     }
 }
 
@@ -123,7 +128,13 @@ impl Asked {
         request.set_onblocked(function);
         request.set_onupgradeneeded(function);
         let deadline = Timeout::new(DEADLINE_MS, move || late.set(News::Late));
-        Self { request, news, deadline: Some(deadline), _listener: listener, settled: false }
+        Self {
+            request,
+            news,
+            deadline: Some(deadline),
+            _listener: listener,
+            settled: false,
+        }
     }
 
     /// The next news that is not about waiting for other tabs; those are told on.
@@ -136,7 +147,12 @@ impl Asked {
                     on_blocked();
                 }
                 News::Late if blocked => return Err(late(Code::DbUpgradeBlocked, "another tab holds the database")),
-                News::Late => return Err(late(Code::DbOpenTimeout, "the browser did not open the database in time")),
+                News::Late => {
+                    return Err(late(
+                        Code::DbOpenTimeout,
+                        "the browser did not open the database in time",
+                    ))
+                }
                 news => {
                     self.settled = !matches!(news, News::Upgrade);
                     return Ok(news);
@@ -206,7 +222,9 @@ fn factory() -> Result<Factory, Fault> {
 async fn upgrade(asked: &mut Asked, config: &StoreConfig) -> Result<News, Fault> {
     asked.deadline = None;
     let database: IdbDatabase = asked.request.result()?.unchecked_into();
-    let Some(running) = asked.request.transaction() else { return Err(asked.error()) };
+    let Some(running) = asked.request.transaction() else {
+        return Err(asked.error());
+    };
     let tx = Tx::guard(running);
     if let Err(fault) = schema::upgrade(&database, &tx, config).await {
         drop(tx);
@@ -248,13 +266,13 @@ async fn verify(handle: &Handle, config: &StoreConfig) -> Result<String, Fault> 
     let own = [schema::PENDING, schema::META, schema::IDS, schema::SETTINGS];
     let stores = own.into_iter().chain(config.tables.iter().map(|table| &*table.name));
     let tx = Tx::begin(handle, stores, Mode::Read).map_err(|fault| match fault.failure.code {
-        Code::StoreUnknown => {
-            Fault::new(Code::SchemaChanged, "a collection was added: declare a higher version")
-        }
+        Code::StoreUnknown => Fault::new(Code::SchemaChanged, "a collection was added: declare a higher version"),
         _ => fault,
     })?;
     schema::check(&tx, &config.tables)?;
-    let id = tx.answer(tx.store(schema::META)?.get(JsValue::from_str(schema::STORE_ID))?).await?;
+    let id = tx
+        .answer(tx.store(schema::META)?.get(JsValue::from_str(schema::STORE_ID))?)
+        .await?;
     tx.finish();
     Ok(id.as_string().unwrap_or_default())
 }
@@ -287,4 +305,18 @@ pub(super) async fn delete(name: &str) -> Result<(), Fault> {
         News::Success => Ok(()),
         _ => Err(asked.error()),
     }
+}
+
+/// Whether a database exists and has rows in its outbox.
+pub(super) async fn has_pending(name: &str) -> Result<bool, Fault> {
+    let Some(handle) = existing(name).await? else {
+        return Ok(false);
+    };
+    if !handle.database.object_store_names().contains(schema::PENDING) {
+        return Ok(false);
+    }
+    let tx = Tx::begin(&handle, [schema::PENDING], Mode::Read)?;
+    let count = tx.answer(tx.store(schema::PENDING)?.count(None)?).await?;
+    tx.finish();
+    Ok(count.as_f64().unwrap_or(0.0) > 0.0)
 }

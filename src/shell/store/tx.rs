@@ -82,7 +82,14 @@ impl Tx {
         inner.set_onerror(function);
         arm(&state, &inner, 0);
         let answering = RefCell::default();
-        Self { inner, state, listener, answering, stores: RefCell::default(), open: Cell::new(true) }
+        Self {
+            inner,
+            state,
+            listener,
+            answering,
+            stores: RefCell::default(),
+            open: Cell::new(true),
+        }
     }
 
     /// A store in its scope.
@@ -108,16 +115,26 @@ impl Tx {
 
     /// Waits for a round of requests and gives their results in order.
     pub(super) async fn answers(&self, requests: Vec<IdbRequest>) -> Result<Vec<JsValue>, Fault> {
-        let Some(last) = requests.last() else { return Ok(Vec::new()) };
+        let Some(last) = requests.last() else {
+            return Ok(Vec::new());
+        };
         self.answer(last.clone()).await?;
         requests.iter().map(|request| Ok(request.result()?)).collect()
+    }
+
+    /// A long upgrade that moves on gets its time anew.
+    pub(super) fn progress(&self) {
+        arm(&self.state, &self.inner, 0);
     }
 
     /// Commits and waits until it is durable as asked.
     pub(super) async fn commit(self) -> Result<(), Fault> {
         // Hosts without `commit` end the transaction by themselves, a little later.
         if js_sys::Reflect::has(&self.inner, &name("commit")).unwrap_or(false) {
-            #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
+            #[allow(
+                deprecated,
+                reason = "the binding follows version 2 of the standard; version 3 has it again"
+            )]
             self.inner.commit()?;
         }
         match self.state.news.wait().await {
@@ -136,7 +153,11 @@ impl Tx {
 
     /// Why it was aborted, when it was.
     pub(super) fn cause(&self) -> Option<Fault> {
-        self.state.cause.borrow().clone().or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
+        self.state
+            .cause
+            .borrow()
+            .clone()
+            .or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
     }
 
     fn failed<T>(&self, fault: Fault) -> Result<T, Fault> {
@@ -188,16 +209,31 @@ fn fault_of(event: &Event) -> Fault {
         return Fault::new(Code::TxAborted, "a request failed without a cause");
     };
     let thrown = request.error().ok().flatten().map_or(JsValue::UNDEFINED, JsValue::from);
-    let store = request.source().map(|source| source.unchecked_into::<IdbObjectStore>().name()).unwrap_or_default();
+    let store = request
+        .source()
+        .map(|source| source.unchecked_into::<IdbObjectStore>().name())
+        .unwrap_or_default();
     match error::failure_of(&thrown) {
-        Failure { code: Code::UniqueViolation, .. } if store == super::schema::PENDING => {
-            Fault::new(Code::TxAborted, "a place in the outbox was taken")
-        }
-        Failure { code: Code::UniqueViolation, .. } => {
-            let message = ["another document of `", &store, "` has the same value in a unique index"].concat();
+        Failure {
+            code: Code::UniqueViolation,
+            ..
+        } if store == super::schema::PENDING => Fault::new(Code::TxAborted, "a place in the outbox was taken"),
+        Failure {
+            code: Code::UniqueViolation,
+            ..
+        } => {
+            let message = [
+                "another document of `",
+                &store,
+                "` has the same value in a unique index",
+            ]
+            .concat();
             Fault::new(Code::UniqueViolation, &message)
         }
-        failure => Fault { failure, dead: error::is_dead(&thrown) },
+        failure => Fault {
+            failure,
+            dead: error::is_dead(&thrown),
+        },
     }
 }
 
@@ -209,7 +245,10 @@ fn arm(state: &Rc<State>, inner: &IdbTransaction, part: usize) {
             arm(&state, &inner, part + 1);
             return;
         }
-        let mut fault = Fault::new(Code::TxTimeout, "a transaction did not end in time; its outcome is not known");
+        let mut fault = Fault::new(
+            Code::TxTimeout,
+            "a transaction did not end in time; its outcome is not known",
+        );
         // An abort in time makes the outcome known; a transaction that is already committing refuses it.
         if inner.abort().is_ok() {
             fault = Fault::new(Code::TxTimeout, "a transaction did not end in time and was taken back");

@@ -1,0 +1,106 @@
+//! The store in memory: databases by name, shared by all handles of the page, kept until they are destroyed.
+//!
+//! Every document given out is the caller's own copy, as it would be out of IndexedDB.
+
+use super::out::{self, Changes};
+use super::read::{is_complete, mark_text, PendingQuery};
+use crate::engine::disk::Disk;
+use crate::engine::query::{disk_query, IndexDef, Query};
+use crate::engine::store::MetaKey;
+use crate::model::{is_temporary, Collection, DocKey, Failure, Pending, Row, Seq};
+use crate::shell::document::JsDoc;
+use core::cell::RefCell;
+use js_sys::Array;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+
+/// A database in memory.
+pub(super) type Shared = Rc<RefCell<Disk<JsDoc>>>;
+
+thread_local! {
+    static DATABASES: RefCell<BTreeMap<String, Shared>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The database of a name, made when there is none.
+pub(super) fn open(name: &str) -> Shared {
+    DATABASES.with_borrow_mut(|all| all.entry(name.into()).or_default().clone())
+}
+
+/// The database of a name, when there is one.
+pub(super) fn find(name: &str) -> Option<Shared> {
+    DATABASES.with_borrow(|all| all.get(name).cloned())
+}
+
+/// Forgets a database, for handles that still hold it too; says whether there was one.
+pub(super) fn destroy(name: &str) -> bool {
+    let former = DATABASES.with_borrow_mut(|all| all.remove(name));
+    former.inspect(|disk| drop(disk.take())).is_some()
+}
+
+/// The row of an id or of its former temporary id.
+fn row<'d>(disk: &'d Disk<JsDoc>, key: &DocKey) -> Option<&'d Row<JsDoc>> {
+    disk.main(key).or_else(|| {
+        let id = disk.alias(key).filter(|_| is_temporary(&key.id))?;
+        disk.main(&DocKey::new(&key.collection, id))
+    })
+}
+
+fn changes(disk: &Disk<JsDoc>, rows: &[Row<JsDoc>]) -> Changes {
+    let seqs = rows.iter().flat_map(|row| row.lane.iter());
+    seqs.filter_map(|seq| Some((*seq, disk.pending(*seq)?.clone())))
+        .collect()
+}
+
+pub(super) fn get(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {
+    row(disk, key)
+        .and_then(|row| row.doc.as_ref())
+        .map_or(JsValue::UNDEFINED, |doc| doc.deep_copy().0)
+}
+
+pub(super) fn query(disk: &Disk<JsDoc>, name: &str, indexes: &[IndexDef], query: &Query) -> Result<Array, Failure> {
+    let rows = disk_query(disk, name, query, indexes)?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some(row.doc.as_ref()?.deep_copy().0))
+        .collect())
+}
+
+pub(super) fn rows(
+    disk: &Disk<JsDoc>,
+    name: &Collection,
+    indexes: &[IndexDef],
+    query: &Query,
+) -> Result<(Array, bool), Failure> {
+    let copy = |row: &Row<JsDoc>| Row {
+        doc: row.doc.as_ref().map(JsDoc::deep_copy),
+        ..row.clone()
+    };
+    let rows: Vec<Row<JsDoc>> = disk_query(disk, name, query, indexes)?.into_iter().map(copy).collect();
+    let complete = disk.meta(&MetaKey::Pull(name.clone()).name()).is_some_and(is_complete);
+    Ok((out::rows(&rows, &changes(disk, &rows)), complete))
+}
+
+pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> Option<JsDoc> {
+    let row = row(disk, key)?;
+    Some(out::meta(row, &changes(disk, core::slice::from_ref(row))))
+}
+
+pub(super) fn pending_list(disk: &Disk<JsDoc>, query: &PendingQuery) -> Vec<Pending<JsDoc>> {
+    disk.pending_rows()
+        .filter(|row| query.takes(row))
+        .take(query.limit)
+        .cloned()
+        .collect()
+}
+
+pub(super) fn setting(disk: &Disk<JsDoc>, key: &str) -> JsValue {
+    disk.setting(key)
+        .map_or(JsValue::UNDEFINED, |value| value.deep_copy().0)
+}
+
+pub(super) fn mark(disk: &Disk<JsDoc>) -> String {
+    let last: Seq = disk.pending_rows().last().map_or(0, |row| row.seq);
+    let record = disk.meta(&MetaKey::Mark.name()).cloned();
+    mark_text(last, &record.unwrap_or(JsDoc(JsValue::UNDEFINED)))
+}

@@ -1,0 +1,48 @@
+//! What the app sees of rows: plain objects of the border's shape.
+
+use super::host;
+use crate::engine::query::row_state;
+use crate::model::{Document, Failure, Pending, Row, Seq};
+use crate::shell::document::JsDoc;
+use js_sys::Array;
+use std::collections::BTreeMap;
+use wasm_bindgen::JsValue;
+
+/// Outbox rows by place.
+pub(super) type Changes = BTreeMap<Seq, Pending<JsDoc>>;
+
+fn lane<'c>(row: &'c Row<JsDoc>, changes: &'c Changes) -> impl Iterator<Item = &'c Pending<JsDoc>> + Clone {
+    row.lane.iter().filter_map(|seq| changes.get(seq))
+}
+
+/// Rows with their states; rows without a document are left out.
+pub(super) fn rows(rows: &[Row<JsDoc>], changes: &Changes) -> Array {
+    let out = |row: &Row<JsDoc>| {
+        let doc = row.doc.as_ref()?;
+        Some(host::object(&[
+            ("id", JsValue::from_str(&row.id)),
+            ("key", JsValue::from_str(&row.key)),
+            ("doc", doc.0.clone()),
+            ("state", row_state(row, lane(row, changes)).into()),
+        ]))
+    };
+    rows.iter().filter_map(out).collect()
+}
+
+/// What is known of a row besides its document.
+pub(super) fn meta(row: &Row<JsDoc>, changes: &Changes) -> JsDoc {
+    let attempts = lane(row, changes).map(|change| change.retry_count).max().unwrap_or(0);
+    let error = lane(row, changes).find_map(|change| change.last_error.as_ref());
+    let time = |time: u64| JsDoc::number(time as f64);
+    let all = [
+        ("id", Some(JsDoc::text(&row.id))),
+        ("key", Some(JsDoc::text(&row.key))),
+        ("state", Some(JsDoc::text(row_state(row, lane(row, changes))))),
+        ("revision", row.rev.as_deref().map(JsDoc::text)),
+        ("updatedAt", Some(time(row.at))),
+        ("syncedAt", row.synced_at.map(time)),
+        ("attempts", Some(JsDoc::number(f64::from(attempts)))),
+        ("lastError", error.map(Failure::to_document)),
+    ];
+    JsDoc::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).collect::<Vec<_>>())
+}
