@@ -119,6 +119,7 @@ impl<D: Document> Disk<D> {
             Read::MainPage { collection, after, limit } => {
                 Found::MainRows(self.main_page(collection, after.as_ref(), *limit))
             }
+            Read::LastPending => Found::Last(self.pending.keys().next_back().copied()),
             Read::PendingPage { after, limit } => {
                 let page = self.pending.range((Bound::Excluded(*after), Bound::Unbounded));
                 Found::PendingRows(page.take(*limit).map(|(_, row)| row.clone()).collect())

@@ -64,6 +64,8 @@ pub enum Read {
         /// How many at most (500).
         limit: usize,
     },
+    /// The last place taken in the outbox.
+    LastPending,
     /// Outbox rows in order.
     PendingPage {
         /// Start after this place.
@@ -82,6 +84,7 @@ pub struct Rows<D> {
     alias: BTreeMap<DocKey, Option<Rc<str>>>,
     main_pages: BTreeMap<Read, Vec<Row<D>>>,
     pending_pages: BTreeMap<Read, Vec<Pending<D>>>,
+    last_pending: Option<Option<Seq>>,
 }
 
 impl<D> Default for Rows<D> {
@@ -93,6 +96,7 @@ impl<D> Default for Rows<D> {
             alias: BTreeMap::new(),
             main_pages: BTreeMap::new(),
             pending_pages: BTreeMap::new(),
+            last_pending: None,
         }
     }
 }
@@ -112,6 +116,8 @@ pub enum Found<D> {
     MainRows(Vec<Row<D>>),
     /// For [`Read::PendingPage`].
     PendingRows(Vec<Pending<D>>),
+    /// For [`Read::LastPending`].
+    Last(Option<Seq>),
 }
 
 impl<D: Document> Rows<D> {
@@ -122,6 +128,7 @@ impl<D: Document> Rows<D> {
             (Read::Pending(seq), Found::Pending(row)) => drop(self.pending.insert(seq, row)),
             (Read::Meta(key), Found::Meta(row)) => drop(self.meta.insert(key, row)),
             (Read::Alias(key), Found::Alias(id)) => drop(self.alias.insert(key, id)),
+            (Read::LastPending, Found::Last(seq)) => self.last_pending = Some(seq),
             (read, Found::MainRows(rows)) => drop(self.main_pages.insert(read, rows)),
             (read, Found::PendingRows(rows)) => drop(self.pending_pages.insert(read, rows)),
             (read, _) => debug_assert!(false, "a store answered {read:?} with another kind of row"),
@@ -137,6 +144,7 @@ impl<D: Document> Rows<D> {
             Read::Alias(key) => self.alias.contains_key(key),
             Read::Referring { .. } | Read::MainPage { .. } => self.main_pages.contains_key(read),
             Read::PendingPage { .. } => self.pending_pages.contains_key(read),
+            Read::LastPending => self.last_pending.is_some(),
         }
     }
 
@@ -173,6 +181,11 @@ impl<D: Document> Rows<D> {
         self.pending_pages.get(read).map_or(&[], Vec::as_slice)
     }
 
+    /// The last place taken in the outbox; 0 when it is empty.
+    pub fn last_pending(&self) -> Seq {
+        self.last_pending.flatten().unwrap_or(0)
+    }
+
     /// The lease, when there is one.
     pub fn lease(&self) -> Option<Lease> {
         self.meta_record(&MetaKey::Lease)
@@ -205,7 +218,7 @@ pub enum Write<D> {
     PutMain(Collection, Row<D>),
     /// Removes a main row.
     DeleteMain(DocKey),
-    /// Inserts an outbox row; its place must be free, otherwise the transaction aborts and is asked again later.
+    /// Inserts an outbox row; its place must be free, otherwise the transaction aborts.
     AddPending(Pending<D>),
     /// Replaces an outbox row.
     PutPending(Pending<D>),

@@ -96,6 +96,8 @@ pub struct Pending<D> {
     pub refused: bool,
     /// Rounds of rebase after a conflict.
     pub rounds: u32,
+    /// Writes of the app folded into this change.
+    pub writes: u32,
 }
 
 impl<D: Document> Pending<D> {
@@ -224,6 +226,7 @@ impl<D: Document> Record<D> for Pending<D> {
             ("sent", self.sent.as_ref().map(sent_record)),
             ("refused", self.refused.then(|| D::boolean(true))),
             ("rounds", some(self.rounds)),
+            ("writes", (self.writes > 1).then(|| D::number(f64::from(self.writes)))),
         ])
     }
 
@@ -254,6 +257,7 @@ impl<D: Document> Record<D> for Pending<D> {
             sent,
             refused: record.flag("refused"),
             rounds: whole(record, "rounds").unwrap_or(0) as u32,
+            writes: whole(record, "writes").unwrap_or(1) as u32,
         })
     }
 }

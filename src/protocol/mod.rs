@@ -1,1 +1,20 @@
-//! placeholder
+//! Floor 1: the wire. A change becomes an HTTP request, a response becomes an outcome.
+//!
+//! Pure functions over plain values: nothing here sends, waits or remembers. What an outcome leads to is the engine's
+//! decision; what a status means is decided in one place, [`table`].
+
+#![forbid(unsafe_code)]
+
+pub mod date;
+mod http;
+mod merge_patch;
+mod page;
+mod push;
+mod request;
+pub mod table;
+
+pub use http::{Body, HttpRequest, HttpResponse, NetworkFailure};
+pub use merge_patch::merge_patch;
+pub use page::{page_outcome, single_outcome, Item, Page, PullOutcome};
+pub use push::{push_outcome, Accepted, Outcome, Remote};
+pub use request::{payload, probe_request, pull_request, push_request, single_request, Endpoint};

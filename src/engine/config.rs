@@ -1,0 +1,146 @@
+//! What the app asked for, checked by the face and read once.
+//!
+//! The object has the shape of `ClientConfig` in `js/binding.ts`. Ranges and names were checked there; here an
+//! absent number takes its documented default.
+
+use super::policy::backoff::Backoff;
+use crate::model::{Collection, Document};
+use crate::protocol::Endpoint;
+use std::rc::Rc;
+
+/// Options of one database.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The collections.
+    pub collections: Vec<CollectionConfig>,
+    /// Whose changes these are.
+    pub user: Option<Rc<str>>,
+    /// How to sync; `None` for a local-only database.
+    pub sync: Option<SyncConfig>,
+}
+
+/// Options of one collection.
+#[derive(Debug, Clone)]
+pub struct CollectionConfig {
+    /// Name.
+    pub name: Collection,
+    /// Path under the endpoint.
+    pub path: String,
+    /// Fields that hold ids of other collections.
+    pub references: Vec<Reference>,
+    /// Whether a refused change is rolled back instead of parked.
+    pub rolls_back: bool,
+    /// Never synced.
+    pub local: bool,
+}
+
+/// A field that holds an id of another collection.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The field.
+    pub field: Rc<str>,
+    /// The collection it points into.
+    pub collection: Collection,
+}
+
+/// Options of sync; durations in milliseconds.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names are those of SyncOptions and are documented there")]
+pub struct SyncConfig {
+    pub endpoint: Endpoint,
+    pub interval: u64,
+    pub pull_interval: u64,
+    pub start_delay: u64,
+    pub max_attempts: u32,
+    pub backoff: Backoff,
+    pub request_retries: u32,
+    /// Whether a failed attempt waits for the next period instead of its own pause.
+    pub retry_at_interval: bool,
+    pub concurrency: usize,
+    pub delay_between: u64,
+    pub timeout: u64,
+    pub max_pending: usize,
+    pub auto: bool,
+}
+
+impl Config {
+    /// Reads the face's object.
+    pub fn from_document<D: Document>(from: &D) -> Self {
+        let collections = from.get("collections").and_then(|list| list.as_list()).unwrap_or_default();
+        Self {
+            collections: collections.iter().filter_map(CollectionConfig::from_document).collect(),
+            user: from.text_of("user").map(Rc::from),
+            sync: from.get("sync").as_ref().and_then(SyncConfig::from_document),
+        }
+    }
+
+    /// A collection by name.
+    pub fn collection(&self, name: &str) -> Option<&CollectionConfig> {
+        self.collections.iter().find(|collection| *collection.name == *name)
+    }
+
+    /// Reference fields that point into a collection: who refers, and by which field.
+    pub fn referring_to(&self, name: &Collection) -> Vec<(Collection, Rc<str>)> {
+        let fields = |collection: &CollectionConfig| {
+            let pointing = collection.references.iter().filter(|reference| reference.collection == *name);
+            pointing.map(|reference| (collection.name.clone(), reference.field.clone())).collect::<Vec<_>>()
+        };
+        self.collections.iter().flat_map(fields).collect()
+    }
+
+    /// Collections that are synced.
+    pub fn synced(&self) -> impl Iterator<Item = &CollectionConfig> {
+        let any = self.sync.is_some();
+        self.collections.iter().filter(move |collection| any && !collection.local)
+    }
+
+    /// Whether a collection is synced.
+    pub fn is_synced(&self, name: &str) -> bool {
+        self.sync.is_some() && self.collection(name).is_some_and(|collection| !collection.local)
+    }
+}
+
+impl CollectionConfig {
+    fn from_document<D: Document>(from: &D) -> Option<Self> {
+        let name = from.text_of("name")?;
+        let references = from.get("references").and_then(|list| list.as_list()).unwrap_or_default();
+        let reference = |from: &D| {
+            Some(Reference { field: from.text_of("field")?.into(), collection: from.text_of("collection")?.into() })
+        };
+        Some(Self {
+            path: from.text_of("path").unwrap_or_else(|| name.clone()),
+            references: references.iter().filter_map(reference).collect(),
+            rolls_back: from.text_of("rejected").as_deref() == Some("rollback"),
+            local: from.flag("local"),
+            name: name.into(),
+        })
+    }
+}
+
+impl SyncConfig {
+    fn from_document<D: Document>(from: &D) -> Option<Self> {
+        let whole = |field: &str, default: u64| from.number_of(field).map_or(default, |number| number as u64);
+        let backoff = from.get("backoff").unwrap_or_else(D::object);
+        let pause = |field: &str, default: u64| backoff.number_of(field).map_or(default, |number| number as u64);
+        Some(Self {
+            endpoint: Endpoint { url: from.text_of("url")?.trim_end_matches('/').into() },
+            interval: whole("interval", 30_000),
+            pull_interval: whole("pullInterval", 60_000),
+            start_delay: whole("startDelay", 5_000),
+            max_attempts: whole("maxAttempts", 5) as u32,
+            backoff: Backoff {
+                base: pause("base", 1_000),
+                factor: backoff.number_of("factor").unwrap_or(2.0),
+                max: pause("max", 60_000),
+                jitter: backoff.get("jitter").is_none_or(|_| backoff.flag("jitter")),
+            },
+            request_retries: whole("requestRetries", 1) as u32,
+            retry_at_interval: from.text_of("retry").as_deref() == Some("interval"),
+            concurrency: whole("concurrency", 4) as usize,
+            delay_between: whole("delayBetween", 0),
+            timeout: whole("timeout", 30_000),
+            max_pending: whole("maxPending", 100_000) as usize,
+            auto: from.get("auto").is_none_or(|_| from.flag("auto")),
+        })
+    }
+}

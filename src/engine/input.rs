@@ -1,0 +1,244 @@
+//! Everything that can happen to the engine.
+
+use super::plan::Report;
+use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority};
+use crate::protocol::{HttpResponse, NetworkFailure};
+use std::rc::Rc;
+
+/// One event. The shell gives exactly one at a time and drains the outputs after it.
+#[derive(Debug)]
+pub enum Input<D> {
+    /// The store is open.
+    Start,
+    /// The app wants something; the answer carries the ticket.
+    Command {
+        /// Whom to answer.
+        ticket: u32,
+        /// What it wants.
+        command: Command<D>,
+    },
+    /// A commit has ended.
+    Committed {
+        /// Which.
+        commit: u32,
+        /// Its report, or why nothing was written.
+        result: Result<Report<D>, Failure>,
+    },
+    /// A request has ended.
+    Responded {
+        /// Which.
+        request: u32,
+        /// Its response, or why there is none.
+        result: Result<HttpResponse<D>, NetworkFailure>,
+    },
+    /// The browser says something about the page or the network.
+    Signal(Signal),
+    /// Another tab says something. A hint: nothing depends on its arrival.
+    Message(Message<D>),
+    /// An alarm is due.
+    Tick,
+}
+
+/// What the browser says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `navigator.onLine` became true.
+    Online,
+    /// `navigator.onLine` became false.
+    Offline,
+    /// The page became visible, or came back from the back/forward cache.
+    Visible,
+    /// The page is frozen or leaves for the back/forward cache: nothing may be touched.
+    Frozen,
+    /// The page runs again.
+    Resumed,
+}
+
+/// What tabs tell each other.
+#[derive(Debug, Clone)]
+pub enum Message<D> {
+    /// Documents of these collections changed.
+    Changed(Vec<Collection>),
+    /// The outbox changed.
+    Outbox,
+    /// A follower asks the leader for a pass.
+    Ask {
+        /// To be repeated in the report.
+        id: String,
+        /// What it asks for.
+        wish: Wish,
+    },
+    /// The leader's report on such a pass.
+    Report {
+        /// The asked id.
+        id: String,
+        /// The report, as the app gets it.
+        report: D,
+    },
+}
+
+/// What a pass should do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Only this collection.
+    pub collection: Option<Collection>,
+    /// Send.
+    pub push: bool,
+    /// Pull.
+    pub pull: bool,
+    /// Pull from the beginning.
+    pub full: bool,
+}
+
+/// What the app wants.
+#[derive(Debug, Clone)]
+pub enum Command<D> {
+    /// Write, as one atomic step.
+    Write(Vec<WriteOp<D>>),
+    /// Sync now.
+    Now(Wish),
+    /// Let syncing run.
+    Run,
+    /// Stop syncing.
+    Stop,
+    /// Hold syncing for a reason, under a number.
+    Hold(u32, String),
+    /// Release a hold.
+    Release(u32),
+    /// Make one change due, or all.
+    Retry(Option<String>),
+    /// Drop a change.
+    Discard(String),
+    /// Replace a change's document.
+    Edit(String, D),
+    /// Take a change back if no attempt was made.
+    Cancel(String),
+    /// Set or remove a setting.
+    Setting(Rc<str>, Option<D>),
+    /// End.
+    Close,
+}
+
+/// One operation of a write, as the face gives it (`WriteOp` in `js/binding.ts`).
+#[derive(Debug, Clone)]
+pub struct WriteOp<D> {
+    /// The collection.
+    pub collection: Collection,
+    /// The id; empty for one that is to be made.
+    pub id: String,
+    /// What it does.
+    pub kind: WriteKind<D>,
+    /// Who goes first.
+    pub priority: Priority,
+    /// Saved without sending.
+    pub local: bool,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone)]
+pub enum WriteKind<D> {
+    /// Insert or replace.
+    Put(D),
+    /// Insert.
+    Add(D),
+    /// Change fields.
+    Patch(Patch<D>),
+    /// Remove.
+    Remove,
+}
+
+impl<D: Document> WriteOp<D> {
+    /// Reads the face's object; `None` when it has not the agreed form.
+    pub fn from_document(from: &D) -> Option<Self> {
+        let kind = match from.text_of("kind")?.as_str() {
+            "put" => WriteKind::Put(from.get("doc")?),
+            "add" => WriteKind::Add(from.get("doc")?),
+            "patch" => WriteKind::Patch(patch(from)),
+            "remove" => WriteKind::Remove,
+            _ => return None,
+        };
+        Some(Self {
+            collection: from.text_of("collection")?.into(),
+            id: from.text_of("id").unwrap_or_default(),
+            kind,
+            priority: Priority::from_text(from.text_of("priority").as_deref()),
+            local: from.flag("local"),
+        })
+    }
+
+    /// The document's address.
+    pub fn key(&self) -> DocKey {
+        DocKey::new(&self.collection, &self.id)
+    }
+}
+
+fn patch<D: Document>(from: &D) -> Patch<D> {
+    let set = from.get("set").unwrap_or_else(D::object);
+    let inc = from.get("inc").unwrap_or_else(D::object);
+    let unset = from.get("unset").and_then(|list| list.as_list()).unwrap_or_default();
+    Patch {
+        set: set.fields().into_iter().filter_map(|field| set.get(&field).map(|value| (field, value))).collect(),
+        unset: unset.iter().filter_map(Document::as_text).collect(),
+        inc: inc.fields().into_iter().filter_map(|field| inc.number_of(&field).map(|by| (field, by))).collect(),
+    }
+}
+
+impl Wish {
+    /// Everything.
+    pub fn all() -> Self {
+        Self { collection: None, push: true, pull: true, full: false }
+    }
+
+    /// Reads the face's object.
+    pub fn from_document<D: Document>(from: &D) -> Self {
+        Self {
+            collection: from.text_of("collection").map(Rc::from),
+            push: from.flag("push"),
+            pull: from.flag("pull"),
+            full: from.flag("full"),
+        }
+    }
+}
+
+impl<D: Document> Message<D> {
+    /// As it goes to other tabs.
+    pub fn to_document(&self) -> D {
+        let text = |text: &str| Some(D::text(text));
+        let flag = |flag: bool| Some(D::boolean(flag));
+        match self {
+            Self::Changed(collections) => {
+                let names = collections.iter().map(|name| D::text(name)).collect();
+                D::object().with(&[("type", text("changed")), ("collections", Some(D::list(names)))])
+            }
+            Self::Outbox => D::object().with(&[("type", text("outbox"))]),
+            Self::Ask { id, wish } => {
+                let collection = wish.collection.as_deref().map_or_else(D::null, D::text);
+                D::object().with(&[
+                    ("type", text("ask")),
+                    ("id", text(id)),
+                    ("collection", Some(collection)),
+                    ("push", flag(wish.push)),
+                    ("pull", flag(wish.pull)),
+                    ("full", flag(wish.full)),
+                ])
+            }
+            Self::Report { id, report } => {
+                D::object().with(&[("type", text("report")), ("id", text(id)), ("report", Some(report.clone()))])
+            }
+        }
+    }
+
+    /// Reads what another tab sent; anything else on the channel is `None` (pitfalls I17).
+    pub fn from_document(from: &D) -> Option<Self> {
+        match from.text_of("type")?.as_str() {
+            "changed" => {
+                let names = from.get("collections")?.as_list()?;
+                Some(Self::Changed(names.iter().filter_map(|name| name.as_text().map(Rc::from)).collect()))
+            }
+            "outbox" => Some(Self::Outbox),
+            "ask" => Some(Self::Ask { id: from.text_of("id")?, wish: Wish::from_document(from) }),
+            "report" => Some(Self::Report { id: from.text_of("id")?, report: from.get("report")? }),
+            _ => None,
+        }
+    }
+}

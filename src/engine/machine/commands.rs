@@ -1,0 +1,233 @@
+//! What the app wants: each command becomes a commit, a wish for a pass, or a change of mind.
+//!
+//! Local writes go through the group commit: all that arrives while a transaction is in flight shares the next one;
+//! a caller alone waits for nobody.
+
+use super::commits::Purpose;
+use super::{Engine, Phase};
+use crate::engine::input::{Command, WriteKind, WriteOp};
+use crate::engine::lane::{Action, Operation};
+use crate::engine::output::{Output, Reply};
+use crate::engine::plan::{Discard, DiscardMode, Edit, Group, LocalWrite, Report, Retry};
+use crate::engine::store::{Plan, Rows, Scope, Step, Write};
+use crate::model::{Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
+use std::rc::Rc;
+
+/// Digits of a mutation id and of an idempotency key: 130 bits.
+const ID_DIGITS: usize = 26;
+
+impl<D: Document> Engine<D> {
+    pub(super) fn handle_command(&mut self, ticket: u32, command: Command<D>) {
+        if self.phase == Phase::Closed {
+            return self.refuse(ticket, Failure::new(Code::Closed, "this handle is closed"));
+        }
+        match command {
+            Command::Write(ops) => self.enqueue(ticket, ops),
+            Command::Now(wish) => self.wish(ticket, wish),
+            Command::Run => self.run(ticket),
+            Command::Stop => self.stop(ticket),
+            Command::Hold(number, reason) => {
+                self.holds.hold(number, &reason);
+                self.done(ticket);
+            }
+            Command::Release(number) => {
+                self.holds.release(number);
+                self.done(ticket);
+            }
+            Command::Retry(mutation_id) => self.retry(ticket, mutation_id.as_deref()),
+            Command::Discard(mutation_id) => self.discard(ticket, &mutation_id, DiscardMode::Drop),
+            Command::Cancel(mutation_id) => self.discard(ticket, &mutation_id, DiscardMode::Cancel),
+            Command::Edit(mutation_id, doc) => self.edit(ticket, &mutation_id, doc),
+            Command::Setting(key, value) => {
+                self.commit(Purpose::Setting(ticket, key.clone()), Box::new(SetSetting { key, value }));
+            }
+            Command::Close => self.close(ticket),
+        }
+    }
+
+    pub(super) fn reply(&mut self, ticket: u32, reply: Reply<D>) {
+        self.outputs.push_back(Output::Reply { ticket, result: Ok(reply) });
+    }
+
+    pub(super) fn refuse(&mut self, ticket: u32, failure: Failure) {
+        self.outputs.push_back(Output::Reply { ticket, result: Err(failure.at(self.now)) });
+    }
+
+    fn done(&mut self, ticket: u32) {
+        self.reply(ticket, Reply::Done);
+    }
+
+    fn enqueue(&mut self, ticket: u32, ops: Vec<WriteOp<D>>) {
+        if let Some(op) = ops.iter().find(|op| self.config.collection(&op.collection).is_none()) {
+            let failure = Failure::new(Code::StoreUnknown, ["no collection \"", &op.collection, "\""].concat());
+            return self.refuse(ticket, failure);
+        }
+        let limit = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.max_pending);
+        let sends = ops.iter().filter(|op| !op.local && self.config.is_synced(&op.collection)).count();
+        if sends > 0 && self.outbox.len() + self.queued() + sends > limit {
+            let text = "too many changes wait to be sent; let them go out, or discard some";
+            return self.refuse(ticket, Failure::new(Code::OutboxFull, text));
+        }
+        let operations = ops.into_iter().map(|op| self.operation(op)).collect();
+        self.write_queue.push(Group { ticket, operations });
+        self.write();
+    }
+
+    fn queued(&self) -> usize {
+        self.write_queue.iter().map(|group| group.operations.len()).sum()
+    }
+
+    /// Starts the next group commit, unless one is in flight.
+    pub(super) fn write(&mut self) {
+        if self.writing || self.write_queue.is_empty() || self.phase == Phase::Frozen {
+            return;
+        }
+        self.writing = true;
+        let groups = std::mem::take(&mut self.write_queue);
+        let tickets = groups.iter().map(|group| group.ticket).collect();
+        let plan = LocalWrite { config: self.config.clone(), groups, now: self.now };
+        self.commit(Purpose::Write(tickets), Box::new(plan));
+    }
+
+    fn operation(&mut self, op: WriteOp<D>) -> Operation<D> {
+        let fresh = op.id.is_empty();
+        let key = if fresh { DocKey::new(&op.collection, &self.temporary_id()) } else { op.key() };
+        let named = |doc: D| if fresh { doc.with(&[("id", Some(D::text(&key.id)))]) } else { doc };
+        let action = match op.kind {
+            WriteKind::Put(doc) => Action::Put(named(doc)),
+            WriteKind::Add(doc) => Action::Add(named(doc)),
+            WriteKind::Patch(patch) => Action::Patch(patch),
+            WriteKind::Remove => Action::Remove,
+        };
+        let local = op.local || !self.config.is_synced(&op.collection);
+        self.with_ids(key, action, fresh, local, op.priority)
+    }
+
+    fn with_ids(&mut self, key: DocKey, action: Action<D>, fresh: bool, local: bool, priority: Priority) -> Operation<D> {
+        let mut id = || Rc::from(if local { String::new() } else { self.rng.text(ID_DIGITS) });
+        let (mutation_id, idempotency_key) = (id(), id());
+        Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, user: self.config.user.clone() }
+    }
+
+    fn temporary_id(&mut self) -> String {
+        [TEMPORARY_PREFIX, &self.now.to_string(), "-", &self.rng.text(12)].concat()
+    }
+
+    fn run(&mut self, ticket: u32) {
+        self.stopped = self.config.sync.is_none();
+        self.all_pulls_due();
+        self.done(ticket);
+    }
+
+    fn stop(&mut self, ticket: u32) {
+        self.stopped = true;
+        self.done(ticket);
+    }
+
+    fn retry(&mut self, ticket: u32, mutation_id: Option<&str>) {
+        let wanted = |seq: &Seq| !self.busy.contains(seq);
+        let seqs: Vec<Seq> = match mutation_id {
+            Some(mutation_id) => self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).collect(),
+            None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).collect(),
+        };
+        self.reach.hurry();
+        self.commit(Purpose::Command(ticket, None), Box::new(Retry { config: self.config.clone(), seqs }));
+    }
+
+    fn discard(&mut self, ticket: u32, mutation_id: &str, mode: DiscardMode) {
+        let Some(entry) = self.outbox.find(mutation_id) else { return self.unknown_change(ticket, mode) };
+        if self.is_out(entry.seq, entry.state) {
+            return self.in_flight(ticket, mode);
+        }
+        let plan = Discard {
+            config: self.config.clone(),
+            seq: entry.seq,
+            mutation_id: entry.mutation_id.clone(),
+            key: entry.key.clone(),
+            mode,
+            now: self.now,
+        };
+        self.commit(Purpose::Command(ticket, Some(mode)), Box::new(plan));
+    }
+
+    /// Whether a request with this change is, or may be, under way.
+    fn is_out(&self, seq: Seq, state: PendingState) -> bool {
+        self.busy.contains(&seq) || state == PendingState::Sending
+    }
+
+    fn unknown_change(&mut self, ticket: u32, mode: DiscardMode) {
+        if mode == DiscardMode::Cancel {
+            return self.reply(ticket, Reply::Count(0));
+        }
+        self.refuse(ticket, Failure::new(Code::MutationUnknown, "no such change in the outbox"));
+    }
+
+    fn in_flight(&mut self, ticket: u32, mode: DiscardMode) {
+        if mode == DiscardMode::Cancel {
+            return self.reply(ticket, Reply::Count(0));
+        }
+        self.refuse(ticket, Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended"));
+    }
+
+    fn edit(&mut self, ticket: u32, mutation_id: &str, doc: D) {
+        let Some(entry) = self.outbox.find(mutation_id).cloned() else {
+            return self.unknown_change(ticket, DiscardMode::Drop);
+        };
+        if self.is_out(entry.seq, entry.state) {
+            return self.in_flight(ticket, DiscardMode::Drop);
+        }
+        let doc = doc.with(&[("id", Some(D::text(&entry.key.id)))]);
+        let operation = self.with_ids(entry.key, Action::Put(doc), false, false, entry.priority);
+        let (config, now) = (self.config.clone(), self.now);
+        let plan = Edit { config, seq: entry.seq, operation, mutation_id: entry.mutation_id, now };
+        self.commit(Purpose::Command(ticket, None), Box::new(plan));
+    }
+
+    /// Ends: nothing new is taken, what was accepted is finished by the store, everything open is answered.
+    fn close(&mut self, ticket: u32) {
+        self.writing = false;
+        self.write();
+        self.release_lease();
+        self.phase = Phase::Closed;
+        self.timers.clear();
+        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
+        for request in requests {
+            self.outputs.push_back(Output::GiveUp { request });
+        }
+        self.flights.clear();
+        self.pull_flights.clear();
+        self.close_waiters();
+        self.commit(Purpose::Closing(ticket), Box::new(Nothing));
+    }
+}
+
+/// Sets or removes a setting.
+#[derive(Debug)]
+struct SetSetting<D> {
+    key: Rc<str>,
+    value: Option<D>,
+}
+
+impl<D: Document> Plan<D, Report<D>> for SetSetting<D> {
+    fn scope(&self) -> Scope {
+        Scope { collections: Vec::new(), writes: true, strict: true }
+    }
+
+    fn step(&self, _: &Rows<D>) -> Step<D, Report<D>> {
+        Step::Done(vec![Write::Setting(self.key.clone(), self.value.clone())], Report::Nothing)
+    }
+}
+
+/// An empty transaction: it ends when all before it have ended.
+#[derive(Debug)]
+struct Nothing;
+
+impl<D: Document> Plan<D, Report<D>> for Nothing {
+    fn scope(&self) -> Scope {
+        Scope { collections: Vec::new(), writes: true, strict: true }
+    }
+
+    fn step(&self, _: &Rows<D>) -> Step<D, Report<D>> {
+        Step::Done(Vec::new(), Report::Nothing)
+    }
+}

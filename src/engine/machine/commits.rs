@@ -1,0 +1,249 @@
+//! The end of every commit: what it was for, what it reports, what follows.
+//!
+//! A report that never comes is the shell's to turn into a failure. Bookkeeping that fails for the store's sake is
+//! kept and tried again: the server has answered, and a local failure never counts as the server's (pitfalls D29).
+
+use super::push::Flight;
+use super::{Engine, Phase, Timer};
+use crate::engine::output::{Event, Reply};
+use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Rebase, Report, Setting, Settle, Written};
+use crate::engine::policy::backoff::MIN_PAUSE;
+use crate::model::{Code, Collection, DocKey, Document, Failure, Seq};
+use crate::protocol::{Accepted, Remote};
+use std::rc::Rc;
+
+/// Pause before bookkeeping is tried again after the store failed.
+const STORE_PAUSE: u64 = 1_000;
+
+/// What a commit is for.
+#[derive(Debug)]
+pub(super) enum Purpose<D> {
+    /// Local writes, for these tickets.
+    Write(Vec<u32>),
+    /// A person's command on the outbox.
+    Command(u32, Option<DiscardMode>),
+    /// A setting.
+    Setting(u32, Rc<str>),
+    /// Marking changes as being sent.
+    Dispatch(Vec<Seq>),
+    /// Bookkeeping of a success.
+    Acknowledge(Box<Flight<D>>, Accepted<D>),
+    /// Bookkeeping of a failure.
+    Settle(Box<Flight<D>>, Setting),
+    /// Bookkeeping of a conflict.
+    Rebase(Box<Flight<D>>, Remote<D>),
+    /// Rolling a refused change back.
+    RollBack(Box<Flight<D>>, Failure),
+    /// A page or a single document of a collection.
+    Apply(Collection),
+    /// A part of a sweep.
+    Sweep(Collection),
+    /// Reading the pull states.
+    LoadPull(Vec<Collection>),
+    /// Reading the outbox.
+    ReadOutbox,
+    /// Taking the lease.
+    Lease,
+    /// Asking how a watched change ended.
+    Check(Rc<str>),
+    /// Nothing depends on it.
+    Nothing,
+    /// The last one.
+    Closing(u32),
+}
+
+impl<D: Document> Engine<D> {
+    pub(super) fn handle_committed(&mut self, commit: u32, result: Result<Report<D>, Failure>) {
+        let Some(purpose) = self.commits.remove(&commit) else { return };
+        match (purpose, result) {
+            (Purpose::Write(tickets), result) => self.written(&tickets, result),
+            (Purpose::Closing(ticket), _) => self.reply(ticket, Reply::Done),
+            (Purpose::Setting(ticket, key), Ok(_)) => {
+                self.tell(Event::Setting(key));
+                self.reply(ticket, Reply::Done);
+            }
+            (Purpose::Setting(ticket, _), Err(failure)) => self.refuse(ticket, failure),
+            (Purpose::Command(ticket, mode), result) => self.commanded(ticket, mode, result),
+            _ if self.phase == Phase::Closed => {}
+            (purpose, Ok(Report::Fenced)) => self.fenced(purpose),
+            (purpose, Ok(report)) => self.reported(purpose, report),
+            (purpose, Err(failure)) => self.failed(purpose, &failure),
+        }
+    }
+
+    fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {
+        match (purpose, report) {
+            (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
+            (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => self.acknowledged(&flight, done),
+            (Purpose::Settle(flight, setting), Report::Settled(settled)) => self.settled(&flight, &setting, settled),
+            (Purpose::Rebase(flight, _), Report::Rebased(rebased)) => self.rebased(&flight, rebased),
+            (Purpose::RollBack(flight, failure), report) => self.rolled_back(&flight, &failure, report),
+            (Purpose::Apply(collection), Report::Applied(applied)) => self.applied(&collection, applied),
+            (Purpose::Sweep(collection), Report::Swept(effects, next)) => self.swept(&collection, effects, next),
+            (Purpose::LoadPull(names), Report::Pulls(states)) => self.pulls_read(&names, states),
+            (Purpose::ReadOutbox, Report::Outbox(loaded)) => self.outbox_read(loaded),
+            (Purpose::Lease, Report::Lease(result)) => self.handle_lease(result),
+            (Purpose::Check(mutation_id), Report::Ended(ending)) => self.checked(&mutation_id, ending),
+            (Purpose::Rebase(flight, _), _) => self.free(flight.seq),
+            (purpose, report) => {
+                debug_assert!(matches!(report, Report::Nothing), "{purpose:?} reported {report:?}");
+            }
+        }
+    }
+
+    /// The lease is another tab's: what was owed is its business now.
+    fn fenced(&mut self, purpose: Purpose<D>) {
+        self.step_down();
+        match purpose {
+            Purpose::Dispatch(seqs) => seqs.into_iter().for_each(|seq| self.free(seq)),
+            Purpose::Settle(flight, _) | Purpose::Rebase(flight, _) => self.free(flight.seq),
+            Purpose::Apply(collection) | Purpose::Sweep(collection) => self.pull_interrupted(&collection),
+            _ => {}
+        }
+        self.timers.set_by(Timer::Reload, self.now + MIN_PAUSE);
+    }
+
+    fn failed(&mut self, purpose: Purpose<D>, failure: &Failure) {
+        self.note_failure(failure);
+        match purpose {
+            Purpose::Dispatch(seqs) => {
+                seqs.into_iter().for_each(|seq| self.free(seq));
+                self.store_pause();
+            }
+            Purpose::Apply(collection) | Purpose::Sweep(collection) => self.pull_failed(&collection, failure, None),
+            Purpose::LoadPull(_) => self.pulls_unread(),
+            Purpose::ReadOutbox => self.outbox_unread(),
+            Purpose::Lease => {
+                self.asking = false;
+                self.refused_until = Some(self.now + STORE_PAUSE);
+                self.timers.set(Timer::Lease, self.now + STORE_PAUSE);
+            }
+            Purpose::Nothing | Purpose::Check(_) => {}
+            owed => {
+                self.store_trouble.push(owed);
+                self.timers.set_by(Timer::StoreRetry, self.now + STORE_PAUSE);
+            }
+        }
+    }
+
+    /// After a failed dispatch nothing is picked for a moment, so a broken store cannot spin the loop.
+    fn store_pause(&mut self) {
+        self.timers.set_by(Timer::Spacing, self.now + STORE_PAUSE);
+    }
+
+    pub(super) fn retry_store(&mut self) {
+        for owed in std::mem::take(&mut self.store_trouble) {
+            match owed {
+                Purpose::Acknowledge(flight, accepted) => self.commit_acknowledge(flight, accepted),
+                Purpose::Settle(flight, setting) => self.commit_settle(flight, setting),
+                Purpose::Rebase(flight, remote) => self.commit_rebase(flight, remote),
+                Purpose::RollBack(flight, failure) => self.commit_roll_back(flight, failure),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn commit_acknowledge(&mut self, flight: Box<Flight<D>>, accepted: Accepted<D>) {
+        let plan = Acknowledge {
+            config: self.config.clone(),
+            seq: flight.seq,
+            mutation_id: flight.mutation_id.clone(),
+            key: flight.key.clone(),
+            accepted: accepted.clone(),
+            now: self.now,
+        };
+        self.commit(Purpose::Acknowledge(flight, accepted), Box::new(plan));
+    }
+
+    pub(super) fn commit_settle(&mut self, flight: Box<Flight<D>>, setting: Setting) {
+        let Some(fence) = self.old_fence() else { return self.free(flight.seq) };
+        let plan = Settle { config: self.config.clone(), fence, setting: setting.clone() };
+        self.commit(Purpose::Settle(flight, setting), Box::new(plan));
+    }
+
+    pub(super) fn commit_rebase(&mut self, flight: Box<Flight<D>>, remote: Remote<D>) {
+        let Some(fence) = self.old_fence() else { return self.free(flight.seq) };
+        let plan = Rebase {
+            config: self.config.clone(),
+            fence,
+            seq: flight.seq,
+            mutation_id: flight.mutation_id.clone(),
+            key: flight.key.clone(),
+            remote: remote.clone(),
+            now: self.now,
+        };
+        self.commit(Purpose::Rebase(flight, remote), Box::new(plan));
+    }
+
+    fn written(&mut self, tickets: &[u32], result: Result<Report<D>, Failure>) {
+        self.writing = false;
+        match result {
+            Ok(Report::Written(written)) => self.groups_written(written),
+            Ok(_) => {}
+            Err(failure) => {
+                for ticket in tickets {
+                    self.refuse(*ticket, failure.clone());
+                }
+            }
+        }
+        self.write();
+    }
+
+    fn groups_written(&mut self, written: Written<D>) {
+        self.watch_writes(&written.groups);
+        self.deliver(true, written.effects);
+        for group in written.groups {
+            match group.result {
+                Ok(outcomes) => {
+                    let outcomes = outcomes.iter().map(outcome_document).collect();
+                    self.reply(group.ticket, Reply::Written(outcomes));
+                }
+                Err(failure) => self.refuse(group.ticket, failure),
+            }
+        }
+    }
+
+    fn commanded(&mut self, ticket: u32, mode: Option<DiscardMode>, result: Result<Report<D>, Failure>) {
+        match result {
+            Ok(Report::Commanded(effects, met)) => {
+                if mode.is_some() {
+                    self.end_discarded(&effects);
+                }
+                self.watch_states(&effects);
+                self.deliver(true, effects);
+                self.reply(ticket, Reply::Count(met));
+            }
+            Ok(Report::Refused(_)) if mode == Some(DiscardMode::Cancel) => self.reply(ticket, Reply::Count(0)),
+            Ok(Report::Refused(failure)) | Err(failure) => self.refuse(ticket, failure),
+            Ok(_) => self.refuse(ticket, Failure::new(Code::MutationUnknown, "no such change in the outbox")),
+        }
+    }
+
+    /// What a commit moved, before anything else hears of it.
+    pub(super) fn absorb(&mut self, effects: &Effects<D>) {
+        for seq in &effects.removed {
+            self.outbox.remove(*seq);
+        }
+        for entry in &effects.entries {
+            self.outbox.put(entry.clone());
+        }
+        if let Some(reading) = self.reading.as_mut() {
+            reading.touched.extend(effects.removed.iter().copied().chain(effects.entries.iter().map(|entry| entry.seq)));
+        }
+    }
+
+    /// A change may be picked again.
+    pub(super) fn free(&mut self, seq: Seq) {
+        self.busy.remove(&seq);
+    }
+}
+
+fn outcome_document<D: Document>(outcome: &crate::engine::plan::WriteOutcome<D>) -> D {
+    let DocKey { id, .. } = &outcome.key;
+    D::object().with(&[
+        ("id", Some(D::text(id))),
+        ("key", Some(D::text(&outcome.row_key))),
+        ("mutationId", outcome.mutation_id.as_deref().map(D::text)),
+        ("doc", outcome.doc.clone()),
+    ])
+}

@@ -1,0 +1,164 @@
+//! From what a commit moved to what the app and the other tabs hear: documents, row states, the state of sync.
+
+use super::{Engine, Phase, Reading};
+use crate::engine::input::Message;
+use crate::engine::output::{Event, Output, Status};
+use crate::engine::plan::{Effects, LoadOutbox, Loaded};
+use crate::model::{Collection, Document, Failure, PendingState};
+use std::collections::BTreeSet;
+
+use super::commits::Purpose;
+use super::push::Auth;
+use super::Timer;
+
+impl<D: Document> Engine<D> {
+    /// Takes a commit's effects into memory and tells everyone.
+    pub(super) fn deliver(&mut self, own: bool, effects: Effects<D>) {
+        self.absorb(&effects);
+        let outbox_moved = !effects.entries.is_empty() || !effects.removed.is_empty();
+        let documents: BTreeSet<Collection> =
+            effects.changes.iter().map(|change| change.key.collection.clone()).collect();
+        let states: BTreeSet<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();
+        if !effects.changes.is_empty() {
+            self.tell(Event::Changes { own, changes: effects.changes });
+        }
+        let only_states: Vec<Collection> = states.difference(&documents).cloned().collect();
+        if !only_states.is_empty() {
+            self.tell(Event::States(only_states));
+        }
+        if !documents.is_empty() {
+            let names = documents.into_iter().collect();
+            self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
+        }
+        if outbox_moved {
+            self.outputs.push_back(Output::Broadcast(Message::Outbox));
+        }
+    }
+
+    /// Reads the outbox from the store, once at a time.
+    pub(super) fn read_outbox(&mut self) {
+        if self.reading.is_some() {
+            self.read_again = true;
+            return;
+        }
+        self.reading = Some(Reading::default());
+        self.timers.stop(&Timer::Reload);
+        self.read_page(0);
+    }
+
+    fn read_page(&mut self, after: u64) {
+        let plan = LoadOutbox { config: self.config.clone(), after };
+        self.commit(Purpose::ReadOutbox, Box::new(plan));
+    }
+
+    pub(super) fn outbox_read(&mut self, loaded: Loaded) {
+        let Some(reading) = self.reading.as_mut() else { return };
+        reading.entries.extend(loaded.entries);
+        match loaded.next {
+            Some(after) => self.read_page(after),
+            None => self.outbox_known(),
+        }
+    }
+
+    /// The reading replaces what was known, but for what changed here while it ran.
+    fn outbox_known(&mut self) {
+        let Some(reading) = self.reading.take() else { return };
+        let read = reading.entries.into_iter().filter(|entry| !reading.touched.contains(&entry.seq));
+        let own = reading.touched.iter().filter_map(|seq| self.outbox.get(*seq).cloned());
+        let entries: Vec<_> = read.chain(own).collect();
+        let before = self.row_states();
+        self.outbox.reset(entries);
+        if self.phase == Phase::Loading {
+            self.phase = Phase::Running;
+        }
+        self.tell_moved_states(&before);
+        self.check_watches();
+        if std::mem::take(&mut self.read_again) {
+            self.read_outbox();
+        }
+    }
+
+    pub(super) fn outbox_unread(&mut self) {
+        self.reading = None;
+        self.timers.set_by(Timer::Reload, self.now + 1_000);
+        if self.phase == Phase::Loading {
+            self.phase = Phase::Running;
+        }
+    }
+
+    fn row_states(&self) -> BTreeSet<(Collection, u64, PendingState, u32)> {
+        let state = |entry: &crate::engine::outbox::Entry| {
+            (entry.key.collection.clone(), entry.seq, entry.state, entry.retry_count)
+        };
+        self.outbox.iter().map(state).collect()
+    }
+
+    fn tell_moved_states(&mut self, before: &BTreeSet<(Collection, u64, PendingState, u32)>) {
+        let after = self.row_states();
+        let moved: BTreeSet<Collection> =
+            before.symmetric_difference(&after).map(|(collection, ..)| collection.clone()).collect();
+        if !moved.is_empty() {
+            self.tell(Event::States(moved.into_iter().collect()));
+        }
+    }
+
+    /// Keeps the last failure for the status, without an event of its own.
+    pub(super) fn note_failure(&mut self, failure: &Failure) {
+        self.pass.note(failure);
+    }
+
+    pub(super) fn publish_status(&mut self) {
+        let status = self.current_status();
+        if self.last_status.as_ref() != Some(&status) {
+            self.last_status = Some(status.clone());
+            self.tell(Event::Status(status));
+        }
+    }
+
+    pub(super) fn current_status(&self) -> Status {
+        let pushing = !self.flights.is_empty() || !self.busy.is_empty();
+        let pulling = self.is_pulling();
+        let mut holds: Vec<String> = self.holds.reasons().into_iter().map(String::from).collect();
+        if self.stopped && self.config.sync.is_some() {
+            holds.push("stopped".into());
+        }
+        Status {
+            state: self.state_name(pushing || pulling),
+            phase: if pushing { "pushing" } else if pulling { "pulling" } else { "idle" },
+            online: self.reach.is_flagged_online() && self.reach.reachable() != Some(false),
+            reachable: self.reach.reachable(),
+            leader: self.is_leader(),
+            pending: self.outbox.pending(),
+            parked: self.outbox.parked(),
+            conflicts: self.outbox.conflicted(),
+            oldest: self.outbox.oldest(),
+            last_synced_at: self.last_synced_at,
+            next_attempt_at: self.next_attempt_at(),
+            holds,
+            error: self.pass.failure().cloned(),
+        }
+    }
+
+    fn state_name(&self, works: bool) -> &'static str {
+        let waits = self.outbox.pending() > 0;
+        match () {
+            () if self.config.sync.is_none() => "disabled",
+            () if self.needs_update => "needs-update",
+            () if self.stopped || self.holds.any() => "held",
+            () if self.auth == Auth::Needed => "needs-auth",
+            () if self.reach.is_rate_limited() && !self.reach.is_open(self.now) => "rate-limited",
+            () if !self.reach.is_flagged_online() || self.reach.reachable() == Some(false) => "offline",
+            () if works => "syncing",
+            () if waits => "waiting",
+            () if self.pass.failure().is_some() => "error",
+            () => "idle",
+        }
+    }
+
+    fn next_attempt_at(&self) -> Option<u64> {
+        if self.outbox.pending() == 0 || self.is_held() {
+            return None;
+        }
+        self.reach.opens_at(self.now).or_else(|| self.outbox.next_due(self.now))
+    }
+}

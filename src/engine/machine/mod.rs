@@ -1,0 +1,283 @@
+//! Floor 3: the machine. Two mouths, one owner, no clock.
+//!
+//! The contract: give exactly one input with [`Engine::handle_input`], then drain [`Engine::poll_output`] until it
+//! says [`Output::Wait`]. Time comes with each input, chance from a seeded generator, everything else from reports.
+//! Methods are of two kinds: `handle_*` take what happened, everything else decides what follows; after each input
+//! `advance` looks once at what may be done now. Nothing here knows a browser.
+
+mod commands;
+mod commits;
+mod deliver;
+mod leader;
+mod pass;
+mod pull;
+mod push;
+mod signals;
+mod watch;
+
+use super::config::Config;
+use super::input::Input;
+use super::outbox::{Entry, Outbox};
+use super::output::{Event, Output, Status};
+use super::plan::{AnyPlan, Group};
+use super::policy::holds::Holds;
+use super::policy::reach::Reach;
+use super::policy::rng::Rng;
+use super::policy::timers::{Timer, Timers};
+use crate::model::{Collection, Document, Lease, Seq, Time};
+use commits::Purpose;
+use pass::Pass;
+use pull::Puller;
+use push::{Auth, Flight};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use watch::Watch;
+
+/// The engine of one open database in one tab.
+#[derive(Debug)]
+pub struct Engine<D: Document> {
+    config: Rc<Config>,
+    /// Identity of this tab, in memory only: a duplicated tab is another one (pitfalls C6).
+    tab: Rc<str>,
+    rng: Rng,
+    now: Time,
+    phase: Phase,
+    outputs: VecDeque<Output<D>>,
+    last_number: u32,
+    commits: BTreeMap<u32, Purpose<D>>,
+    timers: Timers,
+
+    writing: bool,
+    write_queue: Vec<Group<D>>,
+
+    outbox: Outbox,
+    /// A reading of the outbox under way: what was read, and what changed here meanwhile.
+    reading: Option<Reading>,
+    read_again: bool,
+    watches: BTreeMap<Rc<str>, Watch>,
+
+    lease: Option<Lease>,
+    asking: bool,
+    refused_until: Option<Time>,
+
+    reach: Reach,
+    holds: Holds,
+    stopped: bool,
+    auth: Auth,
+    needs_update: bool,
+    flights: BTreeMap<u32, Flight<D>>,
+    /// Changes between being picked and having settled: nobody picks them again.
+    busy: BTreeSet<Seq>,
+    store_trouble: Vec<Purpose<D>>,
+    pulls: BTreeMap<Collection, Puller<D>>,
+    pull_flights: BTreeMap<u32, pull::PullFlight<D>>,
+    pulls_loaded: bool,
+
+    pass: Pass<D>,
+    last_status: Option<Status>,
+    last_synced_at: Option<Time>,
+}
+
+/// How far the machine's life has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The outbox has not been read yet: writes are taken, nothing is sent.
+    Loading,
+    /// All is known.
+    Running,
+    /// The page is frozen: nothing is touched.
+    Frozen,
+    /// Closed.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    entries: Vec<Entry>,
+    touched: BTreeSet<Seq>,
+}
+
+impl<D: Document> Engine<D> {
+    /// A machine for one tab. `seed` is 256 bits from a good source; `now` is the wall clock.
+    pub fn new(config: Config, seed: [u64; 4], now: Time) -> Self {
+        let mut rng = Rng::new(seed);
+        let stopped = config.sync.as_ref().is_none_or(|sync| !sync.auto);
+        Self {
+            config: Rc::new(config),
+            tab: rng.text(16).into(),
+            rng,
+            now,
+            phase: Phase::Loading,
+            outputs: VecDeque::new(),
+            last_number: 0,
+            commits: BTreeMap::new(),
+            timers: Timers::default(),
+            writing: false,
+            write_queue: Vec::new(),
+            outbox: Outbox::default(),
+            reading: None,
+            read_again: false,
+            watches: BTreeMap::new(),
+            lease: None,
+            asking: false,
+            refused_until: None,
+            reach: Reach::default(),
+            holds: Holds::default(),
+            stopped,
+            auth: Auth::Fine,
+            needs_update: false,
+            flights: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            store_trouble: Vec::new(),
+            pulls: BTreeMap::new(),
+            pull_flights: BTreeMap::new(),
+            pulls_loaded: false,
+            pass: Pass::default(),
+            last_status: None,
+            last_synced_at: None,
+        }
+    }
+
+    /// Takes one event in. Drain [`Engine::poll_output`] before the next.
+    pub fn handle_input(&mut self, now: Time, input: Input<D>) {
+        self.turn_clock(now);
+        match input {
+            Input::Start => self.handle_start(),
+            Input::Command { ticket, command } => self.handle_command(ticket, command),
+            Input::Committed { commit, result } => self.handle_committed(commit, result),
+            Input::Responded { request, result } => self.handle_responded(request, result),
+            Input::Signal(signal) => self.handle_signal(signal),
+            Input::Message(message) => self.handle_message(message),
+            Input::Tick => {}
+        }
+        if self.phase == Phase::Running {
+            self.handle_due_timers();
+            self.advance();
+        }
+        self.publish_status();
+    }
+
+    /// The next order, or how long nothing is to be done.
+    pub fn poll_output(&mut self) -> Output<D> {
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        let sleeps = matches!(self.phase, Phase::Frozen | Phase::Closed);
+        Output::Wait(if sleeps { None } else { self.timers.next().map(|(at, timer)| (at, timer.label())) })
+    }
+
+    /// The outbox as known here.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// The state of sync.
+    pub fn status(&self) -> Status {
+        self.current_status()
+    }
+
+    /// Whether nothing is under way: no commit, no request.
+    pub fn is_quiet(&self) -> bool {
+        self.commits.is_empty() && self.flights.is_empty() && self.pull_flights.is_empty()
+    }
+
+    /// A clock that jumped back takes the alarms along, so that nothing waits longer than it was meant to (I-31).
+    fn turn_clock(&mut self, now: Time) {
+        if now < self.now {
+            self.timers.shift_back(self.now - now);
+            self.outbox_clock_jumped();
+        }
+        self.now = now;
+    }
+
+    fn outbox_clock_jumped(&mut self) {
+        if let Some(lease) = self.lease.as_mut() {
+            lease.expires_at = lease.expires_at.min(self.now);
+        }
+    }
+
+    fn handle_start(&mut self) {
+        self.read_outbox();
+        let start_delay = self.config.sync.as_ref().map_or(0, |sync| sync.start_delay);
+        let due = self.now + start_delay;
+        let names: Vec<Collection> = self.config.synced().map(|collection| collection.name.clone()).collect();
+        for name in names {
+            self.pulls.insert(name.clone(), Puller::default());
+            if !self.stopped {
+                self.timers.set(Timer::Pull(name), due);
+            }
+        }
+    }
+
+    /// Looks once at everything that may be done now. Every path that could start work again passes here, and each is
+    /// guarded by something that was used up: a due time, a place in the window, a busy mark.
+    fn advance(&mut self) {
+        self.push_work();
+        self.pull_work();
+        self.pass_work();
+        self.arm_timers();
+    }
+
+    fn handle_due_timers(&mut self) {
+        while let Some(timer) = self.timers.take_due(self.now) {
+            match timer {
+                Timer::RequestDeadline(request) => self.request_deadline(request),
+                Timer::RequestStep(seq) => self.request_step(seq),
+                Timer::Lease => self.lease_due(),
+                Timer::Interval => self.read_outbox(),
+                Timer::Pull(collection) => self.pull_due(&collection),
+                Timer::ReportDue => self.report_due(),
+                Timer::AuthDue => self.auth = Auth::Fine,
+                Timer::Reload => self.reload_due(),
+                Timer::StoreRetry => self.retry_store(),
+                Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue => {}
+            }
+        }
+    }
+
+    /// Sets the alarms for what cannot be done yet. With nothing to do none is set (B-14).
+    fn arm_timers(&mut self) {
+        let now = self.now;
+        self.arm(Timer::ChangeDue, self.outbox.next_due(now).filter(|_| self.config.sync.is_some() && !self.is_held()));
+        let waits = !self.outbox.is_empty() || !self.pulls_due().is_empty();
+        self.arm(Timer::EndpointDue, self.reach.opens_at(now).filter(|_| waits));
+        let pending = self.outbox.pending() > 0 && !self.is_held();
+        match self.config.sync.as_ref().map(|sync| sync.interval).filter(|_| pending) {
+            Some(interval) if !self.timers.is_set(&Timer::Interval) => self.timers.set(Timer::Interval, now + interval),
+            Some(_) => {}
+            None => self.timers.stop(&Timer::Interval),
+        }
+    }
+
+    fn arm(&mut self, timer: Timer, at: Option<Time>) {
+        match at {
+            Some(at) => self.timers.set(timer, at),
+            None => self.timers.stop(&timer),
+        }
+    }
+
+    fn number(&mut self) -> u32 {
+        self.last_number = self.last_number.wrapping_add(1).max(1);
+        self.last_number
+    }
+
+    fn commit(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
+        let commit = self.number();
+        self.commits.insert(commit, purpose);
+        self.outputs.push_back(Output::Commit { commit, plan });
+    }
+
+    fn tell(&mut self, event: Event<D>) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Whether the app or the server holds syncing altogether.
+    fn is_held(&self) -> bool {
+        (self.stopped && !self.pass.is_ordered()) || self.holds.any() || self.needs_update || self.config.sync.is_none()
+    }
+
+    /// Whether requests may go out now.
+    fn may_send(&self) -> bool {
+        !self.is_held() && matches!(self.auth, Auth::Fine | Auth::Trying(_)) && self.reach.is_open(self.now)
+    }
+}

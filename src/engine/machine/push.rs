@@ -1,0 +1,451 @@
+//! Sending: from ready lanes to settled outcomes.
+//!
+//! A change is marked in the store before its request leaves, is busy until its outcome is in the store, and leaves
+//! the outbox only by an acknowledgement. What each outcome means for attempts, lanes and the endpoint follows the
+//! HTTP table and design section 15.
+
+use super::commits::Purpose;
+use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
+use crate::engine::output::{Event, Output};
+use crate::engine::plan::{Acknowledged, Discard, DiscardMode, Dispatch, Dispatched, Report, Setting, Settlement};
+use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time, Wait};
+use crate::protocol::{
+    push_outcome, push_request, single_outcome, single_request, Accepted, HttpResponse, NetworkFailure, Outcome,
+    PullOutcome, Remote,
+};
+use std::rc::Rc;
+
+/// How often a login is asked for again.
+const AUTH_PAUSE: u64 = 60_000;
+
+/// Whether the server knows who we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Auth {
+    /// As far as we know.
+    Fine,
+    /// A 401 came: this change's place tries once more with new headers, all others wait.
+    Trying(Seq),
+    /// It came again: everything waits for a person.
+    Needed,
+}
+
+/// One change on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight<D> {
+    pub(super) seq: Seq,
+    pub(super) mutation_id: Rc<str>,
+    pub(super) key: DocKey,
+    change: Box<Pending<D>>,
+    /// Requests made in this attempt.
+    requests: u32,
+    sent_at: Time,
+    /// Whether the request asks for the current document after a conflict.
+    looks: bool,
+}
+
+impl<D: Document> Engine<D> {
+    /// Whether anything could be done as leader.
+    pub(super) fn has_work(&self) -> bool {
+        let ready = self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1);
+        self.may_send() && (!ready.is_empty() || !self.pulls_due().is_empty())
+    }
+
+    pub(super) fn push_work(&mut self) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        if !self.may_send() || self.auth != Auth::Fine || self.timers.is_set(&Timer::Spacing) || !self.pass.may_push() {
+            return;
+        }
+        let one = self.reach.is_doubtful() || sync.delay_between > 0;
+        let room = if one { 1 } else { sync.concurrency }.saturating_sub(self.busy.len());
+        let ready = self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), room);
+        if ready.is_empty() || room == 0 {
+            return;
+        }
+        let Some(fence) = self.fence() else { return };
+        self.busy.extend(&ready);
+        self.begin_pass("change");
+        let changes = ready.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).collect();
+        let plan = Dispatch { config: self.config.clone(), fence, changes, now: self.now };
+        self.commit(Purpose::Dispatch(ready), Box::new(plan));
+    }
+
+    pub(super) fn dispatched(&mut self, seqs: &[Seq], dispatched: Vec<Dispatched<D>>) {
+        let mut moved = crate::engine::plan::Effects::default();
+        for one in dispatched {
+            match one {
+                Dispatched::Send(change) => {
+                    moved.entries.push(crate::engine::outbox::Entry::of(&change, &self.config));
+                    let flight = Flight::new(change, self.now);
+                    self.send(flight);
+                }
+                Dispatched::Parked(entry, failure) => {
+                    self.free(entry.seq);
+                    let (mutation_id, retries) = (entry.mutation_id.clone(), entry.retry_count);
+                    self.tell_result("parked", &entry.key, &mutation_id, None, Some(&failure), retries);
+                    moved.entries.push(*entry);
+                    self.pass.parked += 1;
+                    self.end_failed(&mutation_id, failure);
+                }
+                Dispatched::NotReady(_) => self.timers.set_by(Timer::Reload, self.now + 1_000),
+            }
+        }
+        self.deliver(true, moved);
+        let flying: Vec<Seq> = self.flights.values().map(|flight| flight.seq).collect();
+        let stuck = seqs.iter().filter(|seq| !flying.contains(seq) && self.busy.contains(seq)).copied();
+        self.pass.blocked.extend(stuck);
+    }
+
+    /// Changes that could not go although they looked ready are looked at again after the outbox was read.
+    pub(super) fn unblock(&mut self) {
+        for seq in std::mem::take(&mut self.pass.blocked) {
+            self.free(seq);
+        }
+    }
+
+    fn send(&mut self, mut flight: Flight<D>) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        let Some(sent) = flight.change.sent.as_ref() else { return self.free(flight.seq) };
+        let path = self.config.collection(&flight.key.collection).map_or("", |collection| &collection.path);
+        let http = if flight.looks {
+            single_request(&sync.endpoint, path, &flight.key.id)
+        } else {
+            push_request(&sync.endpoint, path, &flight.change, sent)
+        };
+        flight.requests += 1;
+        flight.sent_at = self.now;
+        let deadline = self.now + sync.timeout;
+        let request = self.number();
+        self.timers.set(Timer::RequestDeadline(request), deadline);
+        self.flights.insert(request, flight);
+        self.outputs.push_back(Output::Request { request, http });
+    }
+
+    pub(super) fn request_deadline(&mut self, request: u32) {
+        self.outputs.push_back(Output::GiveUp { request });
+        self.handle_responded(request, Err(NetworkFailure::TimedOut));
+    }
+
+    pub(super) fn handle_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
+        self.timers.stop(&Timer::RequestDeadline(request));
+        if let Some(flight) = self.flights.remove(&request) {
+            self.space_out();
+            return match result {
+                Ok(response) if flight.looks => self.looked(flight, &response),
+                Ok(response) => self.answered(flight, &response),
+                Err(failure) => self.unanswered(flight, failure),
+            };
+        }
+        self.pull_responded(request, result);
+    }
+
+    fn space_out(&mut self) {
+        let pause = self.config.sync.as_ref().map_or(0, |sync| sync.delay_between);
+        if pause > 0 {
+            self.timers.set(Timer::Spacing, self.now + pause);
+        }
+    }
+
+    fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
+        let kind = flight.change.kind;
+        let temporary = kind == ChangeKind::Create && flight.change.temp_id.is_some();
+        let mut outcome = push_outcome(kind, temporary, &flight.key.id, response, self.now);
+        if Mutant::TrustAnySuccess.is_on() && response.status == 200 {
+            outcome = Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None });
+        }
+        if !matches!(outcome, Outcome::NeedsAuth(_)) && self.auth == Auth::Trying(flight.seq) {
+            self.auth = Auth::Fine;
+        }
+        if !matches!(outcome, Outcome::Endpoint { .. }) {
+            self.reach.answered();
+        }
+        match outcome {
+            Outcome::Done(accepted) => self.commit_acknowledge(Box::new(flight), accepted),
+            Outcome::Conflict(Remote::Unknown) => self.look(flight),
+            Outcome::Conflict(remote) => self.commit_rebase(Box::new(flight), remote),
+            Outcome::InProgress => {
+                let pause = 1_000 + self.rng.below(4_000);
+                self.wait_again(flight, None, Some(Wait::new(self.now, pause)));
+            }
+            Outcome::BackOff { failure, counted, after } => self.back_off(flight, failure, counted, after),
+            Outcome::Endpoint { failure, after } => self.endpoint_failed(flight, failure, after),
+            Outcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
+            Outcome::NeedsUpdate(failure) => {
+                self.needs_update = true;
+                self.tell(Event::Sync { name: "update-required", detail: D::object() });
+                self.wait_again(flight, Some(failure), None);
+            }
+            Outcome::Parked(failure) => self.refused(flight, failure),
+        }
+    }
+
+    /// Asks for the current document, for the refusal did not bring it.
+    fn look(&mut self, flight: Flight<D>) {
+        self.send(Flight { looks: true, ..flight });
+    }
+
+    fn looked(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
+        match single_outcome(response, self.now) {
+            PullOutcome::News(Remote::Unknown) | PullOutcome::NotModified | PullOutcome::Resync => {
+                self.wait_again(flight, None, Some(Wait::new(self.now, 1_000)));
+            }
+            PullOutcome::News(remote) => {
+                self.reach.answered();
+                self.commit_rebase(Box::new(flight), remote);
+            }
+            PullOutcome::Later { failure, after, .. } => self.endpoint_failed(flight, failure, after),
+            PullOutcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
+            PullOutcome::NeedsUpdate(failure) => self.wait_again(flight, Some(failure), None),
+        }
+    }
+
+    fn unanswered(&mut self, flight: Flight<D>, failure: NetworkFailure) {
+        let heard_since = self.reach.reachable() == Some(true) && self.pass.answered_at >= Some(flight.sent_at);
+        match failure {
+            NetworkFailure::TimedOut if heard_since => {
+                let failure = Failure::new(Code::Timeout, "the server did not answer in time");
+                self.back_off(flight, failure.at(self.now), true, None);
+            }
+            NetworkFailure::TimedOut => self.network_failed(flight, Code::Timeout, "the server did not answer in time"),
+            NetworkFailure::Unreachable => self.network_failed(flight, Code::Network, "the server could not be reached"),
+            NetworkFailure::NotAResponse => {
+                self.network_failed(flight, Code::TransportResult, "fetch hook must return a Response");
+            }
+            NetworkFailure::AuthFailed(text) => {
+                let failure = Failure::new(Code::AuthFailed, text).at(self.now);
+                self.pause_for_auth(failure.clone());
+                self.wait_again(flight, Some(failure), None);
+            }
+        }
+    }
+
+    fn network_failed(&mut self, flight: Flight<D>, code: Code, text: &str) {
+        self.endpoint_failed(flight, Failure::new(code, text).at(self.now), None);
+    }
+
+    /// Everything waits; this change a little longer, so that another one tries the way next.
+    fn endpoint_failed(&mut self, flight: Flight<D>, failure: Failure, after: Option<u64>) {
+        if self.auth == Auth::Trying(flight.seq) {
+            self.auth = Auth::Fine;
+        }
+        self.fail_endpoint(failure.clone(), after);
+        let opens = self.reach.opens_at(self.now).unwrap_or(self.now);
+        let wait = Wait { from: self.now, until: opens + 50 };
+        self.wait_again(flight, Some(failure), Some(wait));
+    }
+
+    pub(super) fn fail_endpoint(&mut self, failure: Failure, after: Option<u64>) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        let captive = failure.code == Code::CaptivePortal;
+        let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
+        self.reach.failed(failure.clone(), after, &sync.backoff, &mut self.rng, self.now);
+        if captive {
+            self.tell(Event::Sync { name: "captive-portal", detail: D::object() });
+        }
+        self.pass.note(&failure);
+        self.tell_network();
+    }
+
+    /// One more request inside this attempt, or the end of the attempt.
+    fn back_off(&mut self, flight: Flight<D>, failure: Failure, counted: bool, after: Option<u64>) {
+        let Some(sync) = self.config.sync.clone() else { return };
+        let steps = if sync.request_retries > 1 { sync.request_retries } else { 0 };
+        if counted && flight.requests <= steps {
+            let at = self.now + sync.backoff.step(flight.requests);
+            self.timers.set(Timer::RequestStep(flight.seq), at);
+            self.pass.steps.push(Box::new(flight));
+            return;
+        }
+        let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
+        let wait = match after {
+            Some(after) => Wait::new(self.now, after),
+            None if sync.retry_at_interval => Wait { from: self.now, until: self.next_period(sync.interval) },
+            None => Wait::new(self.now, sync.backoff.pause(flight.change.retry_count + 1, &mut self.rng)),
+        };
+        let setting = self.setting(&flight, PendingState::Waiting, counted, Some(wait), Some(failure), false);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    fn next_period(&self, interval: u64) -> Time {
+        self.timers.time_of(&Timer::Interval).unwrap_or(self.now + interval).max(self.now + 1)
+    }
+
+    pub(super) fn request_step(&mut self, seq: Seq) {
+        let Some(at) = self.pass.steps.iter().position(|flight| flight.seq == seq) else { return };
+        let flight = *self.pass.steps.remove(at);
+        if self.is_held() {
+            return self.wait_again(flight, None, None);
+        }
+        self.send(flight);
+    }
+
+    /// The change waits again; nothing was counted.
+    fn wait_again(&mut self, flight: Flight<D>, failure: Option<Failure>, wait: Option<Wait>) {
+        let setting = self.setting(&flight, PendingState::Waiting, false, wait, failure, false);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    fn setting(
+        &self,
+        flight: &Flight<D>,
+        state: PendingState,
+        counted: bool,
+        wait: Option<Wait>,
+        failure: Option<Failure>,
+        refused: bool,
+    ) -> Setting {
+        let max_attempts = self.config.sync.as_ref().map_or(1, |sync| sync.max_attempts);
+        let (seq, mutation_id) = (flight.seq, flight.mutation_id.clone());
+        Setting { seq, mutation_id, state, counted, max_attempts, wait, failure, refused }
+    }
+
+    fn needs_auth(&mut self, flight: Flight<D>, failure: Failure) {
+        match self.auth {
+            Auth::Fine => {
+                self.auth = Auth::Trying(flight.seq);
+                self.send(flight);
+            }
+            Auth::Trying(seq) if seq != flight.seq => self.wait_again(flight, None, None),
+            Auth::Trying(_) | Auth::Needed => {
+                self.pause_for_auth(failure.clone());
+                if Mutant::CountsUnauthorized.is_on() {
+                    return self.back_off(flight, failure, true, None);
+                }
+                self.wait_again(flight, Some(failure), None);
+            }
+        }
+    }
+
+    pub(super) fn pause_for_auth(&mut self, failure: Failure) {
+        if self.auth != Auth::Needed {
+            self.auth = Auth::Needed;
+            self.timers.set(Timer::AuthDue, self.now + AUTH_PAUSE);
+            self.tell(Event::Sync { name: "auth-required", detail: D::object() });
+        }
+        self.pass.note(&failure);
+    }
+
+    fn refused(&mut self, flight: Flight<D>, failure: Failure) {
+        if self.config.collection(&flight.key.collection).is_some_and(|collection| collection.rolls_back) {
+            return self.commit_roll_back(Box::new(flight), failure);
+        }
+        let setting = self.setting(&flight, PendingState::Parked, true, None, Some(failure), true);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    pub(super) fn commit_roll_back(&mut self, flight: Box<Flight<D>>, failure: Failure) {
+        let plan = Discard {
+            config: self.config.clone(),
+            seq: flight.seq,
+            mutation_id: flight.mutation_id.clone(),
+            key: flight.key.clone(),
+            mode: DiscardMode::RollBack,
+            now: self.now,
+        };
+        self.commit(Purpose::RollBack(flight, failure), Box::new(plan));
+    }
+
+    pub(super) fn acknowledged(&mut self, flight: &Flight<D>, done: Option<Acknowledged<D>>) {
+        self.free(flight.seq);
+        self.pass.answered_at = Some(self.now);
+        self.pass.pushed += 1;
+        let Some(done) = done else { return };
+        let attempts = flight.change.retry_count + 1;
+        self.watch_states(&done.effects);
+        let key = DocKey { collection: flight.key.collection.clone(), id: done.id.clone() };
+        self.tell_result("acknowledged", &key, &flight.mutation_id, flight.change.temp_id.as_ref(), None, attempts);
+        self.end_acknowledged(&flight.mutation_id, &done);
+        self.deliver(false, done.effects);
+    }
+
+    pub(super) fn settled(&mut self, flight: &Flight<D>, setting: &Setting, settled: Settlement<D>) {
+        self.free(flight.seq);
+        let (Some(entry), Some(_)) = (settled.entry, settled.row) else { return };
+        let failure = setting.failure.clone();
+        if let Some(failure) = &failure {
+            self.pass.note(failure);
+        }
+        let (parked, attempts, wait) = (entry.state == PendingState::Parked, entry.retry_count, entry.wait);
+        let effects = crate::engine::plan::Effects { entries: vec![entry], ..Default::default() };
+        self.deliver(true, effects);
+        if parked {
+            self.pass.parked += 1;
+            let failure = failure.unwrap_or_else(|| Failure::new(Code::Server, "the change was not accepted"));
+            self.tell_result("parked", &flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(&failure), attempts);
+            self.end_failed(&flight.mutation_id, failure);
+        } else if let Some(failure) = failure {
+            self.pass.failed += 1;
+            let at = wait.map_or(self.now, |wait| wait.until);
+            self.tell_retrying(flight, &failure, attempts, at);
+        }
+    }
+
+    pub(super) fn rolled_back(&mut self, flight: &Flight<D>, failure: &Failure, report: Report<D>) {
+        self.free(flight.seq);
+        if let Report::Commanded(effects, _) = report {
+            self.pass.failed += 1;
+            let attempts = flight.change.retry_count + 1;
+            self.tell_result("rejected", &flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
+            self.end_failed(&flight.mutation_id, failure.clone());
+            self.end_discarded(&effects);
+            self.deliver(false, effects);
+        }
+    }
+
+    pub(super) fn tell_parked(&mut self, flight: &Flight<D>, failure: &Failure) {
+        let (key, mutation_id, temp_id) = (flight.key.clone(), flight.mutation_id.clone(), flight.change.temp_id.clone());
+        self.tell_result("parked", &key, &mutation_id, temp_id.as_ref(), Some(failure), flight.change.retry_count);
+    }
+
+    fn tell_retrying(&mut self, flight: &Flight<D>, failure: &Failure, attempts: u32, at: Time) {
+        let detail: D = result_document(&flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
+        let detail = detail.with(&[("nextAttemptAt", Some(D::number(at as f64)))]);
+        self.tell(Event::Sync { name: "retrying", detail });
+    }
+
+    fn tell_result(
+        &mut self,
+        name: &'static str,
+        key: &DocKey,
+        mutation_id: &str,
+        temp_id: Option<&Rc<str>>,
+        failure: Option<&Failure>,
+        attempts: u32,
+    ) {
+        let detail: D = result_document(key, mutation_id, temp_id, failure, attempts);
+        self.pass.results.push(detail.clone());
+        self.tell(Event::Sync { name, detail });
+    }
+}
+
+impl<D: Document> Flight<D> {
+    fn new(change: Box<Pending<D>>, now: Time) -> Self {
+        Self {
+            seq: change.seq,
+            mutation_id: change.mutation_id.clone(),
+            key: DocKey { collection: change.collection.clone(), id: change.id.clone() },
+            change,
+            requests: 0,
+            sent_at: now,
+            looks: false,
+        }
+    }
+}
+
+fn result_document<D: Document>(
+    key: &DocKey,
+    mutation_id: &str,
+    temp_id: Option<&Rc<str>>,
+    failure: Option<&Failure>,
+    attempts: u32,
+) -> D {
+    D::object().with(&[
+        ("success", Some(D::boolean(failure.is_none()))),
+        ("mutationId", Some(D::text(mutation_id))),
+        ("collection", Some(D::text(&key.collection))),
+        ("id", Some(D::text(&key.id))),
+        ("tempId", temp_id.map(|id| D::text(id))),
+        ("error", failure.map(Failure::to_document)),
+        ("attempts", Some(D::number(f64::from(attempts)))),
+    ])
+}

@@ -1,0 +1,107 @@
+//! Changes whose end this tab promised to tell: `write.synced`.
+//!
+//! A watch follows the outbox row that carries the change, also when the change was folded into an earlier one. It
+//! ends from what this tab itself committed, or else from what the store says (I-41); messages only make it sooner.
+
+use super::commits::Purpose;
+use super::Engine;
+use crate::engine::output::{Event, Settled};
+use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone};
+use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq};
+use std::rc::Rc;
+
+/// A watched row.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    seq: Seq,
+    key: DocKey,
+    asked: bool,
+}
+
+impl<D: Document> Engine<D> {
+    /// Watches the rows that carry what was just written.
+    pub(super) fn watch_writes(&mut self, groups: &[GroupDone<D>]) {
+        let outcomes = groups.iter().filter_map(|group| group.result.as_ref().ok()).flatten();
+        for outcome in outcomes {
+            if let Some((mutation_id, seq)) = outcome.mutation_id.clone().zip(outcome.seq) {
+                self.watches.insert(mutation_id, Watch { seq, key: outcome.key.clone(), asked: false });
+            }
+        }
+    }
+
+    /// Ends the watch of an acknowledged change.
+    pub(super) fn end_acknowledged(&mut self, mutation_id: &Rc<str>, done: &Acknowledged<D>) {
+        if self.watches.remove(mutation_id).is_some() {
+            let settled = Settled { id: done.id.clone(), doc: done.doc.clone(), revision: done.revision.clone() };
+            self.tell(Event::Settled { mutation_id: mutation_id.clone(), result: Ok(settled) });
+        }
+    }
+
+    /// Ends the watch of a change that was parked, refused or discarded.
+    pub(super) fn end_failed(&mut self, mutation_id: &Rc<str>, failure: Failure) {
+        if self.watches.remove(mutation_id).is_some() {
+            self.tell(Event::Settled { mutation_id: mutation_id.clone(), result: Err(failure) });
+        }
+    }
+
+    pub(super) fn end_discarded(&mut self, effects: &Effects<D>) {
+        let gone: Vec<Rc<str>> =
+            effects.removed.iter().filter_map(|seq| Some(self.outbox.get(*seq)?.mutation_id.clone())).collect();
+        for mutation_id in gone {
+            self.end_failed(&mutation_id, Failure::new(Code::Discarded, "this change was discarded").at(self.now));
+        }
+    }
+
+    /// Rows whose document got another id are followed under it.
+    pub(super) fn watch_states(&mut self, effects: &Effects<D>) {
+        for entry in &effects.entries {
+            if let Some(watch) = self.watches.get_mut(&entry.mutation_id) {
+                watch.key = entry.key.clone();
+            }
+        }
+    }
+
+    /// After the outbox was read: watched rows that are gone or parked are asked for.
+    pub(super) fn check_watches(&mut self) {
+        let ended = |watch: &Watch, mutation_id: &Rc<str>| match self.outbox.get(watch.seq) {
+            Some(entry) if entry.mutation_id == *mutation_id => entry.state == PendingState::Parked,
+            _ => !self.busy.contains(&watch.seq),
+        };
+        let wanted = self.watches.iter().filter(|(mutation_id, watch)| !watch.asked && ended(watch, mutation_id));
+        let wanted: Vec<Rc<str>> = wanted.map(|(mutation_id, _)| mutation_id.clone()).collect();
+        for mutation_id in wanted {
+            let Some(watch) = self.watches.get_mut(&mutation_id) else { continue };
+            watch.asked = true;
+            let plan = Check { seq: watch.seq, mutation_id: mutation_id.clone(), key: watch.key.clone() };
+            self.commit(Purpose::Check(mutation_id), Box::new(plan));
+        }
+    }
+
+    pub(super) fn checked(&mut self, mutation_id: &Rc<str>, ending: Ending<D>) {
+        match ending {
+            Ending::Open => {
+                if let Some(watch) = self.watches.get_mut(mutation_id) {
+                    watch.asked = false;
+                }
+            }
+            Ending::Acknowledged { id, doc, revision } => {
+                self.watches.remove(mutation_id);
+                let settled = Settled { id, doc, revision };
+                self.tell(Event::Settled { mutation_id: mutation_id.clone(), result: Ok(settled) });
+            }
+            Ending::Discarded => {
+                self.end_failed(mutation_id, Failure::new(Code::Discarded, "this change was discarded").at(self.now));
+            }
+            Ending::Parked(failure) => self.end_failed(mutation_id, failure),
+        }
+    }
+
+    pub(super) fn close_waiters(&mut self) {
+        let open: Vec<Rc<str>> = self.watches.keys().cloned().collect();
+        for mutation_id in open {
+            let text = "the database was closed; the change is kept and will be sent";
+            self.end_failed(&mutation_id, Failure::new(Code::Closed, text).at(self.now));
+        }
+        self.pass_closed();
+    }
+}

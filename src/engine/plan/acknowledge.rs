@@ -1,0 +1,227 @@
+//! Acknowledges a change: the one place where a row leaves the outbox because the server has it.
+//!
+//! In one transaction the row goes, the server's document becomes the base of what still waits, and a temporary id is
+//! replaced everywhere it stands: main row, pending rows, declared reference fields, and the table of aliases (I-35).
+//! A late acknowledgement of an earlier leader is applied too, for the mutation id proves it (pitfalls C4).
+
+use super::dispatch::rewrite;
+use super::world::{moved_mark, Change, Effects, World};
+use super::{Acknowledged, Report};
+use crate::engine::config::Config;
+use crate::engine::lane::Lane;
+use crate::engine::mutant::Mutant;
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
+use crate::model::{ChangeKind, DocKey, Document, Pending, Row, Seq, Time};
+use crate::protocol::Accepted;
+use std::rc::Rc;
+
+/// The transaction after a success.
+#[derive(Debug)]
+pub struct Acknowledge<D> {
+    /// Options.
+    pub config: Rc<Config>,
+    /// The change's place.
+    pub seq: Seq,
+    /// Its identity: another change at this place is left alone.
+    pub mutation_id: Rc<str>,
+    /// The document it was sent for.
+    pub key: DocKey,
+    /// What the server made of it.
+    pub accepted: Accepted<D>,
+    /// When.
+    pub now: Time,
+}
+
+impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
+    fn scope(&self) -> Scope {
+        let mut collections = vec![self.key.collection.clone()];
+        if self.renames() {
+            collections.extend(self.config.referring_to(&self.key.collection).into_iter().map(|(name, _)| name));
+        }
+        collections.sort_unstable();
+        collections.dedup();
+        Scope { collections, writes: true, strict: true }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let first = [Read::Pending(self.seq), Read::Meta(MetaKey::Mark)].into_iter().chain(self.referring());
+        let missing = rows.missing(first);
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        let known = rows.pending(self.seq).filter(|change| change.mutation_id == self.mutation_id);
+        let Some(change) = known else { return Step::Done(Vec::new(), Report::Acknowledged(None)) };
+        let own = DocKey { collection: change.collection.clone(), id: change.id.clone() };
+        let target = self.target(&own);
+        let referring = self.referring_keys(rows);
+        let keys = referring.iter().cloned().chain([own.clone(), target.clone()]);
+        match World::load(rows, keys.map(|key| (key, false))) {
+            Ok(world) => self.decide(world, rows, change, &own, &target, &referring),
+            Err(missing) => Step::Need(missing),
+        }
+    }
+}
+
+impl<D: Document> Acknowledge<D> {
+    fn renames(&self) -> bool {
+        self.accepted.id.as_deref().is_some_and(|id| id != &*self.key.id)
+    }
+
+    fn target(&self, own: &DocKey) -> DocKey {
+        self.accepted.id.as_deref().map_or_else(|| own.clone(), |id| DocKey::new(&own.collection, id))
+    }
+
+    fn referring(&self) -> Vec<Read> {
+        if !self.renames() {
+            return Vec::new();
+        }
+        let fields = self.config.referring_to(&self.key.collection).into_iter();
+        fields.map(|(collection, field)| Read::Referring { collection, field, id: self.key.id.clone() }).collect()
+    }
+
+    fn referring_keys(&self, rows: &Rows<D>) -> Vec<DocKey> {
+        let keys_of = |read: Read| {
+            let Read::Referring { collection, .. } = &read else { return Vec::new() };
+            rows.main_rows(&read).iter().map(|row| DocKey::new(collection, &row.id)).collect()
+        };
+        self.referring().into_iter().flat_map(keys_of).collect()
+    }
+
+    fn decide(
+        &self,
+        mut world: World<D>,
+        rows: &Rows<D>,
+        change: &Pending<D>,
+        own: &DocKey,
+        target: &DocKey,
+        referring: &[DocKey],
+    ) -> Step<D, Report<D>> {
+        let Some(mut lane) = world.take(own) else { return Step::Done(Vec::new(), Report::Acknowledged(None)) };
+        let existing = if own == target { None } else { world.take(target) };
+        let server = self.server_document(change, &lane);
+        self.settle(&mut lane, server.as_ref(), target, existing);
+        let doc = lane.doc().cloned();
+        let mut changes = vec![change_of(&lane, own, target)];
+        world.put(lane);
+        if own != target {
+            for key in referring {
+                changes.extend(self.rewrite_reference(&mut world, if key == own { target } else { key }, own, target));
+            }
+        }
+        let (mut writes, effects) = world.finish(&self.config);
+        writes.push(moved_mark(rows));
+        if own != target {
+            writes.push(Write::PutAlias(own.clone(), target.id.clone()));
+        }
+        let doc = if change.kind == ChangeKind::Delete { None } else { doc.or(server) };
+        let effects = Effects { changes, ..effects };
+        Step::Done(writes, Report::Acknowledged(Some(self.report(target, doc, effects))))
+    }
+
+    fn report(&self, target: &DocKey, doc: Option<D>, effects: Effects<D>) -> Acknowledged<D> {
+        Acknowledged { seq: self.seq, id: target.id.clone(), doc, revision: self.accepted.revision.clone(), effects }
+    }
+
+    /// The document the server has now: what it said, or what the change made of the base.
+    fn server_document(&self, change: &Pending<D>, lane: &Lane<D>) -> Option<D> {
+        match change.kind {
+            ChangeKind::Delete => None,
+            _ => self.accepted.doc.clone().or_else(|| {
+                let index = lane.changes.iter().position(|other| other.seq == change.seq)?;
+                change.apply(lane.below(index).as_ref())
+            }),
+        }
+    }
+
+    /// Removes the change from its lane and puts what still waits on top of the server's document.
+    fn settle(&self, lane: &mut Lane<D>, server: Option<&D>, target: &DocKey, existing: Option<Lane<D>>) {
+        if Mutant::AcknowledgeRemovesLane.is_on() {
+            lane.changes.clear();
+        }
+        lane.changes.retain(|change| change.seq != self.seq);
+        let row = lane.row.get_or_insert_with(|| Row::fresh(&lane.key.id, self.now));
+        row.synced_at = server.map(|_| self.now);
+        row.rev = server.and(self.accepted.revision.clone());
+        row.server_at = if server.is_some() { self.accepted.at.or(row.server_at) } else { None };
+        row.at = self.now;
+        row.local = false;
+        let mut base = server.cloned();
+        let mut revision = row.rev.clone();
+        if let Some(existing) = existing {
+            (base, revision) = adopt(lane, existing, base, revision);
+        }
+        lane.key = target.clone();
+        for change in &mut lane.changes {
+            if change.id != target.id {
+                change.id = target.id.clone();
+                change.data = change.data.take().map(|data| with_id(&data, &target.id));
+                lane.dirty.insert(change.seq);
+            }
+        }
+        lane.rebase(base, revision);
+        finish_row(lane, target);
+    }
+
+    fn rewrite_reference(&self, world: &mut World<D>, key: &DocKey, own: &DocKey, target: &DocKey) -> Option<Change<D>> {
+        let lane = world.lane(key)?;
+        for change in &mut lane.changes {
+            if change.sent.is_none() {
+                rewrite(change, &self.config, own, &target.id);
+                lane.dirty.insert(change.seq);
+            }
+        }
+        let collection = self.config.collection(&key.collection)?;
+        let row = lane.row.as_mut()?;
+        let mut doc = row.doc.clone()?;
+        for reference in collection.references.iter().filter(|reference| reference.collection == own.collection) {
+            if doc.text_of(&reference.field).as_deref() == Some(&*own.id) {
+                doc = doc.with(&[(&reference.field, Some(D::text(&target.id)))]);
+            }
+        }
+        row.doc = Some(doc.clone());
+        Some(Change { key: key.clone(), row_key: row.key.clone(), previous: None, doc: Some(doc) })
+    }
+}
+
+/// A row that a pull brought under the server's id before this acknowledgement: the later state stays, and what
+/// waited on it waits on.
+fn adopt<D: Document>(lane: &mut Lane<D>, existing: Lane<D>, base: Option<D>, revision: Option<String>) -> (Option<D>, Option<String>) {
+    let Some(pulled) = existing.row else { return (base, revision) };
+    let first = existing.changes.first().map(|change| (change.base.clone(), change.base_rev.clone()));
+    lane.changes.extend(existing.changes);
+    let row = lane.row.as_mut();
+    match row {
+        Some(row) if pulled.server_at > row.server_at => {
+            row.rev = pulled.rev.clone();
+            row.server_at = pulled.server_at;
+            first.unwrap_or((pulled.doc, pulled.rev))
+        }
+        _ => (base, revision),
+    }
+}
+
+/// Gives the row its id, or drops it when nothing is left of the document.
+fn finish_row<D: Document>(lane: &mut Lane<D>, target: &DocKey) {
+    let Some(row) = lane.row.as_mut() else { return };
+    row.id = target.id.clone();
+    row.doc = row.doc.take().map(|doc| with_id(&doc, &target.id));
+    if row.doc.is_none() && lane.changes.is_empty() {
+        lane.row = None;
+    }
+}
+
+fn with_id<D: Document>(doc: &D, id: &str) -> D {
+    if doc.text_of("id").as_deref() == Some(id) {
+        return doc.clone();
+    }
+    doc.with(&[("id", Some(D::text(id)))])
+}
+
+fn change_of<D: Document>(lane: &Lane<D>, own: &DocKey, target: &DocKey) -> Change<D> {
+    Change {
+        key: target.clone(),
+        row_key: lane.row.as_ref().map_or_else(|| own.id.clone(), |row| row.key.clone()),
+        previous: (own != target).then(|| own.id.clone()),
+        doc: lane.doc().cloned(),
+    }
+}

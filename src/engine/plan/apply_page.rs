@@ -1,0 +1,209 @@
+//! Applies a page of the server's changes together with its checkpoint: both or neither (I-12).
+//!
+//! A pulled document never overwrites a pending one: it becomes the new base and the changes are put on top (I-10).
+//! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
+//! before the acknowledgement, the document is named for fetching by itself.
+
+use super::world::{moved_mark, Change, Effects, Fence, World};
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::lane::Lane;
+use crate::engine::mutant::Mutant;
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
+use crate::model::{Collection, DocKey, Document, PullState, Record, Row, Time};
+use crate::protocol::{Item, Page};
+use std::rc::Rc;
+
+/// The transaction of one page.
+#[derive(Debug)]
+pub struct ApplyPage<D> {
+    /// Options.
+    pub config: Rc<Config>,
+    /// Proof of leadership.
+    pub fence: Fence,
+    /// The collection.
+    pub collection: Collection,
+    /// The page.
+    pub page: Page<D>,
+    /// The state the request was made from; another one in the store makes the page stale.
+    pub from: PullState<D>,
+    /// Whether this page begins a full pull.
+    pub restarts: bool,
+    /// Whether it is a document asked for by itself, which moves no checkpoint.
+    pub single: bool,
+    /// When the page was asked for.
+    pub asked_at: Time,
+    /// When.
+    pub now: Time,
+}
+
+/// The report of a page.
+#[derive(Debug, Clone)]
+pub struct Applied<D> {
+    /// Whether another tab had moved the checkpoint meanwhile, so that nothing was applied.
+    pub stale: bool,
+    /// The state after it.
+    pub state: PullState<D>,
+    /// Ids to be fetched by themselves.
+    pub fetch: Vec<String>,
+    /// Documents that changed.
+    pub changed: usize,
+    /// Documents that went.
+    pub deleted: usize,
+    /// What moved.
+    pub effects: Effects<D>,
+}
+
+enum Verdict {
+    Take,
+    Known,
+    Refuse,
+    Fetch,
+}
+
+impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
+    fn scope(&self) -> Scope {
+        Scope { collections: vec![self.collection.clone()], writes: true, strict: false }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let pull = MetaKey::Pull(self.collection.clone());
+        let missing = rows.missing([Fence::read(), Read::Meta(MetaKey::Mark), Read::Meta(pull.clone())]);
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        if !self.fence.stands(rows) {
+            return Step::Done(Vec::new(), Report::Fenced);
+        }
+        let stored = rows.pull_state(&self.collection);
+        if !self.single && !same_position(&stored, &self.from) {
+            return Step::Done(Vec::new(), Report::Applied(self.stale(stored)));
+        }
+        let keys = self.page.items.iter().map(|item| (DocKey::new(&self.collection, &item.id), false));
+        let mut world = match World::load(rows, keys) {
+            Ok(world) => world,
+            Err(missing) => return Step::Need(missing),
+        };
+        let state = if self.single { stored } else { self.next_state(&stored) };
+        let mut applied = Applied { state, ..self.stale(PullState::default()) };
+        applied.stale = false;
+        for (index, item) in self.page.items.iter().enumerate() {
+            if !(Mutant::CheckpointBeforeData.is_on() && index + 1 == self.page.items.len()) {
+                self.apply(&mut world, item, &mut applied);
+            }
+        }
+        let (mut writes, effects) = world.finish(&self.config);
+        applied.effects.entries = effects.entries;
+        applied.effects.removed = effects.removed;
+        if !applied.effects.changes.is_empty() {
+            writes.push(moved_mark(rows));
+        }
+        if !self.single {
+            writes.push(Write::PutMeta(pull, applied.state.to_record()));
+        }
+        Step::Done(writes, Report::Applied(applied))
+    }
+}
+
+impl<D: Document> ApplyPage<D> {
+    fn stale(&self, state: PullState<D>) -> Applied<D> {
+        Applied { stale: true, state, fetch: Vec::new(), changed: 0, deleted: 0, effects: Effects::default() }
+    }
+
+    fn next_state(&self, stored: &PullState<D>) -> PullState<D> {
+        let restarts = self.restarts;
+        let ends = !self.page.has_more;
+        PullState {
+            checkpoint: self.page.checkpoint.clone().or_else(|| stored.checkpoint.clone()),
+            epoch: self.page.epoch.clone().or_else(|| stored.epoch.clone()),
+            etag: self.page.etag.clone().filter(|_| same_checkpoint(self.page.checkpoint.as_ref(), self.from.checkpoint.as_ref())),
+            completed_at: if ends { Some(self.now) } else { stored.completed_at },
+            generation: if restarts { self.now.max(stored.generation + 1) } else { stored.generation },
+            sweeping: restarts || stored.sweeping,
+        }
+    }
+
+    fn apply(&self, world: &mut World<D>, item: &Item<D>, applied: &mut Applied<D>) {
+        let key = DocKey::new(&self.collection, &item.id);
+        let Some(lane) = world.lane(&key) else { return };
+        match self.judge(lane, item) {
+            Verdict::Refuse => return,
+            Verdict::Fetch => return applied.fetch.push(item.id.clone()),
+            Verdict::Known => return see(lane, applied.state.generation),
+            Verdict::Take => {}
+        }
+        let row_key = lane.row.as_ref().map_or_else(|| Rc::from(&*item.id), |row| row.key.clone());
+        let existed = lane.row.is_some();
+        match &item.doc {
+            Some(doc) => self.take(lane, doc, item, applied),
+            None if existed => {
+                bury(lane, self.now);
+                applied.deleted += 1;
+            }
+            None => return,
+        }
+        applied.effects.changes.push(Change { key, row_key, previous: None, doc: lane.doc().cloned() });
+    }
+
+    fn judge(&self, lane: &Lane<D>, item: &Item<D>) -> Verdict {
+        let Some(row) = lane.row.as_ref().filter(|row| row.is_on_server()) else { return Verdict::Take };
+        if Mutant::StalePullAfterAcknowledge.is_on() {
+            return Verdict::Take;
+        }
+        match (item.at, row.server_at) {
+            (Some(pulled), Some(known)) if pulled < known => return Verdict::Refuse,
+            (Some(_), Some(_)) => {}
+            _ if !self.single && row.synced_at.is_some_and(|at| at >= self.asked_at) => return Verdict::Fetch,
+            _ => {}
+        }
+        let same = item.doc.is_some() && item.revision.is_some() && item.revision == row.rev;
+        if same { Verdict::Known } else { Verdict::Take }
+    }
+
+    fn take(&self, lane: &mut Lane<D>, doc: &D, item: &Item<D>, applied: &mut Applied<D>) {
+        let row = lane.row.get_or_insert_with(|| Row::fresh(&item.id, self.now));
+        row.rev.clone_from(&item.revision);
+        row.server_at = item.at;
+        row.synced_at = Some(self.now);
+        row.at = self.now;
+        row.local = false;
+        see(lane, applied.state.generation);
+        lane.rebase(Some(doc.clone()), item.revision.clone());
+        if Mutant::PullOverwritesPending.is_on() {
+            lane.row.iter_mut().for_each(|row| row.doc = Some(doc.clone()));
+        }
+        applied.changed += 1;
+    }
+}
+
+fn see<D>(lane: &mut Lane<D>, generation: u64) {
+    if let Some(row) = lane.row.as_mut() {
+        row.seen = generation;
+    }
+}
+
+/// A document that is gone on the server: gone here too, unless something waits to be sent for it.
+fn bury<D: Document>(lane: &mut Lane<D>, now: Time) {
+    if lane.changes.is_empty() {
+        lane.row = None;
+        return;
+    }
+    if let Some(row) = lane.row.as_mut() {
+        row.rev = None;
+        row.server_at = None;
+        row.synced_at = None;
+        row.at = now;
+    }
+    lane.rebase(None, None);
+}
+
+fn same_position<D: Document>(stored: &PullState<D>, from: &PullState<D>) -> bool {
+    same_checkpoint(stored.checkpoint.as_ref(), from.checkpoint.as_ref()) && stored.generation == from.generation
+}
+
+fn same_checkpoint<D: Document>(left: Option<&D>, right: Option<&D>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => left.same(right),
+        (left, right) => left.is_none() && right.is_none(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Takes a change out of the outbox because a person (or the collection's rule for refusals) says so.
+//!
+//! The document goes back to what the server has, with whatever else still waits on top. Changes that stand on a
+//! create fall with it. The mutation ids are remembered, so that no tab takes this for an acknowledgement.
+
+use super::world::{moved_mark, Change, Effects, World};
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::lane::Lane;
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
+use crate::model::{ChangeKind, Code, DocKey, Document, Failure, PendingState, Record, Seq, Time};
+use std::rc::Rc;
+
+/// Who takes the change back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiscardMode {
+    /// A person drops it, attempted or not.
+    Drop,
+    /// The app takes one write back, if no attempt was made and nothing was folded into it.
+    Cancel,
+    /// The server refused it and the collection rolls back.
+    RollBack,
+}
+
+/// The transaction of a discard.
+#[derive(Debug)]
+pub struct Discard {
+    /// Options.
+    pub config: Rc<Config>,
+    /// The change's place.
+    pub seq: Seq,
+    /// Its identity.
+    pub mutation_id: Rc<str>,
+    /// Its document.
+    pub key: DocKey,
+    /// Who takes it back.
+    pub mode: DiscardMode,
+    /// When.
+    pub now: Time,
+}
+
+impl<D: Document> Plan<D, Report<D>> for Discard {
+    fn scope(&self) -> Scope {
+        Scope { collections: vec![self.key.collection.clone()], writes: true, strict: true }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let missing = rows.missing([Read::Meta(MetaKey::Mark), Read::Meta(MetaKey::Discarded)]);
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        let mut world = match World::load(rows, [(self.key.clone(), false)]) {
+            Ok(world) => world,
+            Err(missing) => return Step::Need(missing),
+        };
+        let Some(lane) = world.lane(&self.key) else { return Step::Done(Vec::new(), Report::Nothing) };
+        let at = lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
+        let Some(at) = at else {
+            return Step::Done(Vec::new(), Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")));
+        };
+        if let Some(refusal) = self.refusal(lane, at) {
+            return Step::Done(Vec::new(), Report::Refused(refusal));
+        }
+        let gone = take_out(lane, at, self.now);
+        let change = Change {
+            key: self.key.clone(),
+            row_key: lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone()),
+            previous: None,
+            doc: lane.doc().cloned(),
+        };
+        let met = gone.len();
+        let (mut writes, effects) = world.finish(&self.config);
+        writes.push(moved_mark(rows));
+        writes.push(self.remember(rows, &gone));
+        Step::Done(writes, Report::Commanded(Effects { changes: vec![change], ..effects }, met))
+    }
+}
+
+impl Discard {
+    fn refusal<D: Document>(&self, lane: &Lane<D>, at: usize) -> Option<Failure> {
+        let change = &lane.changes[at];
+        if self.mode != DiscardMode::RollBack && change.state == PendingState::Sending {
+            return Some(Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended"));
+        }
+        let fresh = !change.is_attempted() && change.writes == 1 && at + 1 == lane.changes.len();
+        (self.mode == DiscardMode::Cancel && !fresh)
+            .then(|| Failure::new(Code::InFlight, "an attempt was made, or another write was folded into this change"))
+    }
+
+    fn remember<D: Document>(&self, rows: &Rows<D>, gone: &[Rc<str>]) -> Write<D> {
+        let mut discarded = rows.discarded();
+        gone.iter().for_each(|mutation_id| discarded.push(mutation_id));
+        Write::PutMeta(MetaKey::Discarded, discarded.to_record())
+    }
+}
+
+/// Takes the change at `at` out of its lane, with those that stand on it; gives their mutation ids.
+fn take_out<D: Document>(lane: &mut Lane<D>, at: usize, now: Time) -> Vec<Rc<str>> {
+    let base = lane.changes.first().and_then(|change| change.base.clone());
+    let revision = lane.changes.first().and_then(|change| change.base_rev.clone());
+    let falls = lane.changes[at].kind == ChangeKind::Create;
+    let gone = if falls { lane.changes.split_off(at) } else { vec![lane.changes.remove(at)] };
+    if let Some(row) = lane.row.as_mut() {
+        row.at = now;
+        row.doc = base.clone();
+    }
+    lane.rebase(base, revision);
+    if lane.changes.is_empty() && lane.doc().is_none() {
+        lane.row = None;
+    }
+    gone.into_iter().map(|change| change.mutation_id).collect()
+}

@@ -1,0 +1,174 @@
+//! Marks changes as being sent, before their requests leave.
+//!
+//! Inside the transaction the lease is checked again, the change must still be its lane's head, temporary ids it
+//! refers to are replaced by the server's, and the payload of a first attempt is frozen under its key (I-08, I-35).
+//! What cannot go is left alone or, when it refers to a document that will never exist, parked.
+
+use super::world::Fence;
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::mutant::Mutant;
+use crate::engine::outbox::{temporary_references, Entry};
+use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
+use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time};
+use crate::protocol::payload;
+use std::rc::Rc;
+
+/// The transaction before a send.
+#[derive(Debug)]
+pub struct Dispatch {
+    /// Options.
+    pub config: Rc<Config>,
+    /// Proof of leadership.
+    pub fence: Fence,
+    /// The changes, each with a fresh key for the case that its payload is a new one.
+    pub changes: Vec<(Seq, Rc<str>)>,
+    /// When.
+    pub now: Time,
+}
+
+/// What became of one change.
+#[derive(Debug, Clone)]
+pub enum Dispatched<D> {
+    /// Send this row's payload.
+    Send(Box<Pending<D>>),
+    /// Parked instead.
+    Parked(Box<Entry>, Failure),
+    /// Not to be sent now; the outbox is read again.
+    NotReady(Seq),
+}
+
+impl<D: Document> Plan<D, Report<D>> for Dispatch {
+    fn scope(&self) -> Scope {
+        let collections = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        Scope { collections, writes: true, strict: true }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let first = self.changes.iter().map(|(seq, _)| Read::Pending(*seq)).chain([Fence::read()]);
+        let missing = rows.missing(first);
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        if !self.fence.stands(rows) {
+            return Step::Done(Vec::new(), Report::Fenced);
+        }
+        let found = || self.changes.iter().filter_map(|(seq, _)| rows.pending(*seq));
+        let missing = rows.missing(found().flat_map(|change| self.reads_of(change)));
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        let mut writes = Vec::new();
+        let dispatched = self.changes.iter().map(|(seq, fresh)| self.decide(*seq, fresh, rows, &mut writes)).collect();
+        Step::Done(writes, Report::Dispatched(dispatched))
+    }
+}
+
+impl Dispatch {
+    fn reads_of<D: Document>(&self, change: &Pending<D>) -> Vec<Read> {
+        let own = Read::Main(DocKey { collection: change.collection.clone(), id: change.id.clone() });
+        let refers = temporary_references(change, &self.config).into_iter();
+        refers.flat_map(|key| [Read::Alias(key.clone()), Read::Main(key)]).chain([own]).collect()
+    }
+
+    fn decide<D: Document>(&self, seq: Seq, fresh: &Rc<str>, rows: &Rows<D>, writes: &mut Vec<Write<D>>) -> Dispatched<D> {
+        let Some(change) = rows.pending(seq) else { return Dispatched::NotReady(seq) };
+        if !matches!(change.state, PendingState::Waiting | PendingState::Sending) || !is_head(change, rows) {
+            return Dispatched::NotReady(seq);
+        }
+        let mut change = change.clone();
+        if change.sent.is_none() && !Mutant::TemporaryIdLeaks.is_on() {
+            match self.resolve(&mut change, rows) {
+                Resolved::Done => {}
+                Resolved::Later => return Dispatched::NotReady(seq),
+                Resolved::Never(failure) => return self.park(change, failure, writes),
+            }
+        }
+        freeze(&mut change, fresh);
+        change.state = PendingState::Sending;
+        change.wait = None;
+        if Mutant::DropBeforeSend.is_on() {
+            writes.push(Write::DeletePending(seq));
+        } else {
+            writes.push(Write::PutPending(change.clone()));
+        }
+        Dispatched::Send(Box::new(change))
+    }
+
+    fn park<D: Document>(&self, mut change: Pending<D>, failure: Failure, writes: &mut Vec<Write<D>>) -> Dispatched<D> {
+        change.state = PendingState::Parked;
+        change.last_error = Some(failure.clone());
+        writes.push(Write::PutPending(change.clone()));
+        Dispatched::Parked(Box::new(Entry::of(&change, &self.config)), failure)
+    }
+
+    /// Replaces temporary ids by the server's, in the row that is about to be frozen.
+    fn resolve<D: Document>(&self, change: &mut Pending<D>, rows: &Rows<D>) -> Resolved {
+        for key in temporary_references(change, &self.config) {
+            if let Some(id) = rows.alias(&key) {
+                rewrite(change, &self.config, &key, id);
+            } else if rows.main(&key).is_some() {
+                return Resolved::Later;
+            } else {
+                let text = ["refers to ", &key.collection, "/", &key.id, ", which was taken back; edit or discard it"];
+                return Resolved::Never(Failure::new(Code::ReferenceMissing, text.concat()).at(self.now));
+            }
+        }
+        Resolved::Done
+    }
+}
+
+enum Resolved {
+    Done,
+    Later,
+    Never(Failure),
+}
+
+/// Replaces a temporary id in the declared reference fields of a change by the server's.
+pub(super) fn rewrite<D: Document>(change: &mut Pending<D>, config: &Config, key: &DocKey, id: &str) {
+    let Some(collection) = config.collection(&change.collection) else { return };
+    for reference in collection.references.iter().filter(|reference| reference.collection == key.collection) {
+        let refers = |value: &D| value.as_text().as_deref() == Some(&*key.id);
+        for (field, value) in &mut change.changes.set {
+            if **field == *reference.field && refers(value) {
+                *value = D::text(id);
+            }
+        }
+        if let Some(data) = change.data.as_mut() {
+            if data.get(&reference.field).is_some_and(|value| refers(&value)) {
+                *data = data.with(&[(&reference.field, Some(D::text(id)))]);
+            }
+        }
+    }
+}
+
+fn is_head<D: Document>(change: &Pending<D>, rows: &Rows<D>) -> bool {
+    let key = DocKey { collection: change.collection.clone(), id: change.id.clone() };
+    let first = rows.main(&key).and_then(|row| row.lane.first());
+    first == Some(&change.seq) || Mutant::SkipBlockedRowOfLane.is_on()
+}
+
+/// Makes the payload of a first attempt, or of one that follows a refusal; a different payload gets the fresh key.
+fn freeze<D: Document>(change: &mut Pending<D>, fresh: &Rc<str>) {
+    if Mutant::NewKeyPerAttempt.is_on() {
+        change.idempotency_key = fresh.clone();
+    }
+    if change.sent.is_some() && !change.refused {
+        return;
+    }
+    let next = payload(change, change.base.as_ref());
+    if let Some(before) = change.sent.take() {
+        let same_body = match (&before.body, &next.body) {
+            (Some(before), Some(next)) => before.same(next),
+            (before, next) => before.is_none() && next.is_none(),
+        };
+        if !same_body || before.method != next.method {
+            change.idempotency_key = fresh.clone();
+        }
+    }
+    change.sent = Some(next);
+    change.refused = false;
+    if change.kind == ChangeKind::Delete {
+        change.changes = Patch::default();
+    }
+}

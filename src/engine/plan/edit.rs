@@ -1,0 +1,107 @@
+//! Replaces the document of a parked or waiting change, and makes it due.
+//!
+//! A change that the server refused (or that was never sent) takes the new content itself, under a new key when it
+//! is sent. One whose attempts may have been executed stays as it is; the difference queues behind it (I-08).
+
+use super::world::{moved_mark, Change, Effects, World};
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::lane::{Action, Lane, Operation};
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
+use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, PendingState, Seq, Time};
+use std::rc::Rc;
+
+/// The transaction of an edit.
+#[derive(Debug)]
+pub struct Edit<D> {
+    /// Options.
+    pub config: Rc<Config>,
+    /// The change's place.
+    pub seq: Seq,
+    /// The new document, with fresh ids for the case that it queues behind.
+    pub operation: Operation<D>,
+    /// The edited change's identity.
+    pub mutation_id: Rc<str>,
+    /// When.
+    pub now: Time,
+}
+
+impl<D: Document> Plan<D, Report<D>> for Edit<D> {
+    fn scope(&self) -> Scope {
+        Scope { collections: vec![self.key().collection.clone()], writes: true, strict: true }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let missing = rows.missing([Read::LastPending, Read::Meta(MetaKey::Mark)]);
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        let mut world = match World::load(rows, [(self.key().clone(), false)]) {
+            Ok(world) => world,
+            Err(missing) => return Step::Need(missing),
+        };
+        let Some(lane) = world.lane(self.key()) else { return Step::Done(Vec::new(), Report::Nothing) };
+        let at = lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
+        let Some(at) = at else {
+            return Step::Done(Vec::new(), Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")));
+        };
+        if lane.changes[at].state == PendingState::Sending {
+            let failure = Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
+            return Step::Done(Vec::new(), Report::Refused(failure));
+        }
+        if let Err(failure) = self.apply(lane, at, rows.last_pending() + 1) {
+            return Step::Done(Vec::new(), Report::Refused(failure));
+        }
+        let change = Change {
+            key: self.key().clone(),
+            row_key: lane.row.as_ref().map_or_else(|| self.key().id.clone(), |row| row.key.clone()),
+            previous: None,
+            doc: lane.doc().cloned(),
+        };
+        let (mut writes, effects) = world.finish(&self.config);
+        writes.push(moved_mark(rows));
+        Step::Done(writes, Report::Commanded(Effects { changes: vec![change], ..effects }, 1))
+    }
+}
+
+impl<D: Document> Edit<D> {
+    fn key(&self) -> &DocKey {
+        &self.operation.key
+    }
+
+    fn apply(&self, lane: &mut Lane<D>, at: usize, place: Seq) -> Result<(), Failure> {
+        let (Action::Put(doc) | Action::Add(doc)) = &self.operation.action else { return Ok(()) };
+        let executed = lane.changes[at].is_attempted() && !lane.changes[at].refused;
+        make_due(lane, at);
+        if executed || at + 1 < lane.changes.len() {
+            return lane.fold(&self.operation, place, self.now).map(drop);
+        }
+        let below = lane.below(at);
+        let change = &mut lane.changes[at];
+        match (below, change.kind) {
+            (Some(below), ChangeKind::Update | ChangeKind::Delete) => {
+                change.kind = ChangeKind::Update;
+                change.changes = Patch::between(&below, doc);
+            }
+            _ => {
+                change.kind = ChangeKind::Create;
+                change.data = Some(doc.clone());
+            }
+        }
+        if let Some(row) = lane.row.as_mut() {
+            row.doc = Some(doc.clone());
+            row.at = self.now;
+        }
+        Ok(())
+    }
+}
+
+fn make_due<D: Document>(lane: &mut Lane<D>, at: usize) {
+    let change = &mut lane.changes[at];
+    change.state = PendingState::Waiting;
+    change.retry_count = 0;
+    change.rounds = 0;
+    change.wait = None;
+    change.last_error = None;
+    lane.dirty.insert(change.seq);
+}

@@ -1,0 +1,67 @@
+//! Reads what the machine keeps in memory: the outbox page by page, and how far the pulls came.
+
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::outbox::Entry;
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
+use crate::model::{Collection, Document, Seq};
+use std::rc::Rc;
+
+/// Rows read in one transaction.
+const PAGE: usize = 500;
+
+/// Reads a page of the outbox.
+#[derive(Debug)]
+pub struct LoadOutbox {
+    /// Options.
+    pub config: Rc<Config>,
+    /// Start after this place.
+    pub after: Seq,
+}
+
+/// The report: entries, and where to go on.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Entries of this page.
+    pub entries: Vec<Entry>,
+    /// Start of the next page, if there is one.
+    pub next: Option<Seq>,
+}
+
+impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
+    fn scope(&self) -> Scope {
+        Scope { collections: Vec::new(), writes: false, strict: false }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let page = Read::PendingPage { after: self.after, limit: PAGE };
+        if !rows.has(&page) {
+            return Step::Need(vec![page]);
+        }
+        let found = rows.pending_rows(&page);
+        let entries = found.iter().map(|row| Entry::of(row, &self.config)).collect();
+        let next = (found.len() == PAGE).then(|| found.last().map(|row| row.seq)).flatten();
+        Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next }))
+    }
+}
+
+/// Reads the pull states of collections.
+#[derive(Debug)]
+pub struct LoadPull {
+    /// The collections; the report is in the same order.
+    pub collections: Vec<Collection>,
+}
+
+impl<D: Document> Plan<D, Report<D>> for LoadPull {
+    fn scope(&self) -> Scope {
+        Scope { collections: Vec::new(), writes: false, strict: false }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let missing = rows.missing(self.collections.iter().map(|name| Read::Meta(MetaKey::Pull(name.clone()))));
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
+        Step::Done(Vec::new(), Report::Pulls(self.collections.iter().map(|name| rows.pull_state(name)).collect()))
+    }
+}

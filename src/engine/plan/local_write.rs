@@ -1,0 +1,205 @@
+//! Local writes: documents and their outgoing changes in one atomic step.
+//!
+//! All groups that arrived while a transaction was in flight share the next one (group commit). A group is one call
+//! of the app: all of its operations or none; another group's failure does not touch it. Folding happens here, inside
+//! the write's own transaction; a journal would append the operations instead and fold them later.
+
+use super::world::{moved_mark, Change, Effects, World};
+use super::Report;
+use crate::engine::config::Config;
+use crate::engine::lane::{Action, Lane, Operation};
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
+use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Seq, Time};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Places in the outbox per millisecond: places follow the clock, and always rise.
+const PLACES: u64 = 2_048;
+/// The last time that gives places (the year 2100): a clock beyond it may not use up the numbers.
+const LAST_TIME: Time = 4_102_444_800_000;
+
+/// One call of the app.
+#[derive(Debug, Clone)]
+pub struct Group<D> {
+    /// Whom to answer.
+    pub ticket: u32,
+    /// What it does.
+    pub operations: Vec<Operation<D>>,
+}
+
+/// The transaction of one or more groups.
+#[derive(Debug)]
+pub struct LocalWrite<D> {
+    /// Options.
+    pub config: Rc<Config>,
+    /// The groups, in the order they came.
+    pub groups: Vec<Group<D>>,
+    /// When.
+    pub now: Time,
+}
+
+/// What one operation left.
+#[derive(Debug, Clone)]
+pub struct WriteOutcome<D> {
+    /// The document's id by now.
+    pub key: DocKey,
+    /// Its stable key.
+    pub row_key: Rc<str>,
+    /// The document; `None` after a removal.
+    pub doc: Option<D>,
+    /// The change that will carry it.
+    pub mutation_id: Option<Rc<str>>,
+    /// That change's place.
+    pub seq: Option<Seq>,
+}
+
+/// The end of one group.
+#[derive(Debug, Clone)]
+pub struct GroupDone<D> {
+    /// Whom to answer.
+    pub ticket: u32,
+    /// What each operation left, or why none was done.
+    pub result: Result<Vec<WriteOutcome<D>>, Failure>,
+}
+
+/// The report of local writes.
+#[derive(Debug, Clone)]
+pub struct Written<D> {
+    /// Group by group.
+    pub groups: Vec<GroupDone<D>>,
+    /// What moved.
+    pub effects: Effects<D>,
+}
+
+impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
+    fn scope(&self) -> Scope {
+        let mut collections: Vec<Collection> = self.operations().map(|op| op.key.collection.clone()).collect();
+        collections.sort_unstable();
+        collections.dedup();
+        Scope { collections, writes: true, strict: true }
+    }
+
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let aliases = self.operations().filter(|op| may_be_alias(op)).map(|op| Read::Alias(op.key.clone()));
+        let first = rows.missing(aliases.chain([Read::LastPending]).chain(self.mains(rows)));
+        if !first.is_empty() {
+            return Step::Need(first);
+        }
+        let keys = self.operations().map(|op| (current_key(op, rows), op.fresh));
+        let mut world = match World::load(rows, keys) {
+            Ok(world) => world,
+            Err(missing) => return Step::Need(missing),
+        };
+        let mut place = Places { next: self.first_place(rows) };
+        let groups = self.groups.iter().map(|group| self.run(group, &mut world, rows, &mut place)).collect::<Vec<_>>();
+        let mark = Read::Meta(MetaKey::Mark);
+        let moves = world.needs_mark();
+        if moves && !rows.has(&mark) {
+            return Step::Need(vec![mark]);
+        }
+        let (mut writes, mut effects) = world.finish(&self.config);
+        if moves && !writes.is_empty() {
+            writes.push(moved_mark(rows));
+        }
+        effects.changes = changes(&groups);
+        Step::Done(writes, Report::Written(Written { groups, effects }))
+    }
+}
+
+impl<D: Document> LocalWrite<D> {
+    fn operations(&self) -> impl Iterator<Item = &Operation<D>> {
+        self.groups.iter().flat_map(|group| &group.operations)
+    }
+
+    /// Main rows wanted in the first round; those behind an alias follow when the alias is known.
+    fn mains<'a>(&'a self, rows: &'a Rows<D>) -> impl Iterator<Item = Read> + 'a {
+        self.operations().filter(|op| !op.fresh).map(|op| Read::Main(current_key(op, rows)))
+    }
+
+    fn first_place(&self, rows: &Rows<D>) -> Seq {
+        (rows.last_pending() + 1).max(self.now.min(LAST_TIME) * PLACES)
+    }
+
+    fn run(&self, group: &Group<D>, world: &mut World<D>, rows: &Rows<D>, place: &mut Places) -> GroupDone<D> {
+        let mut undo: BTreeMap<DocKey, Lane<D>> = BTreeMap::new();
+        let mut outcomes = Vec::with_capacity(group.operations.len());
+        let mut failure = None;
+        for op in &group.operations {
+            let key = current_key(op, rows);
+            let Some(lane) = world.lane(&key) else { continue };
+            if group.operations.len() > 1 {
+                undo.entry(key.clone()).or_insert_with(|| lane.clone());
+            }
+            match fold(lane, op, &key, place, self.now) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        if failure.is_some() {
+            undo.into_values().for_each(|lane| world.put(lane));
+        }
+        GroupDone { ticket: group.ticket, result: failure.map_or(Ok(outcomes), |error| Err(error.at(self.now))) }
+    }
+}
+
+/// The next free place in the outbox.
+struct Places {
+    next: Seq,
+}
+
+fn fold<D: Document>(
+    lane: &mut Lane<D>,
+    op: &Operation<D>,
+    key: &DocKey,
+    place: &mut Places,
+    now: Time,
+) -> Result<WriteOutcome<D>, Failure> {
+    let op = moved(op, key);
+    if is_temporary(&key.id) && !op.fresh && lane.doc().is_none() && matches!(op.action, Action::Put(_) | Action::Add(_)) {
+        return Err(Failure::new(Code::IdReserved, "ids of the form pending-<digits>-<rest> are made by the library"));
+    }
+    let mutation_id = lane.fold(&op, place.next, now)?;
+    if lane.changes.last().is_some_and(|change| change.seq == place.next) {
+        place.next += 1;
+    }
+    let row_key = lane.row.as_ref().map_or_else(|| key.id.clone(), |row| row.key.clone());
+    let seq = lane.changes.last().filter(|_| mutation_id.is_some()).map(|change| change.seq);
+    Ok(WriteOutcome { key: key.clone(), row_key, doc: lane.doc().cloned(), mutation_id, seq })
+}
+
+/// The operation on the id the server has given meanwhile.
+fn moved<D: Document>(op: &Operation<D>, key: &DocKey) -> Operation<D> {
+    let mut op = op.clone();
+    if op.key != *key {
+        op.key = key.clone();
+        if let Action::Put(doc) | Action::Add(doc) = &mut op.action {
+            *doc = doc.with(&[("id", Some(D::text(&key.id)))]);
+        }
+    }
+    op
+}
+
+fn may_be_alias<D>(op: &Operation<D>) -> bool {
+    !op.fresh && is_temporary(&op.key.id)
+}
+
+fn current_key<D: Document>(op: &Operation<D>, rows: &Rows<D>) -> DocKey {
+    match rows.alias(&op.key) {
+        Some(id) if may_be_alias(op) => DocKey { collection: op.key.collection.clone(), id: id.clone() },
+        _ => op.key.clone(),
+    }
+}
+
+fn changes<D: Document>(groups: &[GroupDone<D>]) -> Vec<Change<D>> {
+    let done = groups.iter().filter_map(|group| group.result.as_ref().ok()).flatten();
+    done.map(|outcome| Change {
+        key: outcome.key.clone(),
+        row_key: outcome.row_key.clone(),
+        previous: None,
+        doc: outcome.doc.clone(),
+    })
+    .collect()
+}

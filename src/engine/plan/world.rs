@@ -1,0 +1,156 @@
+//! The lanes a transaction works on: read together, changed in memory, written back as a whole.
+//!
+//! What changed is found by comparing with what was read, so no plan lists its writes by hand. Every commit either
+//! adds a row to the outbox or moves the mark, so another tab can tell that something happened.
+
+use crate::engine::config::Config;
+use crate::engine::lane::Lane;
+use crate::engine::mutant::Mutant;
+use crate::engine::outbox::Entry;
+use crate::engine::policy::lease::stands;
+use crate::engine::store::{MetaKey, Read, Rows, Write};
+use crate::model::{DocKey, Document, Lease, Mark, Record, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A document that changed for the app.
+#[derive(Debug, Clone)]
+pub struct Change<D> {
+    /// Where it is now.
+    pub key: DocKey,
+    /// Its stable key.
+    pub row_key: Rc<str>,
+    /// The id it had before, when that changed.
+    pub previous: Option<Rc<str>>,
+    /// The document; `None` when it is gone.
+    pub doc: Option<D>,
+}
+
+/// What a commit moved, for the machine's memory and the app.
+#[derive(Debug, Clone)]
+pub struct Effects<D> {
+    /// Documents.
+    pub changes: Vec<Change<D>>,
+    /// Outbox entries that are new or different.
+    pub entries: Vec<Entry>,
+    /// Outbox places that are free now.
+    pub removed: Vec<Seq>,
+}
+
+impl<D> Default for Effects<D> {
+    fn default() -> Self {
+        Self { changes: Vec::new(), entries: Vec::new(), removed: Vec::new() }
+    }
+}
+
+/// Proof of leadership that a plan re-checks inside its transaction.
+#[derive(Debug, Clone)]
+pub struct Fence(pub Lease);
+
+impl Fence {
+    /// The row to read for the check.
+    pub fn read() -> Read {
+        Read::Meta(MetaKey::Lease)
+    }
+
+    /// Whether the holder still holds.
+    pub fn stands<D: Document>(&self, rows: &Rows<D>) -> bool {
+        stands(rows.lease().as_ref(), &self.0)
+    }
+}
+
+/// Lanes under change.
+#[derive(Debug)]
+pub(super) struct World<D> {
+    lanes: BTreeMap<DocKey, Lane<D>>,
+    before: BTreeMap<DocKey, (bool, Vec<Seq>)>,
+}
+
+impl<D: Document> World<D> {
+    /// The lanes of these documents, or the rows that are still to be read. `fresh` documents cannot exist yet.
+    pub(super) fn load(rows: &Rows<D>, keys: impl IntoIterator<Item = (DocKey, bool)>) -> Result<Self, Vec<Read>> {
+        let mut keys: Vec<(DocKey, bool)> = keys.into_iter().collect();
+        keys.sort_unstable();
+        keys.dedup_by(|next, kept| next.0 == kept.0);
+        let stored = || keys.iter().filter(|(_, fresh)| !fresh).map(|(key, _)| key);
+        let missing = rows.missing(stored().cloned().map(Read::Main));
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let places = stored().filter_map(|key| rows.main(key)).flat_map(|row| row.lane.iter().copied());
+        let missing = rows.missing(places.map(Read::Pending));
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let lane = |key: DocKey, fresh: bool| {
+            let row = if fresh { None } else { rows.main(&key).cloned() };
+            let places = row.as_ref().map_or(&[][..], |row| &row.lane);
+            let changes = places.iter().filter_map(|seq| rows.pending(*seq).cloned()).collect();
+            Lane::new(key, row, changes)
+        };
+        let lanes: BTreeMap<_, _> = keys.into_iter().map(|(key, fresh)| (key.clone(), lane(key, fresh))).collect();
+        let before = lanes.iter().map(|(key, lane)| (key.clone(), before(lane))).collect();
+        Ok(Self { lanes, before })
+    }
+
+    /// One lane.
+    pub(super) fn lane(&mut self, key: &DocKey) -> Option<&mut Lane<D>> {
+        self.lanes.get_mut(key)
+    }
+
+    /// Takes a lane out, to put it back under another key.
+    pub(super) fn take(&mut self, key: &DocKey) -> Option<Lane<D>> {
+        self.lanes.remove(key)
+    }
+
+    /// Puts a lane (back) under its key.
+    pub(super) fn put(&mut self, lane: Lane<D>) {
+        self.lanes.insert(lane.key.clone(), lane);
+    }
+
+    /// Whether writing this world back frees places without taking one, so that the mark must move.
+    pub(super) fn needs_mark(&self) -> bool {
+        let held: BTreeSet<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
+        !self.lanes.values().any(|lane| lane.changes.iter().any(|change| !held.contains(&change.seq)))
+    }
+
+    /// The writes that make the store equal to this world, and what they move.
+    pub(super) fn finish(self, config: &Config) -> (Vec<Write<D>>, Effects<D>) {
+        let mut writes = Vec::with_capacity(self.lanes.len() * 2);
+        let mut effects = Effects::default();
+        for (key, (existed, _)) in &self.before {
+            if *existed && !self.lanes.get(key).is_some_and(|lane| lane.row.is_some()) {
+                writes.push(Write::DeleteMain(key.clone()));
+            }
+        }
+        let mut held: BTreeSet<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
+        for lane in self.lanes.into_values() {
+            for change in &lane.changes {
+                let stood = held.remove(&change.seq);
+                if !stood || lane.dirty.contains(&change.seq) {
+                    effects.entries.push(Entry::of(change, config));
+                    let write = if stood { Write::PutPending(change.clone()) } else { Write::AddPending(change.clone()) };
+                    if stood || !Mutant::DocumentWithoutChange.is_on() {
+                        writes.push(write);
+                    }
+                }
+            }
+            if let Some(row) = lane.row {
+                writes.push(Write::PutMain(lane.key.collection.clone(), row));
+            }
+        }
+        effects.removed = held.into_iter().collect();
+        writes.extend(effects.removed.iter().map(|seq| Write::DeletePending(*seq)));
+        (writes, effects)
+    }
+}
+
+fn before<D>(lane: &Lane<D>) -> (bool, Vec<Seq>) {
+    (lane.row.is_some(), lane.changes.iter().map(|change| change.seq).collect())
+}
+
+/// The write that moves the mark.
+pub(super) fn moved_mark<D: Document>(rows: &Rows<D>) -> Write<D> {
+    let mark = Mark { applied: rows.mark().applied + 1 };
+    Write::PutMeta(MetaKey::Mark, mark.to_record())
+}

@@ -1,0 +1,145 @@
+//! Whether the server can be reached, and how long everything to it waits.
+//!
+//! `navigator.onLine` is a hint both ways (pitfalls D1): "offline" slows trying down to once a minute, never stops
+//! it; "online" tries at once. A failure of the whole endpoint pauses all lanes together; while in doubt, one
+//! request at a time goes out to see.
+
+use super::backoff::Backoff;
+use super::rng::Rng;
+use crate::model::{Code, Failure, Time, Wait};
+
+/// How often an "offline" browser is tried all the same.
+pub const OFFLINE_PROBE: u64 = 60_000;
+
+/// What is known of the way to the server.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    flagged_online: bool,
+    reachable: Option<bool>,
+    failures: u32,
+    wait: Option<Wait>,
+    failure: Option<Failure>,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { flagged_online: true, reachable: None, failures: 0, wait: None, failure: None }
+    }
+}
+
+impl Reach {
+    /// The browser's flag changed. Coming online ends the pause, unless the server itself asked for it.
+    pub fn flag(&mut self, online: bool, now: Time) {
+        self.flagged_online = online;
+        if !online {
+            self.wait = Some(Wait::new(now, OFFLINE_PROBE));
+            self.reachable = Some(false);
+        } else if !self.is_rate_limited() {
+            self.wait = None;
+            self.reachable = None;
+        }
+    }
+
+    /// The server answered.
+    pub fn answered(&mut self) {
+        self.reachable = Some(true);
+        self.failures = 0;
+        self.wait = None;
+        self.failure = None;
+    }
+
+    /// Something failed for the whole endpoint: everything pauses, for as long as the server asks or by backoff.
+    pub fn failed(&mut self, failure: Failure, after: Option<u64>, backoff: &Backoff, rng: &mut Rng, now: Time) {
+        self.failures += 1;
+        let long = if failure.status == Some(507) { backoff.max } else { 0 };
+        let pause = after.unwrap_or_else(|| backoff.pause(self.failures, rng).max(long));
+        self.wait = Some(Wait::new(now, pause));
+        self.reachable = Some(!matches!(failure.code, Code::Network | Code::CaptivePortal | Code::Timeout));
+        self.failure = Some(failure);
+    }
+
+    /// Ends a pause that the server did not ask for.
+    pub fn hurry(&mut self) {
+        if !self.is_rate_limited() {
+            self.wait = None;
+        }
+    }
+
+    /// Whether requests may go out.
+    pub fn is_open(&self, now: Time) -> bool {
+        self.wait.is_none_or(|wait| wait.is_over(now))
+    }
+
+    /// When requests may go out again, while they may not.
+    pub fn opens_at(&self, now: Time) -> Option<Time> {
+        self.wait.filter(|wait| !wait.is_over(now)).map(|wait| wait.until)
+    }
+
+    /// Whether only one request at a time should go out, to see.
+    pub fn is_doubtful(&self) -> bool {
+        self.failures > 0 || !self.flagged_online
+    }
+
+    /// Whether the server itself asked for the pause.
+    pub fn is_rate_limited(&self) -> bool {
+        self.wait.is_some() && self.failure.as_ref().is_some_and(|failure| failure.code == Code::RateLimited)
+    }
+
+    /// The browser's flag.
+    pub fn is_flagged_online(&self) -> bool {
+        self.flagged_online
+    }
+
+    /// Whether the last try got through, when there was one.
+    pub fn reachable(&self) -> Option<bool> {
+        self.reachable
+    }
+
+    /// Why everything pauses.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backoff() -> Backoff {
+        Backoff { base: 1_000, factor: 2.0, max: 60_000, jitter: false }
+    }
+
+    #[test]
+    fn offline_is_still_tried_and_online_is_tried_at_once() {
+        let mut reach = Reach::default();
+        reach.flag(false, 0);
+        assert!(!reach.is_open(OFFLINE_PROBE - 1) && reach.is_open(OFFLINE_PROBE));
+        reach.flag(true, 10);
+        assert!(reach.is_open(10));
+    }
+
+    #[test]
+    fn a_pause_the_server_asked_for_is_not_hurried() {
+        let mut reach = Reach::default();
+        let mut rng = Rng::from_number(1);
+        reach.failed(Failure::new(Code::RateLimited, "slower"), Some(90_000), &backoff(), &mut rng, 0);
+        reach.hurry();
+        reach.flag(true, 1);
+        assert!(!reach.is_open(89_999) && reach.is_open(90_000));
+        reach.answered();
+        assert!(reach.is_open(0) && !reach.is_doubtful());
+    }
+
+    #[test]
+    fn failures_in_a_row_wait_longer() {
+        let mut reach = Reach::default();
+        let mut rng = Rng::from_number(1);
+        let mut opens = |reach: &mut Reach| {
+            reach.failed(Failure::new(Code::Network, "down"), None, &backoff(), &mut rng, 0);
+            reach.opens_at(0)
+        };
+        assert_eq!(opens(&mut reach), Some(1_000));
+        assert_eq!(opens(&mut reach), Some(2_000));
+        assert_eq!(reach.reachable(), Some(false));
+    }
+}

@@ -1,0 +1,95 @@
+//! Requests and responses as plain values.
+//!
+//! The shell turns a request into a fetch and a fetch's end into a response. Bodies are parsed by the host's own JSON
+//! parser before they get here; a body that is no JSON stays what it is: no answer of our server.
+
+/// A request to be made.
+#[derive(Debug, Clone)]
+pub struct HttpRequest<D> {
+    /// Method.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Headers the library sets; the app's own come at send time.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON body.
+    pub body: Option<D>,
+}
+
+impl<D> HttpRequest<D> {
+    /// Whether it may change something: then redirects are not followed.
+    pub fn is_write(&self) -> bool {
+        self.method != "GET"
+    }
+}
+
+/// A response's body.
+#[derive(Debug, Clone)]
+pub enum Body<D> {
+    /// No bytes.
+    Empty,
+    /// JSON.
+    Json(D),
+    /// A web page.
+    Html,
+    /// Anything else, or JSON that ended early; its length in UTF-16 units.
+    Broken(usize),
+}
+
+/// A response as it arrived.
+#[derive(Debug, Clone)]
+pub struct HttpResponse<D> {
+    /// Status; 0 for an opaque redirect.
+    pub status: u16,
+    /// Whether a redirect was met (not followed for writes) or the answer came from another origin.
+    pub redirected: bool,
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Retry-After`, as it came.
+    pub retry_after: Option<String>,
+    /// `Date`, as it came.
+    pub date: Option<String>,
+    /// `Last-Modified`, as it came.
+    pub last_modified: Option<String>,
+    /// The body.
+    pub body: Body<D>,
+}
+
+impl<D> HttpResponse<D> {
+    /// A response with nothing but a status and a body.
+    pub fn new(status: u16, body: Body<D>) -> Self {
+        Self { status, redirected: false, etag: None, retry_after: None, date: None, last_modified: None, body }
+    }
+
+    /// The revision the `ETag` names: without quotes; a weak tag stays marked `W/` and is never used to guard a write.
+    pub fn revision(&self) -> Option<String> {
+        self.etag.as_deref().map(revision)
+    }
+
+    /// The JSON body, if it is one.
+    pub fn json(&self) -> Option<&D> {
+        match &self.body {
+            Body::Json(body) => Some(body),
+            _ => None,
+        }
+    }
+}
+
+/// A revision without the quotes of an entity tag.
+pub(super) fn revision(tag: &str) -> String {
+    let tag = tag.trim();
+    tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(tag).to_string()
+}
+
+/// Why there is no response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkFailure {
+    /// Nothing came back: no network, refused, blocked, lost.
+    Unreachable,
+    /// The deadline passed.
+    TimedOut,
+    /// The app's `fetch` gave something that is no response.
+    NotAResponse,
+    /// The app's `auth` threw, never settled or gave something that is no header.
+    AuthFailed(String),
+}

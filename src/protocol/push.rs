@@ -1,0 +1,197 @@
+//! The outcome of sending one change.
+//!
+//! A success counts only when it is one: an expected status, JSON (or 204), same origin, not redirected. A web page
+//! is a captive portal, not an answer. A failure says whether it counts, how far it reaches and when to come back.
+
+use super::date::{http_date, retry_after, timestamp};
+use super::table::{write_verdict, Verdict};
+use super::{Body, HttpResponse};
+use crate::model::{ChangeKind, Code, Document, Failure, Time};
+
+/// What the server made of a change.
+#[derive(Debug, Clone)]
+pub struct Accepted<D> {
+    /// The document's id there, where the answer names one.
+    pub id: Option<String>,
+    /// Its new revision.
+    pub revision: Option<String>,
+    /// The document as stored; `None` for an answer without a body.
+    pub doc: Option<D>,
+    /// The server's `updatedAt`.
+    pub at: Option<Time>,
+}
+
+/// The server's current state of one document.
+#[derive(Debug, Clone)]
+pub enum Remote<D> {
+    /// It exists.
+    Present {
+        /// The document.
+        doc: D,
+        /// Its revision.
+        revision: Option<String>,
+        /// The server's `updatedAt`.
+        at: Option<Time>,
+    },
+    /// It does not exist there.
+    Deleted,
+    /// The answer did not say: it has to be asked for.
+    Unknown,
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone)]
+pub enum Outcome<D> {
+    /// Executed.
+    Done(Accepted<D>),
+    /// Not executed: the document there is another one.
+    Conflict(Remote<D>),
+    /// The first request with this key still runs there.
+    InProgress,
+    /// This lane comes back later. `after` is the server's own wish, in milliseconds.
+    BackOff {
+        /// Why.
+        failure: Failure,
+        /// Whether it counts as an attempt (design, section 15).
+        counted: bool,
+        /// Pause the server asked for.
+        after: Option<u64>,
+    },
+    /// Everything to this endpoint waits; nothing counts.
+    Endpoint {
+        /// Why.
+        failure: Failure,
+        /// Pause the server asked for.
+        after: Option<u64>,
+    },
+    /// Everything waits for a new login; nothing counts.
+    NeedsAuth(Failure),
+    /// Everything waits for a new version of the app.
+    NeedsUpdate(Failure),
+    /// Refused for good.
+    Parked(Failure),
+}
+
+/// The outcome of a response to a change of the document `id`.
+pub fn push_outcome<D: Document>(kind: ChangeKind, temporary: bool, id: &str, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+    let status = response.status;
+    let after = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now));
+    let failure = |code: Code, text: &str| refusal(code, text, response, now);
+    if response.redirected {
+        return Outcome::Parked(failure(Code::UnexpectedRedirect, REDIRECTED));
+    }
+    match write_verdict(kind, status, problem_type(response).as_deref()) {
+        Verdict::Done => accepted(kind, temporary, id, response, now),
+        Verdict::Gone => Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None }),
+        Verdict::Conflict => Outcome::Conflict(conflicting(kind, response)),
+        Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
+        Verdict::InProgress => Outcome::InProgress,
+        Verdict::Park(code) => Outcome::Parked(failure(code, "the server refused this change; edit, retry or discard it")),
+        Verdict::TooLarge => Outcome::Parked(failure(Code::TooLarge, "the server takes no change of this size; make it smaller")),
+        Verdict::Redirected => Outcome::Parked(failure(Code::UnexpectedRedirect, REDIRECTED)),
+        Verdict::BackOff(code) if status == 503 && after.is_some() => Outcome::Endpoint { failure: failure(code, BUSY), after },
+        Verdict::BackOff(code) => Outcome::BackOff { failure: failure(code, BUSY), counted: after.is_none(), after },
+        Verdict::NeedsAuth => Outcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it")),
+        Verdict::NeedsUpdate => Outcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app")),
+        Verdict::RateLimited => Outcome::Endpoint { failure: failure(Code::RateLimited, "the server asks for fewer requests"), after },
+        Verdict::ServerFull => Outcome::Endpoint { failure: failure(Code::Server, "the server has no room left"), after },
+        Verdict::CaptivePortal => captive(response, now),
+        Verdict::Nonsense => nonsense(response, now),
+    }
+}
+
+const REDIRECTED: &str = "write was redirected to another address; parked";
+const BUSY: &str = "the server could not execute this change now";
+
+fn accepted<D: Document>(kind: ChangeKind, temporary: bool, id: &str, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+    let revision = response.revision();
+    match &response.body {
+        Body::Html => captive(response, now),
+        Body::Broken(_) => nonsense(response, now),
+        Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
+        Body::Empty => Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response) }),
+        Body::Json(_) if kind == ChangeKind::Delete => Outcome::Done(Accepted { id: None, revision, doc: None, at: None }),
+        Body::Json(body) => match named(body, id, temporary) {
+            Some((id, doc)) => {
+                let at = updated_at(&doc).or_else(|| last_modified(response));
+                Outcome::Done(Accepted { id: Some(id), revision, doc: Some(doc), at })
+            }
+            None => nonsense(response, now),
+        },
+    }
+}
+
+/// The stored document of a success, and its id: it must name one, and the right one unless the server makes it.
+fn named<D: Document>(body: &D, id: &str, temporary: bool) -> Option<(String, D)> {
+    let doc = with_text_id(body)?;
+    let named = doc.text_of("id")?;
+    let fits = if temporary { !named.is_empty() } else { named == id };
+    fits.then_some((named, doc))
+}
+
+/// The document with its id as text: a number becomes its decimal string (design, section 15).
+pub(super) fn with_text_id<D: Document>(doc: &D) -> Option<D> {
+    let id = doc.get("id")?;
+    if let Some(number) = id.as_number() {
+        return Some(doc.with(&[("id", Some(D::text(&number_text(number))))]));
+    }
+    id.as_text().is_some_and(|id| !id.is_empty()).then(|| doc.clone())
+}
+
+pub(super) fn number_text(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
+        return (number as i64).to_string();
+    }
+    number.to_string()
+}
+
+fn conflicting<D: Document>(kind: ChangeKind, response: &HttpResponse<D>) -> Remote<D> {
+    match response.json().filter(|_| response.status != 428).and_then(with_text_id) {
+        Some(doc) => Remote::Present { revision: response.revision(), at: updated_at(&doc), doc },
+        None if kind == ChangeKind::Create && response.status == 409 => Remote::Unknown,
+        None => Remote::Unknown,
+    }
+}
+
+fn captive<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+    let text = "got a web page instead of data; network sign-in? retrying";
+    Outcome::Endpoint { failure: refusal(Code::CaptivePortal, text, response, now), after: None }
+}
+
+fn nonsense<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+    Outcome::Endpoint { failure: broken(response, now), after: None }
+}
+
+/// The failure of an answer that is none.
+pub(super) fn broken<D: Document>(response: &HttpResponse<D>, now: Time) -> Failure {
+    let text = match response.body {
+        Body::Broken(length) => ["body ended early or is no JSON at byte ", &length.to_string(), "; retrying"].concat(),
+        _ => "the answer has not the form the profile asks for; retrying".into(),
+    };
+    refusal(Code::BadResponse, &text, response, now)
+}
+
+/// A failure with the status, and with the field messages of a problem document.
+pub(super) fn refusal<D: Document>(code: Code, text: &str, response: &HttpResponse<D>, now: Time) -> Failure {
+    let errors = response.json().and_then(|problem| problem.get("errors"));
+    let fields = errors.map_or_else(Vec::new, |errors| {
+        errors.fields().into_iter().filter_map(|field| Some((field.clone(), errors.text_of(&field)?))).collect()
+    });
+    let failure = Failure::new(code, text).at(now);
+    Failure { fields, ..failure.with_status(response.status) }
+}
+
+fn problem_type<D: Document>(response: &HttpResponse<D>) -> Option<String> {
+    response.json()?.text_of("type")
+}
+
+/// The server's `updatedAt`: a number of milliseconds or an RFC 3339 timestamp.
+pub(super) fn updated_at<D: Document>(doc: &D) -> Option<Time> {
+    let value = doc.get("updatedAt")?;
+    let number = value.as_number().filter(|number| *number >= 0.0).map(|number| number as Time);
+    number.or_else(|| timestamp(&value.as_text()?))
+}
+
+fn last_modified<D>(response: &HttpResponse<D>) -> Option<Time> {
+    response.last_modified.as_deref().and_then(http_date)
+}

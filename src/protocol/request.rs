@@ -1,0 +1,146 @@
+//! Requests of the REST profile: what a change, a pull, a single document and a probe look like on the wire.
+//!
+//! The payload of a change (method and body) is made once, before its first attempt, and kept; the rest of the
+//! request is made anew each time. Ids go into the path as one percent-encoded segment (pitfalls I13).
+
+use super::merge_patch::merge_patch;
+use super::HttpRequest;
+use crate::model::{ChangeKind, Document, Kind, Pending, Sent};
+
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Base URL, without a slash at the end.
+    pub url: String,
+}
+
+impl Endpoint {
+    fn collection(&self, path: &str) -> String {
+        [self.url.as_str(), "/", path].concat()
+    }
+
+    fn document(&self, path: &str, id: &str) -> String {
+        [self.url.as_str(), "/", path, "/", &segment(id)].concat()
+    }
+}
+
+/// The payload of a change on top of `below`, the document it changes: frozen before the first attempt.
+pub fn payload<D: Document>(change: &Pending<D>, below: Option<&D>) -> Sent<D> {
+    match change.kind {
+        ChangeKind::Create => create_payload(change),
+        ChangeKind::Update => update_payload(change, below),
+        ChangeKind::Delete => Sent { method: "DELETE".into(), body: None },
+    }
+}
+
+fn create_payload<D: Document>(change: &Pending<D>) -> Sent<D> {
+    let data = change.data.clone().unwrap_or_else(D::object);
+    if change.temp_id.is_some() {
+        return Sent { method: "POST".into(), body: Some(data.with(&[("id", None)])) };
+    }
+    Sent { method: "PUT".into(), body: Some(data) }
+}
+
+/// A merge patch where it can say the change, otherwise the whole document.
+fn update_payload<D: Document>(change: &Pending<D>, below: Option<&D>) -> Sent<D> {
+    let empty = D::object();
+    let from = below.unwrap_or(&empty);
+    let to = change.changes.apply(from);
+    match merge_patch(from, &to) {
+        Some(patch) => Sent { method: "PATCH".into(), body: Some(patch) },
+        None => Sent { method: "PUT".into(), body: Some(to) },
+    }
+}
+
+/// The request of a change: its frozen payload under its key, guarded by the revision it stands on.
+pub fn push_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending<D>, sent: &Sent<D>) -> HttpRequest<D> {
+    let makes = change.kind == ChangeKind::Create;
+    let url = if makes && change.temp_id.is_some() { endpoint.collection(path) } else { endpoint.document(path, &change.id) };
+    let mut headers = vec![("Accept", JSON.to_string()), ("Idempotency-Key", ["\"", &change.idempotency_key, "\""].concat())];
+    if sent.body.is_some() {
+        let patches = &*sent.method == "PATCH";
+        headers.push(("Content-Type", if patches { "application/merge-patch+json" } else { JSON }.into()));
+    }
+    match &change.base_rev {
+        Some(revision) if !makes && !revision.starts_with("W/") => headers.push(("If-Match", ["\"", revision, "\""].concat())),
+        _ if makes && change.temp_id.is_none() => headers.push(("If-None-Match", "*".into())),
+        _ => {}
+    }
+    HttpRequest { method: sent.method.to_string(), url, headers, body: sent.body.clone() }
+}
+
+/// The next page of a collection; `etag` only when the answer to this very URL is held.
+pub fn pull_request<D: Document>(
+    endpoint: &Endpoint,
+    path: &str,
+    checkpoint: Option<&D>,
+    limit: u32,
+    etag: Option<&str>,
+) -> HttpRequest<D> {
+    let limit = limit.to_string();
+    let mut url = endpoint.collection(path);
+    match checkpoint {
+        Some(checkpoint) => url.push_str(&["?since=", &segment(&position(checkpoint)), "&limit=", &limit].concat()),
+        None => url.push_str(&["?limit=", &limit].concat()),
+    }
+    let mut headers = vec![("Accept", JSON.to_string())];
+    headers.extend(etag.map(|etag| ("If-None-Match", etag.to_string())));
+    HttpRequest { method: "GET".into(), url, headers, body: None }
+}
+
+/// One document.
+pub fn single_request<D: Document>(endpoint: &Endpoint, path: &str, id: &str) -> HttpRequest<D> {
+    let headers = vec![("Accept", JSON.to_string())];
+    HttpRequest { method: "GET".into(), url: endpoint.document(path, id), headers, body: None }
+}
+
+/// The reachability probe.
+pub fn probe_request<D: Document>(endpoint: &Endpoint) -> HttpRequest<D> {
+    HttpRequest { method: "GET".into(), url: endpoint.collection("_health"), headers: Vec::new(), body: None }
+}
+
+const JSON: &str = "application/json";
+
+/// A checkpoint as it goes into the URL: text as it is, anything else as JSON.
+fn position<D: Document>(checkpoint: &D) -> String {
+    match checkpoint.kind() {
+        Kind::Text => checkpoint.as_text().unwrap_or_default(),
+        _ => checkpoint.to_json(),
+    }
+}
+
+/// Percent-encodes everything but RFC 3986 unreserved characters: one path segment, one query value.
+fn segment(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Json;
+
+    #[test]
+    fn an_id_is_one_segment_whatever_it_holds() {
+        assert_eq!(segment("a/b?c#d%2f ü.."), "a%2Fb%3Fc%23d%252f%20%C3%BC..");
+    }
+
+    #[test]
+    fn a_checkpoint_goes_out_as_text_or_json() {
+        let endpoint = Endpoint { url: "https://x.test/api".into() };
+        let url = |checkpoint: Option<&Json>| pull_request(&endpoint, "notes", checkpoint, 200, None).url;
+        assert_eq!(url(None), "https://x.test/api/notes?limit=200");
+        assert_eq!(url(Some(&Json::text("a b"))), "https://x.test/api/notes?since=a%20b&limit=200");
+        assert_eq!(url(Some(&Json::number(7.0))), "https://x.test/api/notes?since=7&limit=200");
+    }
+}
