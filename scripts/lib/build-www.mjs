@@ -14,7 +14,7 @@ export async function buildWww() {
   await fresh('esbuild: www/dist/', { from, to: [join(wwwDist, 'main.js')] }, async () => {
     rmSync(wwwDist, { recursive: true, force: true });
     await bundle();
-    sources.filter((file) => !/\.(ts|json)$/.test(file)).forEach(copy);
+    sources.filter((file) => !/\.(ts|json|md)$/.test(file)).forEach(copy);
     cpSync(join(dist, 'wasm'), join(wwwDist, 'wasm'), { recursive: true });
   });
 }
