@@ -53,18 +53,8 @@ impl Connection {
     /// Opens the first connection; this once without a second attempt.
     pub(super) async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
         let slot = Slot::Empty;
-        let state = State {
-            slot,
-            waiting: Vec::new(),
-            store_id: String::new(),
-            openings: 0,
-            failure: None,
-        };
-        let connection = Self {
-            config,
-            told,
-            state: RefCell::new(state),
-        };
+        let state = State { slot, waiting: Vec::new(), store_id: String::new(), openings: 0, failure: None };
+        let connection = Self { config, told, state: RefCell::new(state) };
         connection.reopen().await.map_err(|fault| fault.failure)?;
         Ok(connection)
     }
@@ -168,10 +158,15 @@ impl Connection {
     async fn reopen(&self) -> Result<Rc<Handle>, Fault> {
         self.put(Slot::Opening);
         let turn = Turn(self);
-        let opened = open::open(&self.config, &self.told).await;
+        let opened = open::open(&self.config, &self.told, &self.life()).await;
         let outcome = self.opened(opened);
         drop(turn);
         outcome
+    }
+
+    /// A name for a database that this opening may have to make; each opening has another.
+    fn life(&self) -> String {
+        [&self.config.entropy, "-", &self.state.borrow().openings.to_string()].concat()
     }
 
     fn opened(&self, opened: Result<Handle, Fault>) -> Result<Rc<Handle>, Fault> {

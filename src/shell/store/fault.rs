@@ -14,10 +14,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(code: Code, message: &str) -> Self {
-        Self {
-            failure: Failure::new(code, message),
-            dead: false,
-        }
+        Self { failure: Failure::new(code, message), dead: false }
     }
 }
 
@@ -29,10 +26,7 @@ impl From<Failure> for Fault {
 
 impl From<JsValue> for Fault {
     fn from(thrown: JsValue) -> Self {
-        Self {
-            failure: error::failure_of(&thrown),
-            dead: error::is_dead(&thrown),
-        }
+        Self { failure: error::failure_of(&thrown), dead: error::is_dead(&thrown) }
     }
 }
 

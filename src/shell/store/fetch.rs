@@ -27,10 +27,7 @@ const MANY: usize = 32;
 pub(super) async fn round(tx: &Tx, rows: &mut Rows<JsDoc>, mut reads: Vec<Read>) -> Result<(), Fault> {
     settle_absent(tx, rows, &mut reads).await?;
     for wave in reads.chunks(PAGE) {
-        let requests = wave
-            .iter()
-            .map(|read| request(tx, read))
-            .collect::<Result<Vec<_>, Fault>>()?;
+        let requests = wave.iter().map(|read| request(tx, read)).collect::<Result<Vec<_>, Fault>>()?;
         let results = tx.answers(requests).await?;
         for (read, result) in wave.iter().zip(results) {
             let result = rest_of(tx, read, result).await?;
@@ -48,23 +45,12 @@ fn request(tx: &Tx, read: &Read) -> Result<IdbRequest, Fault> {
         Read::Alias(key) => raw(tx.store(IDS)?.get(alias_key(key))?),
         Read::Referring { collection, field, id } => {
             let range = KeyRange::only(&JsValue::from_str(id))?;
-            raw(tx
-                .store(collection)?
-                .index(field)?
-                .get_all(Some(range.into()), Some(PAGE as u32))?)
+            raw(tx.store(collection)?.index(field)?.get_all(Some(range.into()), Some(PAGE as u32))?)
         }
-        Read::MainPage {
-            collection,
-            after,
-            limit,
-        } => {
-            let after = after
-                .as_ref()
-                .map(|id| KeyRange::lower_bound(&JsValue::from_str(id), Some(true)))
-                .transpose()?;
-            raw(tx
-                .store(collection)?
-                .get_all(after.map(Into::into), Some(*limit as u32))?)
+        Read::MainPage { collection, after, limit } => {
+            let after =
+                after.as_ref().map(|id| KeyRange::lower_bound(&JsValue::from_str(id), Some(true))).transpose()?;
+            raw(tx.store(collection)?.get_all(after.map(Into::into), Some(*limit as u32))?)
         }
         Read::LastPending => last_key(tx, PENDING)?,
         Read::PendingPage { after, limit } => {
@@ -88,9 +74,7 @@ fn found(read: &Read, result: JsValue) -> Result<Found<JsDoc>, Fault> {
 
 /// Asks for a cursor on the last key of a store.
 pub(super) fn last_key(tx: &Tx, store: &str) -> Result<IdbRequest, Fault> {
-    Ok(raw(tx
-        .store(store)?
-        .open_key_cursor(None, Some(CursorDirection::Prev))?))
+    Ok(raw(tx.store(store)?.open_key_cursor(None, Some(CursorDirection::Prev))?))
 }
 
 /// The key a cursor stands on; none when it found nothing.
@@ -120,9 +104,7 @@ async fn rest_of(tx: &Tx, read: &Read, page: JsValue) -> Result<JsValue, Fault> 
     let rows: Array = page.unchecked_into();
     if rows.length() as usize == PAGE {
         let store = tx.store(collection)?;
-        let keys = tx
-            .answer(keys_at(&store.index(field)?, &JsValue::from_str(id))?)
-            .await?;
+        let keys = tx.answer(keys_at(&store.index(field)?, &JsValue::from_str(id))?).await?;
         let keys: Vec<JsValue> = keys.unchecked_into::<Array>().iter().skip(PAGE).collect();
         by_keys(tx, collection, &keys, &mut |row| {
             rows.push(&row);
@@ -135,9 +117,7 @@ async fn rest_of(tx: &Tx, read: &Read, page: JsValue) -> Result<JsValue, Fault> 
 
 /// Asks for the ids of all rows that an index holds under one key.
 pub(super) fn keys_at(index: &idb::Index, key: &JsValue) -> Result<IdbRequest, Fault> {
-    Ok(raw(
-        index.get_all_keys(Some(KeyRange::only(key)?.into()), Some(MAX_KEYS))?
-    ))
+    Ok(raw(index.get_all_keys(Some(KeyRange::only(key)?.into()), Some(MAX_KEYS))?))
 }
 
 /// Gives rows one by one to `visit`, until it says `false`; says whether it went through all.
@@ -146,10 +126,7 @@ pub(super) type Visit<'v> = &'v mut dyn FnMut(JsValue) -> Result<bool, Fault>;
 /// Visits the rows of these ids, a page at a time.
 pub(super) async fn by_keys(tx: &Tx, collection: &str, keys: &[JsValue], visit: Visit<'_>) -> Result<bool, Fault> {
     if keys.len() >= MAX_KEYS as usize {
-        return Err(Fault::new(
-            Code::QueryTooLarge,
-            "more rows than can be listed have one index key",
-        ));
+        return Err(Fault::new(Code::QueryTooLarge, "more rows than can be listed have one index key"));
     }
     let store = tx.store(collection)?;
     for page in keys.chunks(PAGE) {
@@ -171,21 +148,12 @@ async fn settle_absent(tx: &Tx, rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -
         let (first, last) = (JsValue::from_str(ids[0]), JsValue::from_str(ids[ids.len() - 1]));
         let count = (ids.len() * 2 + 1) as u32;
         let range = KeyRange::bound(&first, &last, None, None)?;
-        let listed = tx
-            .answer(tx.store(&collection)?.get_all_keys(Some(range.into()), Some(count))?)
-            .await?;
-        let mut present: Vec<String> = listed
-            .unchecked_into::<Array>()
-            .iter()
-            .filter_map(|key| key.as_string())
-            .collect();
+        let listed = tx.answer(tx.store(&collection)?.get_all_keys(Some(range.into()), Some(count))?).await?;
+        let mut present: Vec<String> =
+            listed.unchecked_into::<Array>().iter().filter_map(|key| key.as_string()).collect();
         let seen_to = (present.len() == count as usize).then(|| present[present.len() - 1].clone());
         present.sort_unstable();
-        let within = |id: &str| {
-            seen_to
-                .as_ref()
-                .is_none_or(|end| id.encode_utf16().le(end.encode_utf16()))
-        };
+        let within = |id: &str| seen_to.as_ref().is_none_or(|end| id.encode_utf16().le(end.encode_utf16()));
         let is_absent = |key: &DocKey| {
             key.collection == collection
                 && within(&key.id)
@@ -219,9 +187,5 @@ fn crowded(reads: &[Read]) -> Vec<Collection> {
             None => counts.push((key.collection.clone(), 1)),
         }
     }
-    counts
-        .into_iter()
-        .filter(|(_, count)| *count > MANY)
-        .map(|(collection, _)| collection)
-        .collect()
+    counts.into_iter().filter(|(_, count)| *count > MANY).map(|(collection, _)| collection).collect()
 }

@@ -28,10 +28,7 @@ pub(super) struct Gets {
 
 impl Gets {
     pub(super) fn new(connection: Rc<Connection>) -> Rc<Self> {
-        Rc::new(Self {
-            connection,
-            queue: RefCell::default(),
-        })
+        Rc::new(Self { connection, queue: RefCell::default() })
     }
 
     /// The document of an id, `undefined` when there is none.
@@ -49,15 +46,9 @@ impl Gets {
     async fn drain(&self) {
         let wanted = self.queue.take();
         let keys: Vec<&DocKey> = wanted.iter().map(|(key, _)| key).collect();
-        let documents = self
-            .connection
-            .attempt(async |handle| read_all(handle, &keys).await)
-            .await;
+        let documents = self.connection.attempt(async |handle| read_all(handle, &keys).await).await;
         match documents {
-            Ok(documents) => wanted
-                .iter()
-                .zip(documents)
-                .for_each(|((_, answer), doc)| answer.set(Ok(doc))),
+            Ok(documents) => wanted.iter().zip(documents).for_each(|((_, answer), doc)| answer.set(Ok(doc))),
             Err(failure) => wanted.iter().for_each(|(_, answer)| answer.set(Err(failure.clone()))),
         }
     }
@@ -94,9 +85,8 @@ pub(super) async fn find(tx: &Tx, keys: &[&DocKey]) -> Result<Vec<JsValue>, Faul
     let aliases = missed.iter().map(|at| Ok(raw(ids.get(alias_key(keys[*at]))?)));
     let aliases = tx.answers(aliases.collect::<Result<Vec<_>, Fault>>()?).await?;
     let renamed = missed.iter().zip(aliases);
-    let renamed: Vec<(usize, DocKey)> = renamed
-        .filter_map(|(at, id)| Some((*at, DocKey::new(&keys[*at].collection, &id.as_string()?))))
-        .collect();
+    let renamed: Vec<(usize, DocKey)> =
+        renamed.filter_map(|(at, id)| Some((*at, DocKey::new(&keys[*at].collection, &id.as_string()?)))).collect();
     let found = tx.answers(requests(tx, renamed.iter().map(|(_, key)| key))?).await?;
     for ((at, _), record) in renamed.iter().zip(found) {
         records[*at] = record;
@@ -105,8 +95,7 @@ pub(super) async fn find(tx: &Tx, keys: &[&DocKey]) -> Result<Vec<JsValue>, Faul
 }
 
 fn requests<'k>(tx: &Tx, keys: impl Iterator<Item = &'k DocKey>) -> Result<Vec<IdbRequest>, Fault> {
-    keys.map(|key| Ok(raw(tx.store(&key.collection)?.get(JsValue::from_str(&key.id))?)))
-        .collect()
+    keys.map(|key| Ok(raw(tx.store(&key.collection)?.get(JsValue::from_str(&key.id))?))).collect()
 }
 
 /// The stores these reads need: their collections, and `ids` when an id may have another name.

@@ -33,11 +33,7 @@ pub(super) fn last_records(source: &JsValue, range: &JsValue, count: u32) -> Opt
     if !Reflect::has(source, &"getAllRecords".into()).unwrap_or(false) {
         return None;
     }
-    let options = object(&[
-        ("query", range.clone()),
-        ("count", count.into()),
-        ("direction", "prev".into()),
-    ]);
+    let options = object(&[("query", range.clone()), ("count", count.into()), ("direction", "prev".into())]);
     Some(source.unchecked_ref::<Bulk>().get_all_records(&options))
 }
 

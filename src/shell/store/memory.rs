@@ -5,9 +5,9 @@
 use super::out::{self, Changes};
 use super::read::{is_complete, mark_text, PendingQuery};
 use crate::engine::disk::Disk;
-use crate::engine::query::{disk_query, IndexDef, Query};
-use crate::engine::store::MetaKey;
-use crate::model::{is_temporary, Collection, DocKey, Failure, Pending, Row, Seq};
+use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
+use crate::engine::store::{MetaKey, Plan};
+use crate::model::{is_temporary, Code, Collection, DocKey, Failure, Pending, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -38,6 +38,37 @@ pub(super) fn destroy(name: &str) -> bool {
     former.inspect(|disk| drop(disk.take())).is_some()
 }
 
+/// Runs a plan; unique indexes hold as they would in IndexedDB.
+pub(super) fn run<R>(
+    disk: &mut Disk<JsDoc>,
+    tables: &[(Collection, Vec<IndexDef>)],
+    plan: &dyn Plan<JsDoc, R>,
+) -> Result<R, Failure> {
+    let (writes, report) = disk.decide(plan)?;
+    let unique = |index: &&IndexDef| index.unique;
+    if !tables.iter().flat_map(|(_, indexes)| indexes).any(|index| unique(&index)) {
+        disk.apply(writes)?;
+        return Ok(report);
+    }
+    let mut after = disk.clone();
+    after.apply(writes)?;
+    for (collection, indexes) in tables {
+        if let Some(index) = indexes.iter().filter(unique).find(|index| is_violated(&after, collection, index)) {
+            let message = ["another document has the same `", &*index.name, "`"].concat();
+            return Err(Failure::new(Code::UniqueViolation, message));
+        }
+    }
+    *disk = after;
+    Ok(report)
+}
+
+fn is_violated(disk: &Disk<JsDoc>, collection: &str, index: &IndexDef) -> bool {
+    let docs = disk.main_rows(collection).filter_map(|row| row.doc.as_ref());
+    let mut keys: Vec<Key> = docs.flat_map(|doc| index_keys(doc, index)).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// The row of an id or of its former temporary id.
 fn row<'d>(disk: &'d Disk<JsDoc>, key: &DocKey) -> Option<&'d Row<JsDoc>> {
     disk.main(key).or_else(|| {
@@ -48,22 +79,16 @@ fn row<'d>(disk: &'d Disk<JsDoc>, key: &DocKey) -> Option<&'d Row<JsDoc>> {
 
 fn changes(disk: &Disk<JsDoc>, rows: &[Row<JsDoc>]) -> Changes {
     let seqs = rows.iter().flat_map(|row| row.lane.iter());
-    seqs.filter_map(|seq| Some((*seq, disk.pending(*seq)?.clone())))
-        .collect()
+    seqs.filter_map(|seq| Some((*seq, disk.pending(*seq)?.clone()))).collect()
 }
 
 pub(super) fn get(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {
-    row(disk, key)
-        .and_then(|row| row.doc.as_ref())
-        .map_or(JsValue::UNDEFINED, |doc| doc.deep_copy().0)
+    row(disk, key).and_then(|row| row.doc.as_ref()).map_or(JsValue::UNDEFINED, |doc| doc.deep_copy().0)
 }
 
 pub(super) fn query(disk: &Disk<JsDoc>, name: &str, indexes: &[IndexDef], query: &Query) -> Result<Array, Failure> {
     let rows = disk_query(disk, name, query, indexes)?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some(row.doc.as_ref()?.deep_copy().0))
-        .collect())
+    Ok(rows.iter().filter_map(|row| Some(row.doc.as_ref()?.deep_copy().0)).collect())
 }
 
 pub(super) fn rows(
@@ -72,10 +97,7 @@ pub(super) fn rows(
     indexes: &[IndexDef],
     query: &Query,
 ) -> Result<(Array, bool), Failure> {
-    let copy = |row: &Row<JsDoc>| Row {
-        doc: row.doc.as_ref().map(JsDoc::deep_copy),
-        ..row.clone()
-    };
+    let copy = |row: &Row<JsDoc>| Row { doc: row.doc.as_ref().map(JsDoc::deep_copy), ..row.clone() };
     let rows: Vec<Row<JsDoc>> = disk_query(disk, name, query, indexes)?.into_iter().map(copy).collect();
     let complete = disk.meta(&MetaKey::Pull(name.clone()).name()).is_some_and(is_complete);
     Ok((out::rows(&rows, &changes(disk, &rows)), complete))
@@ -87,16 +109,11 @@ pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> Option<JsDoc> {
 }
 
 pub(super) fn pending_list(disk: &Disk<JsDoc>, query: &PendingQuery) -> Vec<Pending<JsDoc>> {
-    disk.pending_rows()
-        .filter(|row| query.takes(row))
-        .take(query.limit)
-        .cloned()
-        .collect()
+    disk.pending_rows().filter(|row| query.takes(row)).take(query.limit).cloned().collect()
 }
 
 pub(super) fn setting(disk: &Disk<JsDoc>, key: &str) -> JsValue {
-    disk.setting(key)
-        .map_or(JsValue::UNDEFINED, |value| value.deep_copy().0)
+    disk.setting(key).map_or(JsValue::UNDEFINED, |value| value.deep_copy().0)
 }
 
 pub(super) fn mark(disk: &Disk<JsDoc>) -> String {

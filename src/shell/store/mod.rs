@@ -97,23 +97,13 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the store, creating or upgrading it.
     pub async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
-        let tables = config
-            .tables
-            .iter()
-            .map(|table| (table.name.clone(), table.indexes()))
-            .collect();
+        let tables = config.tables.iter().map(|table| (table.name.clone(), table.indexes())).collect();
         if config.memory {
-            return Ok(Self {
-                backend: Backend::Memory(memory::open(&config.name)),
-                tables,
-            });
+            return Ok(Self { backend: Backend::Memory(memory::open(&config.name)), tables });
         }
         let connection = Rc::new(Connection::open(config, told).await?);
         let gets = Gets::new(connection.clone());
-        Ok(Self {
-            backend: Backend::Idb(connection, gets),
-            tables,
-        })
+        Ok(Self { backend: Backend::Idb(connection, gets), tables })
     }
 
     /// Closes; what runs comes to its end, what comes later is refused. A database in memory stays.
@@ -134,7 +124,7 @@ impl Store {
     /// Runs a plan in one transaction: all of its writes or none, reported after `complete`.
     pub async fn run<R>(&self, plan: &dyn Plan<JsDoc, R>) -> Result<R, Failure> {
         let connection = match &self.backend {
-            Backend::Memory(disk) => return disk.borrow_mut().run(plan),
+            Backend::Memory(disk) => return memory::run(&mut disk.borrow_mut(), &self.tables, plan),
             Backend::Idb(connection, _) => connection,
         };
         let mut report = None;
@@ -185,15 +175,7 @@ impl Store {
         let (name, indexes) = self.table(collection)?;
         match &self.backend {
             Backend::Memory(disk) => memory::query(&disk.borrow(), name, indexes, query),
-            Backend::Idb(connection, _) => {
-                read::From {
-                    connection,
-                    collection,
-                    indexes,
-                }
-                .query(query)
-                .await
-            }
+            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.query(query).await,
         }
     }
 
@@ -202,15 +184,7 @@ impl Store {
         let (name, indexes) = self.table(collection)?;
         match &self.backend {
             Backend::Memory(disk) => memory::rows(&disk.borrow(), name, indexes, query),
-            Backend::Idb(connection, _) => {
-                read::From {
-                    connection,
-                    collection,
-                    indexes,
-                }
-                .rows(query)
-                .await
-            }
+            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.rows(query).await,
         }
     }
 
@@ -219,15 +193,7 @@ impl Store {
         let (name, indexes) = self.table(collection)?;
         match &self.backend {
             Backend::Memory(disk) => Ok(disk_count(&disk.borrow(), name, query, indexes) as u32),
-            Backend::Idb(connection, _) => {
-                read::From {
-                    connection,
-                    collection,
-                    indexes,
-                }
-                .count(query)
-                .await
-            }
+            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.count(query).await,
         }
     }
 
@@ -237,15 +203,7 @@ impl Store {
         let key = DocKey::new(name, id);
         match &self.backend {
             Backend::Memory(disk) => Ok(memory::meta(&disk.borrow(), &key)),
-            Backend::Idb(connection, _) => {
-                read::From {
-                    connection,
-                    collection,
-                    indexes,
-                }
-                .meta(&key)
-                .await
-            }
+            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.meta(&key).await,
         }
     }
 
@@ -262,11 +220,7 @@ impl Store {
         match (&self.backend, state) {
             (Backend::Idb(connection, _), None) => read::pending_count(connection).await,
             _ => {
-                let all = PendingQuery {
-                    state,
-                    limit: usize::MAX,
-                    ..PendingQuery::default()
-                };
+                let all = PendingQuery { state, limit: usize::MAX, ..PendingQuery::default() };
                 Ok(self.pending_list(&all).await?.len() as u32)
             }
         }
@@ -290,19 +244,14 @@ impl Store {
 
     fn table(&self, collection: &str) -> Result<&(Collection, Vec<IndexDef>), Failure> {
         let unknown = || Failure::new(Code::StoreUnknown, ["no collection `", collection, "`"].concat());
-        self.tables
-            .iter()
-            .find(|(name, _)| **name == *collection)
-            .ok_or_else(unknown)
+        self.tables.iter().find(|(name, _)| **name == *collection).ok_or_else(unknown)
     }
 }
 
 async fn run_steps(connection: &Connection, scope: &Scope, ask: run::Ask<'_>) -> Result<(), Failure> {
     let mut witness = None;
     let config = connection.config();
-    connection
-        .attempt(async |handle| run::attempt(handle, config, scope, ask, &mut witness).await)
-        .await
+    connection.attempt(async |handle| run::attempt(handle, config, scope, ask, &mut witness).await).await
 }
 
 /// Deletes a database, in memory and in IndexedDB.

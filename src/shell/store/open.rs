@@ -71,12 +71,7 @@ impl Handle {
         database.set_onversionchange(function);
         database.set_onclose(function);
         database.set_onerror(function);
-        Self {
-            database,
-            fate,
-            store_id: String::new(),
-            _listener: listener,
-        }
+        Self { database, fate, store_id: String::new(), _listener: listener }
     }
 }
 
@@ -128,13 +123,7 @@ impl Asked {
         request.set_onblocked(function);
         request.set_onupgradeneeded(function);
         let deadline = Timeout::new(DEADLINE_MS, move || late.set(News::Late));
-        Self {
-            request,
-            news,
-            deadline: Some(deadline),
-            _listener: listener,
-            settled: false,
-        }
+        Self { request, news, deadline: Some(deadline), _listener: listener, settled: false }
     }
 
     /// The next news that is not about waiting for other tabs; those are told on.
@@ -147,12 +136,7 @@ impl Asked {
                     on_blocked();
                 }
                 News::Late if blocked => return Err(late(Code::DbUpgradeBlocked, "another tab holds the database")),
-                News::Late => {
-                    return Err(late(
-                        Code::DbOpenTimeout,
-                        "the browser did not open the database in time",
-                    ))
-                }
+                News::Late => return Err(late(Code::DbOpenTimeout, "the browser did not open the database in time")),
                 news => {
                     self.settled = !matches!(news, News::Upgrade);
                     return Ok(news);
@@ -196,14 +180,14 @@ impl Drop for Asked {
     }
 }
 
-/// Opens the database, creating or upgrading it.
-pub(super) async fn open(config: &StoreConfig, told: &Told) -> Result<Handle, Fault> {
+/// Opens the database, creating or upgrading it; one that is made now begins the given life.
+pub(super) async fn open(config: &StoreConfig, told: &Told, life: &str) -> Result<Handle, Fault> {
     let request = factory()?.open(&config.name, Some(config.version))?;
     let mut asked = Asked::new(request.into());
     let on_blocked = || told(StoreEvent::UpgradeBlocked);
     let mut news = asked.next(on_blocked).await?;
     if matches!(news, News::Upgrade) {
-        news = upgrade(&mut asked, config).await?;
+        news = upgrade(&mut asked, config, life).await?;
     }
     if !matches!(news, News::Success) {
         return Err(refused(&asked, config).await);
@@ -219,14 +203,14 @@ fn factory() -> Result<Factory, Fault> {
 }
 
 /// Runs the upgrade. From its beginning on, its own transaction has the deadline.
-async fn upgrade(asked: &mut Asked, config: &StoreConfig) -> Result<News, Fault> {
+async fn upgrade(asked: &mut Asked, config: &StoreConfig, life: &str) -> Result<News, Fault> {
     asked.deadline = None;
     let database: IdbDatabase = asked.request.result()?.unchecked_into();
     let Some(running) = asked.request.transaction() else {
         return Err(asked.error());
     };
     let tx = Tx::guard(running);
-    if let Err(fault) = schema::upgrade(&database, &tx, config).await {
+    if let Err(fault) = schema::upgrade(&database, &tx, config, life).await {
         drop(tx);
         asked.next(|| ()).await?;
         return Err(fault);
@@ -270,9 +254,7 @@ async fn verify(handle: &Handle, config: &StoreConfig) -> Result<String, Fault> 
         _ => fault,
     })?;
     schema::check(&tx, &config.tables)?;
-    let id = tx
-        .answer(tx.store(schema::META)?.get(JsValue::from_str(schema::STORE_ID))?)
-        .await?;
+    let id = tx.answer(tx.store(schema::META)?.get(JsValue::from_str(schema::STORE_ID))?).await?;
     tx.finish();
     Ok(id.as_string().unwrap_or_default())
 }

@@ -36,10 +36,7 @@ impl PendingQuery {
     /// Whether a row is wanted.
     pub(super) fn takes(&self, row: &Pending<JsDoc>) -> bool {
         row.seq > self.after
-            && self
-                .collection
-                .as_ref()
-                .is_none_or(|collection| *collection == row.collection)
+            && self.collection.as_ref().is_none_or(|collection| *collection == row.collection)
             && self.state.is_none_or(|state| state == row.state)
     }
 }
@@ -80,10 +77,7 @@ impl From<'_> {
         let run = async |handle: &Handle| {
             let tx = Tx::begin(handle, [self.collection, PENDING, META], Mode::Read)?;
             let records = select::select(&tx, self.collection, self.indexes, query).await?;
-            let rows = records
-                .into_iter()
-                .map(parse)
-                .collect::<Result<Vec<Row<JsDoc>>, Fault>>()?;
+            let rows = records.into_iter().map(parse).collect::<Result<Vec<Row<JsDoc>>, Fault>>()?;
             let changes = changes(&tx, &rows).await?;
             let pull = MetaKey::Pull(self.collection.into()).name();
             let pull = tx.answer(tx.store(META)?.get(JsValue::from_str(&pull))?).await?;
@@ -119,9 +113,7 @@ async fn changes(tx: &Tx, rows: &[Row<JsDoc>]) -> Result<Changes, Fault> {
     let mut changes = Changes::new();
     for page in seqs.chunks(PAGE) {
         let pending = tx.store(PENDING)?;
-        let gets = page
-            .iter()
-            .map(|seq| Ok(raw(pending.get(JsValue::from_f64(*seq as f64))?)));
+        let gets = page.iter().map(|seq| Ok(raw(pending.get(JsValue::from_f64(*seq as f64))?)));
         for found in tx.answers(gets.collect::<Result<Vec<_>, Fault>>()?).await? {
             if let Some(found) = JsDoc::some(found) {
                 let change: Pending<JsDoc> = parse(found.0)?;
@@ -146,9 +138,7 @@ async fn list(handle: &Handle, query: &PendingQuery) -> Result<Vec<Pending<JsDoc
     let (mut found, mut after) = (Vec::new(), query.after);
     while found.len() < query.limit {
         let range = KeyRange::lower_bound(&JsValue::from_f64(after as f64), Some(true))?;
-        let page = tx
-            .answer(pending.get_all(Some(range.into()), Some(PAGE as u32))?)
-            .await?;
+        let page = tx.answer(pending.get_all(Some(range.into()), Some(PAGE as u32))?).await?;
         let page: Array = page.unchecked_into();
         for record in page.iter() {
             let row: Pending<JsDoc> = parse(record)?;
@@ -177,9 +167,7 @@ pub(super) async fn pending_count(connection: &Connection) -> Result<u32, Failur
 /// The value of a setting, `undefined` when it is not set.
 pub(super) async fn setting(connection: &Connection, key: &str) -> Result<JsValue, Failure> {
     let ask = |tx: &Tx| Ok(raw(tx.store(SETTINGS)?.get(JsValue::from_str(key))?));
-    connection
-        .attempt(async |handle| one(handle, SETTINGS, ask).await)
-        .await
+    connection.attempt(async |handle| one(handle, SETTINGS, ask).await).await
 }
 
 async fn one(handle: &Handle, store: &str, ask: impl Fn(&Tx) -> Result<IdbRequest, Fault>) -> Result<JsValue, Fault> {
@@ -193,17 +181,11 @@ async fn one(handle: &Handle, store: &str, ask: impl Fn(&Tx) -> Result<IdbReques
 pub(super) async fn mark(connection: &Connection) -> Result<String, Failure> {
     let run = async |handle: &Handle| {
         let tx = Tx::begin(handle, [PENDING, META], Mode::Read)?;
-        let requests = vec![
-            last_key(&tx, PENDING)?,
-            raw(tx.store(META)?.get(JsValue::from_str(&MetaKey::Mark.name()))?),
-        ];
+        let requests =
+            vec![last_key(&tx, PENDING)?, raw(tx.store(META)?.get(JsValue::from_str(&MetaKey::Mark.name()))?)];
         let mut answers = tx.answers(requests).await?.into_iter();
         tx.finish();
-        let last = answers
-            .next()
-            .and_then(key_of)
-            .and_then(|key| key.as_f64())
-            .unwrap_or(0.0);
+        let last = answers.next().and_then(key_of).and_then(|key| key.as_f64()).unwrap_or(0.0);
         Ok(mark_text(last as Seq, &JsDoc(answers.next().unwrap_or_default())))
     };
     connection.attempt(run).await

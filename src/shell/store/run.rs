@@ -34,9 +34,7 @@ pub(super) async fn attempt(
     witness: &mut Witness,
 ) -> Result<(), Fault> {
     let own = [PENDING, META, IDS, SETTINGS];
-    let stores = own
-        .into_iter()
-        .chain(scope.collections.iter().map(|collection| &**collection));
+    let stores = own.into_iter().chain(scope.collections.iter().map(|collection| &**collection));
     let mode = match (scope.writes, scope.strict && config.strict) {
         (false, _) => Mode::Read,
         (true, false) => Mode::Relaxed,
@@ -77,12 +75,8 @@ async fn has_landed(tx: &Tx, witness: &mut Witness) -> Result<bool, Fault> {
     let Some((seq, mutation_id)) = take(witness) else {
         return Ok(false);
     };
-    let row = tx
-        .answer(tx.store(PENDING)?.get(JsValue::from_f64(seq as f64))?)
-        .await?;
-    Ok(JsDoc(row)
-        .text_of("mutationId")
-        .is_some_and(|found| found == *mutation_id))
+    let row = tx.answer(tx.store(PENDING)?.get(JsValue::from_f64(seq as f64))?).await?;
+    Ok(JsDoc(row).text_of("mutationId").is_some_and(|found| found == *mutation_id))
 }
 
 fn write_all(tx: &Tx, writes: Vec<Write<JsDoc>>) -> Result<(), Fault> {

@@ -38,10 +38,7 @@ impl Table {
     /// Its indexes: those declared, and one for each reference field that has none.
     pub fn indexes(&self) -> Vec<IndexDef> {
         let mut all: Vec<IndexDef> = Vec::with_capacity(self.indexes.len() + self.references.len());
-        let references = self
-            .references
-            .iter()
-            .map(|field| IndexDef::new(vec![(**field).into()], false, false));
+        let references = self.references.iter().map(|field| IndexDef::new(vec![(**field).into()], false, false));
         for index in self.indexes.iter().cloned().chain(references) {
             if all.iter().all(|known| known.name != index.name) {
                 all.push(index);
@@ -78,12 +75,7 @@ fn has_key_path(store: &ObjectStore, path: Option<&str>) -> bool {
 
 /// Whether the database has exactly the declared indexes and all of the stores.
 pub(super) fn check(tx: &Tx, tables: &[Table]) -> Result<(), Fault> {
-    let changed = || {
-        Fault::new(
-            Code::SchemaChanged,
-            "collections or indexes changed: declare a higher version",
-        )
-    };
+    let changed = || Fault::new(Code::SchemaChanged, "collections or indexes changed: declare a higher version");
     for (name, path) in OWN {
         if !has_key_path(&tx.store(name).map_err(|_| changed())?, path) {
             return Err(changed());
@@ -102,7 +94,7 @@ pub(super) fn check(tx: &Tx, tables: &[Table]) -> Result<(), Fault> {
 }
 
 /// Brings a database to the declared schema inside the transaction of its upgrade.
-pub(super) async fn upgrade(database: &IdbDatabase, tx: &Tx, config: &StoreConfig) -> Result<(), Fault> {
+pub(super) async fn upgrade(database: &IdbDatabase, tx: &Tx, config: &StoreConfig, life: &str) -> Result<(), Fault> {
     let before: Vec<Rc<str>> = names(database);
     for (name, path) in OWN {
         ensure(database, tx, &before, name, path)?;
@@ -116,7 +108,7 @@ pub(super) async fn upgrade(database: &IdbDatabase, tx: &Tx, config: &StoreConfi
     for table in config.tables.iter().filter(foreign) {
         wrap(tx, &table.name, config.now).await?;
     }
-    remember(tx, config, ours).await
+    remember(tx, config, life, ours).await
 }
 
 fn names(database: &IdbDatabase) -> Vec<Rc<str>> {
@@ -134,38 +126,22 @@ fn ensure(
     if before.iter().all(|known| **known != *name) {
         let mut params = ObjectStoreParams::new();
         params.key_path(path.map(KeyPath::new_single));
-        return Ok(database
-            .create_object_store_with_optional_parameters(name, &params.into())?
-            .into());
+        return Ok(database.create_object_store_with_optional_parameters(name, &params.into())?.into());
     }
     let store = tx.store(name)?;
-    let message = [
-        "the store `",
-        name,
-        "` of older code has another key: import its documents instead",
-    ]
-    .concat();
-    has_key_path(&store, path)
-        .then_some(store)
-        .ok_or_else(|| Fault::new(Code::SchemaChanged, &message))
+    let message = ["the store `", name, "` of older code has another key: import its documents instead"].concat();
+    has_key_path(&store, path).then_some(store).ok_or_else(|| Fault::new(Code::SchemaChanged, &message))
 }
 
 fn declare(store: &ObjectStore, table: &Table) -> Result<(), Fault> {
     let indexes = table.indexes();
-    let gone = |name: &String| {
-        name == GONE
-            || indexes
-                .iter()
-                .any(|index| *index.name == **name && is_same(store, index))
-    };
+    let gone =
+        |name: &String| name == GONE || indexes.iter().any(|index| *index.name == **name && is_same(store, index));
     for name in store.index_names().iter().filter(|name| !gone(name)) {
         store.delete_index(name)?;
     }
     let there = store.index_names();
-    for index in indexes
-        .iter()
-        .filter(|index| there.iter().all(|name| **name != *index.name))
-    {
+    for index in indexes.iter().filter(|index| there.iter().all(|name| **name != *index.name)) {
         let mut params = IndexParams::new();
         params.unique(index.unique).multi_entry(index.multi);
         store.create_index(&index.name, key_path(index), Some(params))?;
@@ -183,7 +159,7 @@ async fn rows_of(tx: &Tx) -> Result<Vec<Rc<str>>, Fault> {
     Ok(list.iter().filter_map(Document::as_text).map(Rc::from).collect())
 }
 
-async fn remember(tx: &Tx, config: &StoreConfig, mut ours: Vec<Rc<str>>) -> Result<(), Fault> {
+async fn remember(tx: &Tx, config: &StoreConfig, life: &str, mut ours: Vec<Rc<str>>) -> Result<(), Fault> {
     let meta = tx.store(META)?;
     let tables = config.tables.iter().map(|table| table.name.clone());
     ours.extend(tables.filter(|name| !ours.contains(name)).collect::<Vec<_>>());
@@ -191,8 +167,7 @@ async fn remember(tx: &Tx, config: &StoreConfig, mut ours: Vec<Rc<str>>) -> Resu
     meta.put(&list.0, Some(&COLLECTIONS.into()))?;
     let known = tx.answer(meta.get_key(JsValue::from_str(STORE_ID))?).await?;
     if known.is_undefined() {
-        tx.answer(meta.put(&JsValue::from_str(&config.entropy), Some(&STORE_ID.into()))?)
-            .await?;
+        tx.answer(meta.put(&JsValue::from_str(life), Some(&STORE_ID.into()))?).await?;
     }
     Ok(())
 }
@@ -201,9 +176,7 @@ async fn remember(tx: &Tx, config: &StoreConfig, mut ours: Vec<Rc<str>>) -> Resu
 async fn wrap(tx: &Tx, collection: &str, now: u64) -> Result<(), Fault> {
     let store = tx.store(collection)?;
     for key in keys_of(tx, &store).await?.chunks(WRAP) {
-        let gets = key
-            .iter()
-            .map(|key| Ok(JsValue::from(store.get(key.clone())?).unchecked_into()));
+        let gets = key.iter().map(|key| Ok(JsValue::from(store.get(key.clone())?).unchecked_into()));
         let records = tx.answers(gets.collect::<Result<Vec<IdbRequest>, Fault>>()?).await?;
         tx.progress();
         for (key, record) in key.iter().zip(records) {
@@ -218,13 +191,8 @@ async fn keys_of(tx: &Tx, store: &ObjectStore) -> Result<Vec<JsValue>, Fault> {
     const PAGE: u32 = 5_000;
     let mut keys: Vec<JsValue> = Vec::new();
     loop {
-        let after = keys
-            .last()
-            .map(|last| idb::KeyRange::lower_bound(last, Some(true)))
-            .transpose()?;
-        let page = tx
-            .answer(store.get_all_keys(after.map(Into::into), Some(PAGE))?)
-            .await?;
+        let after = keys.last().map(|last| idb::KeyRange::lower_bound(last, Some(true))).transpose()?;
+        let page = tx.answer(store.get_all_keys(after.map(Into::into), Some(PAGE))?).await?;
         let page: js_sys::Array = page.unchecked_into();
         keys.extend(page.iter());
         if page.length() < PAGE {
@@ -236,25 +204,11 @@ async fn keys_of(tx: &Tx, store: &ObjectStore) -> Result<Vec<JsValue>, Fault> {
 /// A key that is no text becomes its text, in the document too; where both exist the upgrade fails and nothing is lost.
 fn wrap_one(store: &ObjectStore, key: &JsValue, record: JsValue, now: u64) -> Result<(), Fault> {
     let text = key.as_string();
-    let decimal = |number: f64| {
-        js_sys::Number::from(number)
-            .to_string_with_radix(10)
-            .ok()
-            .map(String::from)
-    };
+    let decimal = |number: f64| js_sys::Number::from(number).to_string_with_radix(10).ok().map(String::from);
     let id = text.clone().or_else(|| key.as_f64().and_then(decimal));
-    let id = id.ok_or_else(|| {
-        Fault::new(
-            Code::SchemaChanged,
-            "a document of older code has a key that is no text",
-        )
-    })?;
+    let id = id.ok_or_else(|| Fault::new(Code::SchemaChanged, "a document of older code has a key that is no text"))?;
     let doc = JsDoc(record).with(&[("id", Some(JsDoc::text(&id)))]);
-    let row: JsDoc = Row {
-        doc: Some(doc),
-        ..Row::fresh(&id, now)
-    }
-    .to_record();
+    let row: JsDoc = Row { doc: Some(doc), ..Row::fresh(&id, now) }.to_record();
     if text.is_some() {
         store.put(&row.0, None)?;
     } else {

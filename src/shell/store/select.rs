@@ -18,6 +18,7 @@ use crate::shell::document::JsDoc;
 use crate::shell::names::name;
 use idb::{CursorDirection, Index, ObjectStore};
 use js_sys::Array;
+use std::collections::BTreeSet;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbCursorWithValue, IdbRequest};
 
@@ -50,10 +51,7 @@ pub(super) async fn select(
 
 /// How many documents meet the conditions of a query.
 pub(super) async fn count(tx: &Tx, collection: &str, indexes: &[IndexDef], query: &Query) -> Result<u32, Fault> {
-    let query = &Query {
-        conditions: query.conditions.clone(),
-        ..Query::default()
-    };
+    let query = &Query { conditions: query.conditions.clone(), ..Query::default() };
     let store = tx.store(collection)?;
     if query.conditions.is_empty() {
         let requests = vec![raw(store.count(None)?), raw(store.index(GONE)?.count(None)?)];
@@ -63,16 +61,16 @@ pub(super) async fn count(tx: &Tx, collection: &str, indexes: &[IndexDef], query
     let access = choose(query, indexes);
     let source = Source::new(tx, collection, indexes, &access)?;
     if let (Some((index, _)), true, false) = (&source.index, access.is_exact(), access.repeats) {
-        let ranges = access
-            .ranges
-            .iter()
-            .map(|keys| Ok(raw(index.count(range::query_of(keys)?)?)));
+        let ranges = access.ranges.iter().map(|keys| Ok(raw(index.count(range::query_of(keys)?)?)));
         let counts = tx.answers(ranges.collect::<Result<Vec<_>, Fault>>()?).await?;
         return Ok(counts.iter().map(number).sum::<f64>() as u32);
     }
     let mut count = 0;
-    let mut visit = |record| {
-        count += u32::from(passes(&record, query, &access));
+    let mut seen = BTreeSet::new();
+    let mut visit = |record: JsValue| {
+        let passed = passes(&record, query, &access);
+        let again = passed && access.repeats && !seen.insert(JsDoc(record).text_of("id"));
+        count += u32::from(passed && !again);
         Ok(true)
     };
     forwards(tx, &source, &access, PAGE, &mut visit).await?;
@@ -154,11 +152,7 @@ async fn backwards(
     visit: Visit<'_>,
 ) -> Result<(), Fault> {
     for keys in access.ranges.iter().rev() {
-        let bulk = if access.is_exact() && enough <= PAGE {
-            source.last(keys, enough)?
-        } else {
-            None
-        };
+        let bulk = if access.is_exact() && enough <= PAGE { source.last(keys, enough)? } else { None };
         let more = match bulk {
             Some(request) => visit_values(tx.answer(request).await?.unchecked_into(), visit)?,
             None => source.steps(tx, keys, visit).await?,
@@ -183,15 +177,9 @@ fn visit_values(records: Array, visit: Visit<'_>) -> Result<bool, Fault> {
 impl<'s> Source<'s> {
     fn new(tx: &Tx, collection: &'s str, indexes: &'s [IndexDef], access: &Access) -> Result<Self, Fault> {
         let store = tx.store(collection)?;
-        let index = access
-            .index
-            .map(|at| Ok::<_, Fault>((store.index(&indexes[at].name)?, &indexes[at])))
-            .transpose()?;
-        Ok(Self {
-            collection,
-            store,
-            index,
-        })
+        let index =
+            access.index.map(|at| Ok::<_, Fault>((store.index(&indexes[at].name)?, &indexes[at]))).transpose()?;
+        Ok(Self { collection, store, index })
     }
 
     fn page(&self, keys: &Range, count: usize) -> Result<IdbRequest, Fault> {
@@ -243,10 +231,7 @@ impl<'s> Source<'s> {
         while seen < page.length() && self.key_of(keys, page.get(page.length() - 1 - seen))? == *last {
             seen += 1;
         }
-        let ids: Array = tx
-            .answer(keys_at(index, &range::value_of(last))?)
-            .await?
-            .unchecked_into();
+        let ids: Array = tx.answer(keys_at(index, &range::value_of(last))?).await?.unchecked_into();
         let rest: Vec<JsValue> = ids.iter().skip(seen as usize).collect();
         by_keys(tx, self.collection, &rest, visit).await
     }
@@ -254,14 +239,9 @@ impl<'s> Source<'s> {
     /// Visits the rows of a range of an index with several keys for a row, each once.
     async fn each_once(&self, tx: &Tx, keys: &Range, visit: Visit<'_>) -> Result<bool, Fault> {
         let Some((index, _)) = &self.index else { return Ok(true) };
-        let ids = tx
-            .answer(raw(index.get_all_keys(range::query_of(keys)?, Some(MAX_KEYS))?))
-            .await?;
-        let mut ids: Vec<(String, JsValue)> = ids
-            .unchecked_into::<Array>()
-            .iter()
-            .filter_map(|id| Some((id.as_string()?, id)))
-            .collect();
+        let ids = tx.answer(raw(index.get_all_keys(range::query_of(keys)?, Some(MAX_KEYS))?)).await?;
+        let mut ids: Vec<(String, JsValue)> =
+            ids.unchecked_into::<Array>().iter().filter_map(|id| Some((id.as_string()?, id))).collect();
         ids.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         ids.dedup_by(|left, right| left.0 == right.0);
         let ids: Vec<JsValue> = ids.into_iter().map(|(_, id)| id).collect();

@@ -16,10 +16,7 @@ pub(super) struct Signal<T> {
 
 impl<T> Default for Signal<T> {
     fn default() -> Self {
-        Self {
-            value: RefCell::new(None),
-            waker: Cell::new(None),
-        }
+        Self { value: RefCell::new(None), waker: Cell::new(None) }
     }
 }
 

@@ -8,8 +8,7 @@
 use super::fault::Fault;
 use super::open::Handle;
 use super::{host, signal::Signal};
-use crate::model::{Code, Failure};
-use crate::shell::error;
+use crate::model::Code;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
@@ -82,14 +81,7 @@ impl Tx {
         inner.set_onerror(function);
         arm(&state, &inner, 0);
         let answering = RefCell::default();
-        Self {
-            inner,
-            state,
-            listener,
-            answering,
-            stores: RefCell::default(),
-            open: Cell::new(true),
-        }
+        Self { inner, state, listener, answering, stores: RefCell::default(), open: Cell::new(true) }
     }
 
     /// A store in its scope.
@@ -131,10 +123,7 @@ impl Tx {
     pub(super) async fn commit(self) -> Result<(), Fault> {
         // Hosts without `commit` end the transaction by themselves, a little later.
         if js_sys::Reflect::has(&self.inner, &name("commit")).unwrap_or(false) {
-            #[allow(
-                deprecated,
-                reason = "the binding follows version 2 of the standard; version 3 has it again"
-            )]
+            #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
             self.inner.commit()?;
         }
         match self.state.news.wait().await {
@@ -153,11 +142,7 @@ impl Tx {
 
     /// Why it was aborted, when it was.
     pub(super) fn cause(&self) -> Option<Fault> {
-        self.state
-            .cause
-            .borrow()
-            .clone()
-            .or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
+        self.state.cause.borrow().clone().or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
     }
 
     fn failed<T>(&self, fault: Fault) -> Result<T, Fault> {
@@ -190,8 +175,11 @@ fn listener(inner: &IdbTransaction, state: &Rc<State>) -> Closure<dyn FnMut(Even
         "error" => {
             event.prevent_default();
             event.stop_propagation();
-            state.cause.borrow_mut().get_or_insert_with(|| fault_of(&event));
-            let _ = inner.abort();
+            // Requests that an abort cuts off say only that; the cause is the transaction's to tell.
+            if let Some(fault) = fault_of(&event) {
+                state.cause.borrow_mut().get_or_insert(fault);
+                let _ = inner.abort();
+            }
         }
         _ => state.news.set(News::Aborted(abort_cause(&state, &inner))),
     })
@@ -204,37 +192,23 @@ fn abort_cause(state: &State, inner: &IdbTransaction) -> Fault {
 }
 
 /// What a failed request means; the same exception stands for a taken place in the outbox and for a unique index.
-fn fault_of(event: &Event) -> Fault {
-    let Some(request) = event.target().map(JsCast::unchecked_into::<IdbRequest>) else {
-        return Fault::new(Code::TxAborted, "a request failed without a cause");
-    };
-    let thrown = request.error().ok().flatten().map_or(JsValue::UNDEFINED, JsValue::from);
-    let store = request
-        .source()
-        .map(|source| source.unchecked_into::<IdbObjectStore>().name())
-        .unwrap_or_default();
-    match error::failure_of(&thrown) {
-        Failure {
-            code: Code::UniqueViolation,
-            ..
-        } if store == super::schema::PENDING => Fault::new(Code::TxAborted, "a place in the outbox was taken"),
-        Failure {
-            code: Code::UniqueViolation,
-            ..
-        } => {
-            let message = [
-                "another document of `",
-                &store,
-                "` has the same value in a unique index",
-            ]
-            .concat();
-            Fault::new(Code::UniqueViolation, &message)
-        }
-        failure => Fault {
-            failure,
-            dead: error::is_dead(&thrown),
-        },
+/// `None` when it only went down with its transaction.
+fn fault_of(event: &Event) -> Option<Fault> {
+    let request: IdbRequest = event.target()?.unchecked_into();
+    let thrown = request.error().ok()??;
+    if thrown.name() == "AbortError" {
+        return None;
     }
+    let fault: Fault = JsValue::from(thrown).into();
+    if fault.failure.code != Code::UniqueViolation {
+        return Some(fault);
+    }
+    let store = request.source().map(|source| source.unchecked_into::<IdbObjectStore>().name()).unwrap_or_default();
+    if store == super::schema::PENDING {
+        return Some(Fault::new(Code::TxAborted, "a place in the outbox was taken"));
+    }
+    let message = ["another document of `", &store, "` has the same value in a unique index"].concat();
+    Some(Fault::new(Code::UniqueViolation, &message))
 }
 
 fn arm(state: &Rc<State>, inner: &IdbTransaction, part: usize) {
@@ -245,10 +219,7 @@ fn arm(state: &Rc<State>, inner: &IdbTransaction, part: usize) {
             arm(&state, &inner, part + 1);
             return;
         }
-        let mut fault = Fault::new(
-            Code::TxTimeout,
-            "a transaction did not end in time; its outcome is not known",
-        );
+        let mut fault = Fault::new(Code::TxTimeout, "a transaction did not end in time; its outcome is not known");
         // An abort in time makes the outcome known; a transaction that is already committing refuses it.
         if inner.abort().is_ok() {
             fault = Fault::new(Code::TxTimeout, "a transaction did not end in time and was taken back");

@@ -1,0 +1,328 @@
+//! Dead connections, full disks, futures that go away.
+
+use crate::contract::bodies::pending;
+use crate::contract::{doc, row, Script, NOTES};
+use crate::{config, fresh_name, open};
+use gloo_timers::future::TimeoutFuture;
+use seakeep::engine::query::Query;
+use seakeep::engine::store::{Read, Rows, Write};
+use seakeep::model::{Code, DocKey};
+use seakeep::shell::document::JsDoc;
+use seakeep::shell::store::{Store, StoreEvent};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// Stubs of the browser's own functions. Each is undone by `heal`.
+#[wasm_bindgen(inline_js = r#"
+const original = IDBDatabase.prototype.transaction;
+const commit = IDBTransaction.prototype.commit;
+const opening = IDBFactory.prototype.open;
+let seen = [];
+export function heal() {
+  IDBDatabase.prototype.transaction = original;
+  IDBTransaction.prototype.commit = commit;
+  IDBFactory.prototype.open = opening;
+}
+export function throwing(name, message, times) {
+  IDBDatabase.prototype.transaction = function (...rest) {
+    if (times-- > 0) throw new DOMException(message, name);
+    return original.apply(this, rest);
+  };
+}
+export function deadHandles() {
+  const dead = new WeakSet();
+  let first;
+  IDBDatabase.prototype.transaction = function (...rest) {
+    first ??= this;
+    if (this === first) dead.add(this);
+    if (dead.has(this)) throw new DOMException('Internal error.', 'UnknownError');
+    return original.apply(this, rest);
+  };
+}
+export function abortingAfterCommit(times) {
+  IDBTransaction.prototype.commit = function () {
+    const tx = this;
+    const done = tx.oncomplete;
+    commit.call(tx);
+    if (times-- > 0) {
+      tx.oncomplete = () => {
+        Object.defineProperty(tx, 'error', { value: new DOMException('Connection to Indexed Database server lost. Refresh the page to try again', 'UnknownError') });
+        done.call(tx, new Event('abort'));
+      };
+    }
+  };
+}
+export function quotaOnCommit() {
+  IDBTransaction.prototype.commit = function () {
+    const error = new DOMException('full', 'QuotaExceededError');
+    Object.defineProperty(this, 'error', { value: error });
+    this.abort();
+  };
+}
+export function abortWithoutCause() {
+  IDBTransaction.prototype.commit = function () { this.abort(); };
+}
+export function watchDurability() {
+  seen = [];
+  IDBDatabase.prototype.transaction = function (...rest) {
+    const tx = original.apply(this, rest);
+    seen.push(`${tx.mode}:${tx.durability ?? 'unknown'}`);
+    return tx;
+  };
+}
+export function durabilities() { return seen.join(' '); }
+export function countOpenings() {
+  let count = 0;
+  IDBFactory.prototype.open = function (...rest) { count += 1; globalThis.seakeepOpenings = count; return opening.apply(this, rest); };
+  globalThis.seakeepOpenings = 0;
+}
+let renamed;
+export function clearedFrom(name) {
+  renamed = name;
+  IDBFactory.prototype.open = function (name, ...rest) {
+    return opening.call(this, name === renamed ? `${name}-cleared` : name, ...rest);
+  };
+}
+export function openings() { return globalThis.seakeepOpenings; }
+"#)]
+extern "C" {
+    fn heal();
+    fn throwing(name: &str, message: &str, times: u32);
+    #[wasm_bindgen(js_name = deadHandles)]
+    fn dead_handles();
+    #[wasm_bindgen(js_name = abortingAfterCommit)]
+    fn aborting_after_commit(times: u32);
+    #[wasm_bindgen(js_name = quotaOnCommit)]
+    fn quota_on_commit();
+    #[wasm_bindgen(js_name = abortWithoutCause)]
+    fn abort_without_cause();
+    #[wasm_bindgen(js_name = watchDurability)]
+    fn watch_durability();
+    fn durabilities() -> String;
+    #[wasm_bindgen(js_name = countOpenings)]
+    fn count_openings();
+    fn openings() -> u32;
+    #[wasm_bindgen(js_name = clearedFrom)]
+    fn cleared_from(name: &str);
+}
+
+/// Undoes the stubs at the end; those of a test that failed are undone by the next one.
+struct Healed;
+
+impl Healed {
+    fn new() -> Self {
+        heal();
+        Self
+    }
+}
+
+impl Drop for Healed {
+    fn drop(&mut self) {
+        heal();
+    }
+}
+
+fn put(id: &str) -> Write<JsDoc> {
+    Write::PutMain(NOTES.into(), row(&doc(&format!(r#"{{"id":"{id}"}}"#))))
+}
+
+/// Appends to the outbox at the next free place.
+fn append(id: &'static str) -> Script<JsDoc, u64> {
+    Script::new(vec![vec![Read::LastPending]], move |rows: &Rows<JsDoc>| {
+        let seq = rows.last_pending() + 1;
+        (vec![put(id), Write::AddPending(pending(seq, id, id))], seq)
+    })
+}
+
+async fn fresh() -> Store {
+    open(config(&fresh_name(), false)).await.expect("opening").0
+}
+
+async fn count(store: &Store) -> (u32, u32) {
+    let rows = store.count(NOTES, &Query::default()).await.expect("counting");
+    (rows, store.pending_count(None).await.expect("counting"))
+}
+
+#[wasm_bindgen_test]
+async fn every_family_of_dead_connections_is_survived() {
+    let _healed = Healed::new();
+    for (name, message) in [
+        ("InvalidStateError", "The database connection is closing."),
+        ("UnknownError", "Connection to Indexed Database server lost. Refresh the page to try again"),
+        ("UnknownError", "Internal error opening backing store for indexedDB.open."),
+        ("UnknownError", "Attempt to get a record from database without an in-progress transaction"),
+        ("UnknownError", "Cannot inject key into script value"),
+    ] {
+        let store = fresh().await;
+        for (at, id) in ["n1", "n2", "n3"].into_iter().enumerate() {
+            throwing(name, message, at as u32);
+            store.run(&append(id)).await.unwrap_or_else(|failure| panic!("{message}: {failure}"));
+        }
+        heal();
+        assert_eq!(count(&store).await, (3, 3), "{message}: each write once");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_that_stays_dead_is_given_up_after_five_attempts() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    throwing("InvalidStateError", "closing", 1_000);
+    assert!(store.run(&append("n1")).await.is_err());
+    heal();
+    store.run(&append("n1")).await.expect("the next one is not punished");
+    assert_eq!(count(&store).await, (1, 1));
+}
+
+#[wasm_bindgen_test]
+async fn other_errors_are_not_tried_again() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    throwing("NotFoundError", "a store is missing", 1);
+    assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::StoreUnknown));
+}
+
+#[wasm_bindgen_test]
+async fn one_task_opens_for_all() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    store.run(&append("n1")).await.expect("writing");
+    dead_handles();
+    count_openings();
+    let plans = ["n2", "n3", "n4", "n5"].map(append);
+    let runs: Vec<_> = plans.iter().map(|plan| Box::pin(store.run(plan))).collect();
+    let gets = (0..20).map(|_| Box::pin(store.get(NOTES, "n1"))).collect::<Vec<_>>();
+    for run in runs {
+        run.await.expect("on the next connection");
+    }
+    for get in gets {
+        assert!(!get.await.expect("reading").is_undefined());
+    }
+    assert_eq!(openings(), 1, "one opening for everyone");
+    heal();
+    assert_eq!(count(&store).await, (5, 5));
+}
+
+#[wasm_bindgen_test]
+async fn a_commit_whose_end_was_not_seen_is_not_made_twice() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    store.run(&append("n1")).await.expect("writing");
+    aborting_after_commit(1);
+    assert_eq!(store.run(&append("n2")).await.expect("it had landed"), 2);
+    heal();
+    assert_eq!(count(&store).await, (2, 2), "the change stands in the outbox once");
+}
+
+#[wasm_bindgen_test]
+async fn a_full_disk_is_named_and_nothing_is_written() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    quota_on_commit();
+    assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::QuotaExceeded));
+    abort_without_cause();
+    assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::TxAborted));
+    heal();
+    assert_eq!(count(&store).await, (0, 0));
+}
+
+#[wasm_bindgen_test]
+async fn a_future_that_goes_away_leaves_the_store_as_it_was() {
+    let store = fresh().await;
+    let plan = Script::new(
+        vec![vec![Read::LastPending], vec![Read::Main(DocKey::new(&NOTES.into(), "n9"))]],
+        |rows: &Rows<JsDoc>| {
+            let seq = rows.last_pending() + 1;
+            (vec![put("n1"), Write::AddPending(pending(seq, "n1", "m"))], ())
+        },
+    );
+    for turns in 0..12 {
+        let before = count(&store).await;
+        let finished = polled_for(turns, store.run(&plan)).await;
+        let after = count(&store).await;
+        let whole = after.1 == before.1 + 1 && after.0 == 1;
+        assert!(after == before || whole, "nothing or all of it: {before:?} {after:?}");
+        if finished {
+            assert_eq!(after.1, before.1 + 1);
+        }
+    }
+}
+
+/// Polls a future at most so many times, then drops it; says whether it came to its end.
+async fn polled_for<T>(turns: u32, future: impl Future<Output = T>) -> bool {
+    let mut future = pin!(future);
+    for _ in 0..turns {
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return true;
+        }
+        let yielded = js_sys::Promise::resolve(&JsValue::UNDEFINED);
+        wasm_bindgen_futures::JsFuture::from(yielded).await.expect("a microtask");
+    }
+    false
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_write_does_not_hold_the_next() {
+    let store = fresh().await;
+    {
+        let plan = append("n1");
+        let mut run = pin!(store.run(&plan));
+        let _ = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+    store.run(&append("n2")).await.expect("the next write");
+    assert_eq!(count(&store).await, (1, 1));
+    TimeoutFuture::new(50).await;
+}
+
+#[wasm_bindgen_test]
+async fn strict_is_strict_and_relaxed_is_relaxed() {
+    let _healed = Healed::new();
+    let strict = fresh().await;
+    let mut relaxed = config(&fresh_name(), false);
+    relaxed.strict = false;
+    let (relaxed, _) = open(relaxed).await.expect("opening");
+    watch_durability();
+    strict.run(&append("n1")).await.expect("writing");
+    strict.run(&append("n2").relaxed()).await.expect("writing");
+    relaxed.run(&append("n1")).await.expect("writing");
+    let seen = durabilities();
+    assert!(
+        seen == "readwrite:strict readwrite:relaxed readwrite:relaxed" || seen.contains("unknown"),
+        "as asked, where the host says so: {seen}"
+    );
+}
+
+#[wasm_bindgen_test]
+async fn reads_of_one_tick_share_a_transaction() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    store.run(&append("n1")).await.expect("writing");
+    watch_durability();
+    let ids: Vec<String> = (0..100).map(|_| "n1".into()).collect();
+    let found = store.get_many(NOTES, &ids).await.expect("reading");
+    assert_eq!(found.length(), 100);
+    assert_eq!(durabilities().split(' ').count(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_wiped_database_is_told_of() {
+    let _healed = Healed::new();
+    let name = fresh_name();
+    let (store, heard) = open(config(&name, false)).await.expect("opening");
+    store.run(&append("n1")).await.expect("writing");
+    let before = store.store_id();
+    throwing("UnknownError", "Connection to Indexed Database server lost.", 1);
+    let lost = store.get(NOTES, "n1").await;
+    assert!(lost.is_ok(), "the same database is no loss");
+    assert!(heard.borrow().is_empty() && store.store_id() == before);
+
+    // A database that was cleared by the person: the handle dies, and what is opened in its place is new.
+    cleared_from(&name);
+    throwing("UnknownError", "Connection to Indexed Database server lost.", 1);
+    assert!(store.get(NOTES, "n1").await.is_ok());
+    assert_eq!(*heard.borrow(), [StoreEvent::StorageLost]);
+    assert_ne!(store.store_id(), before);
+}
