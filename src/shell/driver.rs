@@ -1,0 +1,202 @@
+//! The driver: one task, the only owner of the engine.
+//!
+//! It takes one letter at a time from its mailbox, gives it to the engine, drains the orders and has the adapters carry
+//! them out; their ends come back as letters. Answers to the app go out first, events after them from a fresh task, so
+//! no function of the app ever runs while the engine is borrowed.
+
+use super::clock;
+use super::document::JsDoc;
+use super::error::to_js;
+use super::mailbox::{Letter, Mailbox};
+use super::net::{self, Calls};
+use super::signals::{is_flagged_offline, Signals};
+use super::store::Store;
+use super::tabs::Tabs;
+use super::tell::event_object;
+use crate::engine::input::{Input, Message, Signal};
+use crate::engine::machine::Engine;
+use crate::engine::output::{Event, Output, Reply};
+use crate::engine::plan::AnyPlan;
+use crate::model::{Document, Failure, PendingState, Time};
+use crate::protocol::HttpRequest;
+use gloo_timers::callback::Timeout;
+use js_sys::{Array, Function, Promise};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{spawn_local, JsFuture};
+use web_sys::AbortController;
+
+/// The longest host timer: longer waits are cut and looked at again.
+const LONGEST_TIMER: u64 = 0x7fff_ffff;
+
+/// Everything the driver needs.
+#[derive(Debug)]
+pub struct Driver {
+    /// Name of the database.
+    pub name: String,
+    /// The engine.
+    pub engine: Engine<JsDoc>,
+    /// Its store.
+    pub store: Rc<Store>,
+    /// The app's fetch and auth.
+    pub calls: Rc<Calls>,
+    /// Takes batches of events.
+    pub events: Function,
+    /// Where letters come from.
+    pub mailbox: Rc<Mailbox>,
+    /// Whether to ask the browser to keep the data, once something waits.
+    pub persist: bool,
+}
+
+/// Drives the engine until its mailbox is closed.
+pub async fn drive(driver: Driver) {
+    let Driver { name, engine, store, calls, events, mailbox, persist } = driver;
+    let tabs = Tabs::open(&name, hear(&mailbox));
+    let signals = Signals::listen(signal_to(&mailbox));
+    let mut running = Running {
+        engine,
+        store,
+        calls,
+        events,
+        mailbox: mailbox.clone(),
+        tabs,
+        timer: None,
+        requests: BTreeMap::new(),
+        persist,
+    };
+    running.take(Letter::Input(Input::Start));
+    if is_flagged_offline() {
+        running.take(Letter::Input(Input::Signal(Signal::Offline)));
+    }
+    while let Some(letter) = mailbox.next().await {
+        running.take(letter);
+    }
+    drop(signals);
+}
+
+fn hear(mailbox: &Rc<Mailbox>) -> impl FnMut(JsValue) + 'static {
+    let mailbox = mailbox.clone();
+    move |said| {
+        if let Some(message) = Message::from_document(&JsDoc(said)) {
+            mailbox.post(Letter::Input(Input::Message(message)));
+        }
+    }
+}
+
+fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Signal) + 'static {
+    let mailbox = mailbox.clone();
+    move |signal| mailbox.post(Letter::Input(Input::Signal(signal)))
+}
+
+struct Running {
+    engine: Engine<JsDoc>,
+    store: Rc<Store>,
+    calls: Rc<Calls>,
+    events: Function,
+    mailbox: Rc<Mailbox>,
+    tabs: Tabs,
+    timer: Option<Timeout>,
+    requests: BTreeMap<u32, AbortController>,
+    persist: bool,
+}
+
+impl Running {
+    fn take(&mut self, letter: Letter) {
+        let told = Array::new();
+        match letter {
+            Letter::Input(input) => {
+                if let Input::Responded { request, .. } = &input {
+                    self.requests.remove(request);
+                }
+                self.engine.handle_input(clock::now(), input);
+                self.drain(&told);
+            }
+            Letter::Look(look) => look(&self.engine),
+            Letter::Tell(event) => drop(told.push(&event.0)),
+        }
+        if told.length() > 0 {
+            self.tell_later(told);
+        }
+    }
+
+    fn drain(&mut self, told: &Array) {
+        loop {
+            match self.engine.poll_output() {
+                Output::Commit { commit, plan } => self.commit(commit, plan),
+                Output::Request { request, http } => self.request(request, http),
+                Output::GiveUp { request } => drop(self.requests.remove(&request).map(|request| request.abort())),
+                Output::Broadcast(message) => self.tabs.post(&message.to_document().0),
+                Output::Event(event) => self.note(event, told),
+                Output::Reply { ticket, result } => self.mailbox.answer(ticket, answer(result)),
+                Output::Wait(until) => return self.wait(until.map(|(at, _)| at)),
+            }
+        }
+    }
+
+    fn note(&mut self, event: Event<JsDoc>, told: &Array) {
+        if self.persist && matches!(&event, Event::Status(status) if status.pending > 0) {
+            self.persist = false;
+            ask_to_persist();
+        }
+        let parked = |id: &str| self.engine.outbox().find(id).is_some_and(|entry| entry.state == PendingState::Parked);
+        told.push(&event_object(event, parked).0);
+    }
+
+    fn commit(&self, commit: u32, plan: AnyPlan<JsDoc>) {
+        let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
+        spawn_local(async move {
+            let result = store.run(&*plan).await;
+            mailbox.post(Letter::Input(Input::Committed { commit, result }));
+        });
+    }
+
+    fn request(&mut self, request: u32, http: HttpRequest<JsDoc>) {
+        let (calls, mailbox) = (self.calls.clone(), self.mailbox.clone());
+        let Ok(controller) = AbortController::new() else { return };
+        let signal = controller.signal();
+        self.requests.insert(request, controller);
+        spawn_local(async move {
+            let result = net::send(&calls, http, &signal).await;
+            mailbox.post(Letter::Input(Input::Responded { request, result }));
+        });
+    }
+
+    fn wait(&mut self, until: Option<Time>) {
+        self.timer = until.map(|at| {
+            let mailbox = self.mailbox.clone();
+            let length = at.saturating_sub(clock::now()).min(LONGEST_TIMER);
+            Timeout::new(length as u32, move || mailbox.post(Letter::Input(Input::Tick)))
+        });
+    }
+
+    /// From a fresh task, after the answers that were given before it.
+    fn tell_later(&self, told: Array) {
+        let events = self.events.clone();
+        spawn_local(async move {
+            // The face catches what the app's listeners throw; there is nobody else to tell.
+            let _ = events.call1(&JsValue::NULL, &told);
+        });
+    }
+}
+
+fn answer(result: Result<Reply<JsDoc>, Failure>) -> Result<JsValue, JsValue> {
+    match result {
+        Ok(Reply::Written(outcomes)) => Ok(outcomes.into_iter().map(|outcome| outcome.0).collect::<Array>().into()),
+        Ok(Reply::Report(report)) => Ok(report.0),
+        Ok(Reply::Count(count)) => Ok(JsDoc::number(count as f64).0),
+        Ok(Reply::Done) => Ok(JsValue::UNDEFINED),
+        Err(failure) => Err(to_js(&failure)),
+    }
+}
+
+/// `navigator.storage.persist()`, where there is one; a refusal changes nothing.
+fn ask_to_persist() {
+    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).unwrap_or_default();
+    let storage = get(&get(&js_sys::global(), "navigator"), "storage");
+    if let Ok(Ok(asked)) =
+        wasm_bindgen::JsCast::dyn_into::<Function>(get(&storage, "persist")).map(|ask| ask.call0(&storage))
+    {
+        spawn_local(async move { drop(JsFuture::from(Promise::resolve(&asked)).await) });
+    }
+}

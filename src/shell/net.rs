@@ -1,0 +1,159 @@
+//! Requests: an HTTP request of the engine becomes a fetch, its end a response.
+//!
+//! The app's own fetch and auth are called here and nowhere else. Bodies are parsed by the host's JSON parser. What an
+//! answer means is not decided here; that something is no answer at all (no response, no JSON) is only said.
+
+use super::document::JsDoc;
+use crate::model::Document;
+use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
+use js_sys::{Function, Promise, Reflect, JSON};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
+
+/// Headers the app may not set: the protocol's meaning hangs on them (bad input 66).
+const RESERVED: [&str; 4] = ["idempotency-key", "if-match", "if-none-match", "content-length"];
+
+/// The app's functions.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    /// `fetch(url, init)`.
+    pub fetch: Function,
+    /// `auth()`, when the app has one.
+    pub auth: Option<Function>,
+}
+
+/// Makes one request; it can be given up through the signal.
+pub async fn send(
+    calls: &Calls,
+    http: HttpRequest<JsDoc>,
+    signal: &AbortSignal,
+) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
+    let init = init(&http, headers(calls, &http).await?, signal);
+    let answer = calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init);
+    let answer = answer.map_err(|_| NetworkFailure::Unreachable)?;
+    let response = settled(answer).await.map_err(|_| NetworkFailure::Unreachable)?;
+    read(&http, &response).await
+}
+
+async fn headers(calls: &Calls, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkFailure> {
+    let own = match &calls.auth {
+        Some(auth) => settled(auth.call0(&JsValue::NULL).map_err(|_| threw())?).await.map_err(|_| threw())?,
+        None => JsValue::NULL,
+    };
+    let headers = match own {
+        own if own.is_null() => Headers::new(),
+        own if own.is_object() => Headers::new_with_str_sequence_sequence(&own),
+        _ => return Err(auth_failed("auth() must return headers or null; queue paused, nothing lost")),
+    };
+    let headers = headers.map_err(|_| auth_failed("auth() gave a header that is not allowed in HTTP"))?;
+    if RESERVED.iter().any(|name| headers.has(name).unwrap_or(false)) {
+        return Err(auth_failed("auth() gave a header that the library sets itself"));
+    }
+    for (name, value) in &http.headers {
+        headers.set(name, value).map_err(|_| auth_failed("a header of this change is not allowed in HTTP"))?;
+    }
+    Ok(headers)
+}
+
+fn threw() -> NetworkFailure {
+    auth_failed("auth() threw; queue paused, nothing lost")
+}
+
+fn auth_failed(text: &str) -> NetworkFailure {
+    NetworkFailure::AuthFailed(text.into())
+}
+
+fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal) -> RequestInit {
+    let init = RequestInit::new();
+    init.set_method(&http.method);
+    init.set_headers(&headers);
+    init.set_signal(Some(signal));
+    init.set_cache(RequestCache::NoStore);
+    init.set_redirect(if http.is_write() { RequestRedirect::Manual } else { RequestRedirect::Follow });
+    if let Some(body) = &http.body {
+        init.set_body(&JSON::stringify(&body.0).map_or(JsValue::NULL, JsValue::from));
+    }
+    init
+}
+
+/// Reads a response by its shape, so that the app's fetch may come from another realm or a test.
+async fn read(http: &HttpRequest<JsDoc>, response: &JsValue) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
+    let status = property(response, "status").as_f64().ok_or(NetworkFailure::NotAResponse)? as u16;
+    let text = property(response, "text").dyn_into::<Function>().map_err(|_| NetworkFailure::NotAResponse)?;
+    let headers = property(response, "headers");
+    let header = |name: &str| {
+        let get = property(&headers, "get").dyn_into::<Function>().ok()?;
+        get.call1(&headers, &name.into()).ok()?.as_string()
+    };
+    let body = match status {
+        204 | 304 => Body::Empty,
+        _ => body(text.call0(response), header("content-type").unwrap_or_default()).await,
+    };
+    Ok(HttpResponse {
+        status,
+        redirected: is_redirected(http, response),
+        etag: header("etag"),
+        retry_after: header("retry-after"),
+        date: header("date"),
+        last_modified: header("last-modified"),
+        body,
+    })
+}
+
+fn is_redirected(http: &HttpRequest<JsDoc>, response: &JsValue) -> bool {
+    let opaque = property(response, "type").as_string().is_some_and(|kind| kind == "opaqueredirect");
+    let followed = property(response, "redirected").as_bool().unwrap_or(false);
+    let url = property(response, "url").as_string().unwrap_or_default();
+    opaque || (followed && (http.is_write() || origin(&url) != origin(&http.url)))
+}
+
+fn origin(url: &str) -> Option<&str> {
+    let host = url.find("://")? + 3;
+    let end = url[host..].find('/').map_or(url.len(), |slash| host + slash);
+    Some(&url[..end])
+}
+
+async fn body(text: Result<JsValue, JsValue>, kind: String) -> Body<JsDoc> {
+    let Ok(promise) = text else { return Body::Broken(0) };
+    let Ok(text) = settled(promise).await else { return Body::Broken(0) };
+    let length = property(&text, "length").as_f64().unwrap_or(0.0) as usize;
+    match () {
+        () if length == 0 => Body::Empty,
+        () if kind.contains("text/html") => Body::Html,
+        () if !kind.contains("json") => Body::Broken(length),
+        () => match parse(&text) {
+            Some(json) => Body::Json(json),
+            None => Body::Broken(length),
+        },
+    }
+}
+
+/// The host parses its own string: the text never crosses the border.
+fn parse(text: &JsValue) -> Option<JsDoc> {
+    let json = property(&js_sys::global(), "JSON");
+    let parse = property(&json, "parse").dyn_into::<Function>().ok()?;
+    parse.call1(&json, text).ok().map(JsDoc)
+}
+
+async fn settled(value: JsValue) -> Result<JsValue, JsValue> {
+    JsFuture::from(Promise::resolve(&value)).await
+}
+
+fn property(of: &JsValue, name: &str) -> JsValue {
+    Reflect::get(of, &name.into()).unwrap_or_default()
+}
+
+/// The host's idea of the network, as a detail for the app.
+pub fn connection_hints(network: JsDoc) -> JsDoc {
+    let connection = property(&property(&js_sys::global(), "navigator"), "connection");
+    let hint = |name: &str| property(&connection, name);
+    let text = |name: &'static str| (name, hint(name).as_string().map(|text| JsDoc::text(&text)));
+    let saves = hint("saveData").as_bool().unwrap_or(false);
+    let effective = hint("effectiveType").as_string();
+    let slow = matches!(effective.as_deref(), Some("slow-2g" | "2g"));
+    let good = network.flag("online") && !saves && !slow;
+    let fields = [text("type"), text("effectiveType")].into_iter().filter(|(_, value)| value.is_some());
+    let fields = fields.chain([("saveData", Some(JsDoc::boolean(saves))), ("good", Some(JsDoc::boolean(good)))]);
+    network.with(&fields.collect::<Vec<_>>())
+}

@@ -1,0 +1,90 @@
+//! What the browser says about the page and the network, as the engine's signals.
+//!
+//! Listeners are guards: dropped, they are gone. Nothing is written on `pagehide` (pitfalls A24); a page on its way
+//! into the back/forward cache, or frozen, only says so. Hosts without these events say nothing.
+
+use crate::engine::input::Signal;
+use js_sys::Reflect;
+use std::rc::Rc;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::EventTarget;
+
+/// One listener, removed when dropped.
+#[derive(Debug)]
+#[must_use = "dropping it removes the listener"]
+struct Listener {
+    target: EventTarget,
+    event: &'static str,
+    heard: Closure<dyn FnMut(JsValue)>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Removing a listener that is gone already is no failure.
+        let _ = self.target.remove_event_listener_with_callback(self.event, self.heard.as_ref().unchecked_ref());
+    }
+}
+
+/// The listeners of one open database.
+#[derive(Debug)]
+#[must_use = "dropping it removes the listeners"]
+pub struct Signals {
+    listeners: Vec<Listener>,
+}
+
+impl Signals {
+    /// Starts listening; `told` gets each signal.
+    pub fn listen(told: impl Fn(Signal) + 'static) -> Self {
+        let told = Rc::new(told);
+        let global = js_sys::global();
+        let document = Reflect::get(&global, &"document".into()).unwrap_or_default();
+        let mut signals = Self { listeners: Vec::new() };
+        let mut on = |target: &JsValue, event: &'static str, means: fn(&JsValue) -> Option<Signal>| {
+            let told = told.clone();
+            signals.add(target, event, move |event| {
+                if let Some(signal) = means(&event) {
+                    told(signal);
+                }
+            });
+        };
+        on(&global, "online", |_| Some(Signal::Online));
+        on(&global, "offline", |_| Some(Signal::Offline));
+        on(&global, "pagehide", |event| kept(event).then_some(Signal::Frozen));
+        on(&global, "pageshow", |event| kept(event).then_some(Signal::Resumed));
+        on(&document, "freeze", |_| Some(Signal::Frozen));
+        on(&document, "resume", |_| Some(Signal::Resumed));
+        on(&document, "visibilitychange", |_| is_visible().then_some(Signal::Visible));
+        signals
+    }
+
+    fn add(&mut self, target: &JsValue, event: &'static str, heard: impl FnMut(JsValue) + 'static) {
+        let has = Reflect::has(target, &"addEventListener".into()).unwrap_or(false);
+        if !has {
+            return;
+        }
+        let target: EventTarget = target.clone().unchecked_into();
+        let heard = Closure::<dyn FnMut(JsValue)>::new(heard);
+        if target.add_event_listener_with_callback(event, heard.as_ref().unchecked_ref()).is_ok() {
+            self.listeners.push(Listener { target, event, heard });
+        }
+    }
+}
+
+/// Whether the browser says that the network is gone.
+pub fn is_flagged_offline() -> bool {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap_or_default();
+    let online = if navigator.is_object() { Reflect::get(&navigator, &"onLine".into()).ok() } else { None };
+    online.and_then(|online| online.as_bool()) == Some(false)
+}
+
+/// Whether a page goes into, or comes from, the back/forward cache.
+fn kept(event: &JsValue) -> bool {
+    Reflect::get(event, &"persisted".into()).is_ok_and(|kept| kept.is_truthy())
+}
+
+fn is_visible() -> bool {
+    let document = Reflect::get(&js_sys::global(), &"document".into()).unwrap_or_default();
+    let state = Reflect::get(&document, &"visibilityState".into()).ok().and_then(|state| state.as_string());
+    state.is_none_or(|state| state == "visible")
+}

@@ -1,0 +1,56 @@
+//! The channel between tabs of one database: hints only, nothing depends on their arrival (pitfalls C7).
+//!
+//! A host without BroadcastChannel has no channel, and all still converges.
+
+use js_sys::Reflect;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{BroadcastChannel, MessageEvent};
+
+/// An open channel; closed when dropped.
+#[derive(Debug)]
+#[must_use = "dropping it closes the channel"]
+pub struct Tabs {
+    channel: Option<BroadcastChannel>,
+    heard: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Tabs {
+    /// Opens the channel of a database; `heard` gets what other tabs say.
+    pub fn open(name: &str, mut heard: impl FnMut(JsValue) + 'static) -> Self {
+        let heard = Closure::new(move |event: MessageEvent| heard(event.data()));
+        let exists = Reflect::has(&js_sys::global(), &"BroadcastChannel".into()).unwrap_or(false);
+        let channel = exists.then(|| BroadcastChannel::new(&["seakeep:", name].concat()).ok()).flatten();
+        if let Some(channel) = &channel {
+            channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+            unref(channel);
+        }
+        Self { channel, heard }
+    }
+
+    /// Tells the other tabs.
+    pub fn post(&self, message: &JsValue) {
+        if let Some(channel) = &self.channel {
+            // A channel that cannot carry a hint loses it, as any channel may.
+            let _ = channel.post_message(message);
+        }
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            channel.set_onmessage(None);
+            channel.close();
+        }
+        let _ = &self.heard;
+    }
+}
+
+/// In Node an open channel would keep the process alive.
+fn unref(channel: &BroadcastChannel) {
+    let unref = Reflect::get(channel, &"unref".into()).ok().and_then(|unref| unref.dyn_into::<js_sys::Function>().ok());
+    if let Some(unref) = unref {
+        let _ = unref.call0(channel);
+    }
+}

@@ -1,0 +1,75 @@
+//! The engine's events as the objects of the border (`EngineEvent` in `js/binding.ts`).
+
+use super::document::JsDoc;
+use super::net::connection_hints;
+use crate::engine::output::{Event, Settled, Status};
+use crate::engine::plan::Change;
+use crate::model::{Collection, Document, Failure};
+
+/// The object of one event; `parked` says whether a change that ended without success is parked now.
+pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc {
+    match event {
+        Event::Status(status) => status_object(&status),
+        Event::Changes { own, changes } => {
+            let changes = changes.into_iter().map(change_object).collect();
+            tagged("changes", &[("own", Some(JsDoc::boolean(own))), ("changes", Some(JsDoc::list(changes)))])
+        }
+        Event::Stale(collections) => tagged("stale", &[("collections", names(&collections))]),
+        Event::States(collections) => tagged("states", &[("collections", names(&collections))]),
+        Event::Complete(collection) => tagged("complete", &[("collection", Some(JsDoc::text(&collection)))]),
+        Event::Settled { mutation_id, result } => {
+            let id = ("mutationId", Some(JsDoc::text(&mutation_id)));
+            match result {
+                Ok(settled) => tagged("settled", &[id, ("ok", Some(settled_object(settled)))]),
+                Err(failure) => tagged("settled", &[id, ("error", Some(error_object(&failure, parked(&mutation_id))))]),
+            }
+        }
+        Event::Sync { name, detail } => {
+            let detail = if name == "network" { connection_hints(detail) } else { detail };
+            tagged("sync", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))])
+        }
+        Event::Setting(key) => tagged("setting", &[("key", Some(JsDoc::text(&key)))]),
+    }
+}
+
+/// An event of the database, by its public name.
+pub fn database_event(name: &str, detail: JsDoc) -> JsDoc {
+    tagged("database", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))])
+}
+
+fn tagged(kind: &str, fields: &[(&str, Option<JsDoc>)]) -> JsDoc {
+    JsDoc::object().with(&[("type", Some(JsDoc::text(kind)))]).with(fields)
+}
+
+fn status_object(status: &Status) -> JsDoc {
+    let object = status.to_document::<JsDoc>();
+    let network = object.get("network").unwrap_or_else(JsDoc::object);
+    let fields = [("type", Some(JsDoc::text("status"))), ("network", Some(connection_hints(network)))];
+    object.with(&fields)
+}
+
+fn change_object(change: Change<JsDoc>) -> JsDoc {
+    JsDoc::object().with(&[
+        ("collection", Some(JsDoc::text(&change.key.collection))),
+        ("id", Some(JsDoc::text(&change.key.id))),
+        ("key", Some(JsDoc::text(&change.row_key))),
+        ("previousId", change.previous.as_deref().map(JsDoc::text)),
+        ("doc", change.doc),
+    ])
+}
+
+fn settled_object(settled: Settled<JsDoc>) -> JsDoc {
+    JsDoc::object().with(&[
+        ("id", Some(JsDoc::text(&settled.id))),
+        ("doc", settled.doc),
+        ("revision", settled.revision.as_deref().map(JsDoc::text)),
+    ])
+}
+
+fn error_object(failure: &Failure, parked: bool) -> JsDoc {
+    failure.to_document::<JsDoc>().with(&[("parked", parked.then(|| JsDoc::boolean(true)))])
+}
+
+fn names(collections: &[Collection]) -> Option<JsDoc> {
+    Some(JsDoc::list(collections.iter().map(|name| JsDoc::text(name)).collect()))
+}
