@@ -1,0 +1,76 @@
+// node bench/profile.mjs CASE [--contender raw|dexie|seakeep] [--wasm FILE]: where the time of a case goes.
+// Prints what one repetition asks of IndexedDB, then the functions that took most of its time on the page's thread.
+// `--wasm` takes a module with names in the place of the built one (wasm-bindgen without --remove-name-section, wasm-opt
+// with -g, of the same build).
+
+import { parseArgs } from 'node:util';
+import { need } from '../scripts/lib/system.mjs';
+import { browse } from './lib/browser.mjs';
+import { serve } from './lib/serve.mjs';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    contender: { type: 'string', default: 'seakeep' },
+    wasm: { type: 'string' },
+    repetitions: { type: 'string', default: '3' },
+    top: { type: 'string', default: '45' },
+    sqlite: { type: 'boolean', default: false },
+  },
+});
+const [id] = positionals;
+if (id === undefined) throw new Error('name a case, as bench/run.mjs --only does');
+
+const server = await serve({ wasm: options.wasm });
+const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
+try {
+  const { page } = browser;
+  const counts = await page.evaluate(([...args]) => globalThis.bench.count(...args), [id, options.contender]);
+  console.log(`${id}, ${options.contender}: what one repetition asks for`);
+  for (const [what, count] of Object.entries(counts)) console.log(`${String(count).padStart(8)}  ${what}`);
+  const profile = await profiled(async () => {
+    const args = [id, Number(options.repetitions), [options.contender]];
+    const times = await page.evaluate(([...given]) => globalThis.bench.run(...given), args);
+    console.log('\nmicroseconds:', times[options.contender].map(Math.round).join(' '));
+  });
+  print(selfTimes(profile));
+} finally {
+  await browser.close();
+  server.close();
+}
+
+async function profiled(work) {
+  const session = await browser.context.newCDPSession(browser.page);
+  await session.send('Profiler.enable');
+  await session.send('Profiler.setSamplingInterval', { interval: 100 });
+  await session.send('Profiler.start');
+  await work();
+  return (await session.send('Profiler.stop')).profile;
+}
+
+/** Milliseconds by function: in it alone. */
+function selfTimes({ nodes, samples, timeDeltas }) {
+  const names = new Map(nodes.map((node) => [node.id, nameOf(node.callFrame)]));
+  const times = new Map();
+  samples.forEach((node, at) => {
+    const name = names.get(node);
+    times.set(name, (times.get(name) ?? 0) + timeDeltas[at] / 1000);
+  });
+  return [...times].sort(([, a], [, b]) => b - a);
+}
+
+function nameOf({ functionName, url, lineNumber, columnNumber }) {
+  const file = url.split('/').at(-1);
+  if (file === '') return functionName;
+  if (url.startsWith('wasm:') || file.endsWith('.wasm')) return `wasm ${functionName}`;
+  return `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}:${columnNumber + 1}`;
+}
+
+function print(times) {
+  const busy = times.filter(([name]) => !['(idle)', '(root)'].includes(name));
+  const sum = busy.reduce((total, [, ms]) => total + ms, 0);
+  console.log(`\n${sum.toFixed(0)} ms busy`);
+  for (const [name, ms] of busy.slice(0, Number(options.top))) {
+    console.log(`${ms.toFixed(1).padStart(8)} ms ${((ms / sum) * 100).toFixed(1).padStart(5)} %  ${name}`);
+  }
+}
