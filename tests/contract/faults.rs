@@ -4,27 +4,31 @@ use crate::contract::bodies::pending;
 use crate::contract::{doc, row, Script, NOTES};
 use crate::{config, fresh_name, open};
 use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, Promise};
 use seakeep::engine::query::Query;
 use seakeep::engine::store::{Read, Rows, Write};
-use seakeep::model::{Code, DocKey};
+use seakeep::model::{Code, DocKey, Failure};
 use seakeep::shell::document::JsDoc;
 use seakeep::shell::store::{Store, StoreEvent};
 use std::future::Future;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{future_to_promise, JsFuture};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Stubs of the browser's own functions. Each is undone by `heal`.
 #[wasm_bindgen(inline_js = r#"
 const original = IDBDatabase.prototype.transaction;
-const commit = IDBTransaction.prototype.commit;
+const put = IDBObjectStore.prototype.put;
 const opening = IDBFactory.prototype.open;
 let seen = [];
 export function heal() {
   IDBDatabase.prototype.transaction = original;
-  IDBTransaction.prototype.commit = commit;
+  IDBObjectStore.prototype.put = put;
   IDBFactory.prototype.open = opening;
+  globalThis.setTimeout = wait;
 }
 export function throwing(name, message, times) {
   IDBDatabase.prototype.transaction = function (...rest) {
@@ -42,28 +46,43 @@ export function deadHandles() {
     return original.apply(this, rest);
   };
 }
-export function abortingAfterCommit(times) {
-  IDBTransaction.prototype.commit = function () {
-    const tx = this;
-    const done = tx.oncomplete;
-    commit.call(tx);
-    if (times-- > 0) {
-      tx.oncomplete = () => {
-        Object.defineProperty(tx, 'error', { value: new DOMException('Connection to Indexed Database server lost. Refresh the page to try again', 'UnknownError') });
-        done.call(tx, new Event('abort'));
-      };
-    }
+function onWriting(change) {
+  IDBDatabase.prototype.transaction = function (...rest) {
+    const tx = original.apply(this, rest);
+    if (tx.mode === 'readwrite') change(tx);
+    return tx;
   };
 }
-export function quotaOnCommit() {
-  IDBTransaction.prototype.commit = function () {
-    const error = new DOMException('full', 'QuotaExceededError');
-    Object.defineProperty(this, 'error', { value: error });
-    this.abort();
+function fail(tx, error) {
+  Object.defineProperty(tx, 'error', { value: error });
+}
+export function losingAtTheEnd(times) {
+  onWriting((tx) => {
+    if (times-- <= 0) return;
+    const set = (heard) => heard && tx.addEventListener('complete', () => {
+      fail(tx, new DOMException('Connection to Indexed Database server lost. Refresh the page to try again', 'UnknownError'));
+      heard.call(tx, new Event('abort'));
+    });
+    Object.defineProperty(tx, 'oncomplete', { set });
+  });
+}
+export function neverCompleting() {
+  onWriting((tx) => Object.defineProperty(tx, 'oncomplete', { set() {} }));
+}
+export function abortingOnPut(name) {
+  IDBObjectStore.prototype.put = function (...rest) {
+    const request = put.apply(this, rest);
+    fail(this.transaction, name ? new DOMException('full', name) : null);
+    this.transaction.abort();
+    return request;
   };
 }
-export function abortWithoutCause() {
-  IDBTransaction.prototype.commit = function () { this.abort(); };
+export function openingIsSilent() {
+  IDBFactory.prototype.open = () => ({});
+}
+const wait = globalThis.setTimeout;
+export function hurry() {
+  globalThis.setTimeout = (run, delay, ...rest) => wait(run, delay / 100, ...rest);
 }
 export function watchDurability() {
   seen = [];
@@ -93,12 +112,15 @@ extern "C" {
     fn throwing(name: &str, message: &str, times: u32);
     #[wasm_bindgen(js_name = deadHandles)]
     fn dead_handles();
-    #[wasm_bindgen(js_name = abortingAfterCommit)]
-    fn aborting_after_commit(times: u32);
-    #[wasm_bindgen(js_name = quotaOnCommit)]
-    fn quota_on_commit();
-    #[wasm_bindgen(js_name = abortWithoutCause)]
-    fn abort_without_cause();
+    #[wasm_bindgen(js_name = losingAtTheEnd)]
+    fn losing_at_the_end(times: u32);
+    #[wasm_bindgen(js_name = neverCompleting)]
+    fn never_completing();
+    #[wasm_bindgen(js_name = abortingOnPut)]
+    fn aborting_on_put(name: &str);
+    #[wasm_bindgen(js_name = openingIsSilent)]
+    fn opening_is_silent();
+    fn hurry();
     #[wasm_bindgen(js_name = watchDurability)]
     fn watch_durability();
     fn durabilities() -> String;
@@ -188,22 +210,26 @@ async fn other_errors_are_not_tried_again() {
 #[wasm_bindgen_test]
 async fn one_task_opens_for_all() {
     let _healed = Healed::new();
-    let store = fresh().await;
+    let store = Rc::new(fresh().await);
     store.run(&append("n1")).await.expect("writing");
     dead_handles();
     count_openings();
-    let plans = ["n2", "n3", "n4", "n5"].map(append);
-    let runs: Vec<_> = plans.iter().map(|plan| Box::pin(store.run(plan))).collect();
-    let gets = (0..20).map(|_| Box::pin(store.get(NOTES, "n1"))).collect::<Vec<_>>();
-    for run in runs {
-        run.await.expect("on the next connection");
+    let all = Array::new();
+    for id in ["n2", "n3", "n4", "n5"] {
+        let (writer, reader) = (store.clone(), store.clone());
+        all.push(&future_to_promise(async move { writer.run(&append(id)).await.map(JsValue::from).map_err(told) }));
+        all.push(&future_to_promise(async move {
+            reader.count(NOTES, &Query::default()).await.map(JsValue::from).map_err(told)
+        }));
     }
-    for get in gets {
-        assert!(!get.await.expect("reading").is_undefined());
-    }
+    JsFuture::from(Promise::all(&all)).await.expect("all of them, on the next connection");
     assert_eq!(openings(), 1, "one opening for everyone");
     heal();
     assert_eq!(count(&store).await, (5, 5));
+}
+
+fn told(failure: Failure) -> JsValue {
+    JsValue::from_str(&failure.to_string())
 }
 
 #[wasm_bindgen_test]
@@ -211,7 +237,7 @@ async fn a_commit_whose_end_was_not_seen_is_not_made_twice() {
     let _healed = Healed::new();
     let store = fresh().await;
     store.run(&append("n1")).await.expect("writing");
-    aborting_after_commit(1);
+    losing_at_the_end(1);
     assert_eq!(store.run(&append("n2")).await.expect("it had landed"), 2);
     heal();
     assert_eq!(count(&store).await, (2, 2), "the change stands in the outbox once");
@@ -221,9 +247,9 @@ async fn a_commit_whose_end_was_not_seen_is_not_made_twice() {
 async fn a_full_disk_is_named_and_nothing_is_written() {
     let _healed = Healed::new();
     let store = fresh().await;
-    quota_on_commit();
+    aborting_on_put("QuotaExceededError");
     assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::QuotaExceeded));
-    abort_without_cause();
+    aborting_on_put("");
     assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::TxAborted));
     heal();
     assert_eq!(count(&store).await, (0, 0));
@@ -258,8 +284,7 @@ async fn polled_for<T>(turns: u32, future: impl Future<Output = T>) -> bool {
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             return true;
         }
-        let yielded = js_sys::Promise::resolve(&JsValue::UNDEFINED);
-        wasm_bindgen_futures::JsFuture::from(yielded).await.expect("a microtask");
+        TimeoutFuture::new(0).await;
     }
     false
 }
@@ -325,4 +350,28 @@ async fn a_wiped_database_is_told_of() {
     assert!(store.get(NOTES, "n1").await.is_ok());
     assert_eq!(*heard.borrow(), [StoreEvent::StorageLost]);
     assert_ne!(store.store_id(), before);
+}
+
+#[wasm_bindgen_test]
+async fn a_transaction_that_never_ends_is_given_up_and_so_is_its_connection() {
+    let _healed = Healed::new();
+    let store = fresh().await;
+    hurry();
+    never_completing();
+    count_openings();
+    assert_eq!(store.run(&append("n1")).await.err().map(|failure| failure.code), Some(Code::TxTimeout));
+    assert_eq!(openings(), 0, "a change of unknown outcome is not made again by itself");
+    heal();
+    count_openings();
+    assert_eq!(count(&store).await, (1, 1));
+    assert_eq!(openings(), 1, "the next one does not trust that connection");
+}
+
+#[wasm_bindgen_test]
+async fn an_opening_that_says_nothing_ends() {
+    let _healed = Healed::new();
+    hurry();
+    opening_is_silent();
+    let refused = open(config(&fresh_name(), false)).await.err().map(|failure| failure.code);
+    assert_eq!(refused, Some(Code::DbOpenTimeout));
 }

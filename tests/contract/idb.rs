@@ -9,8 +9,9 @@ use seakeep::engine::store::Write;
 use seakeep::model::{Code, Document};
 use seakeep::shell::document::JsDoc;
 use seakeep::shell::store::{destroy, Store, StoreEvent, Table};
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{future_to_promise, JsFuture};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Raw IndexedDB, as other code on the page would use it.
@@ -152,13 +153,16 @@ async fn an_older_tab_gives_way_to_an_upgrade() {
     let name = fresh_name();
     let first = config(&name, false);
     let (old, heard) = open(first.clone()).await.expect("opening");
-    let writing_on = writing(vec![put(r#"{"id":"n1","name":"last word"}"#)]);
     let mut second = first;
     second.version = 2;
-    let opening = open(second);
-    let (written, opened) = (old.run(&writing_on), opening);
-    written.await.expect("what runs comes to its end");
-    let (new, _) = opened.await.expect("the older tab gives way");
+    let old = Rc::new(old);
+    let writer = old.clone();
+    let written = future_to_promise(async move {
+        let plan = writing(vec![put(r#"{"id":"n1","name":"last word"}"#)]);
+        writer.run(&plan).await.map(|()| JsValue::UNDEFINED).map_err(|failure| failure.to_string().into())
+    });
+    let (new, _) = open(second).await.expect("the older tab gives way");
+    settled(written).await;
     assert_eq!(*heard.borrow(), [StoreEvent::ClosedForUpgrade]);
     assert_eq!(old.get(NOTES, "n1").await.err().map(|failure| failure.code), Some(Code::Closed));
     assert_eq!(names(&new).await, ["last word"]);
@@ -178,7 +182,7 @@ async fn a_tab_that_holds_on_is_told_about_and_waited_for() {
         let close = Reflect::get(&held.0, &"close".into()).expect("a connection can be closed");
         close.unchecked_into::<js_sys::Function>().call0(&held.0).expect("closing");
     });
-    let opened = Store::open(second, std::rc::Rc::new(move |event| told.borrow_mut().push(event))).await;
+    let opened = Store::open(second, Rc::new(move |event| told.borrow_mut().push(event))).await;
     opened.expect("it was let go").close();
     assert_eq!(*heard.borrow(), [StoreEvent::UpgradeBlocked]);
 }

@@ -5,6 +5,7 @@
 //! whose document waits for its deletion appear in no read of documents.
 
 mod connection;
+mod early;
 mod fault;
 mod fetch;
 mod gets;

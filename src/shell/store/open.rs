@@ -7,7 +7,7 @@
 use super::fault::Fault;
 use super::signal::Signal;
 use super::tx::{Mode, Tx};
-use super::{schema, StoreConfig, StoreEvent, Told};
+use super::{early, schema, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure};
 use core::cell::Cell;
 use gloo_timers::callback::Timeout;
@@ -168,12 +168,14 @@ impl Drop for Asked {
         let close = Closure::once_into_js(|event: Event| {
             let request = event.target().map(JsCast::unchecked_into::<IdbOpenDbRequest>);
             let opened = request.and_then(|request| request.result().ok()?.dyn_into::<IdbDatabase>().ok());
-            opened.iter().for_each(IdbDatabase::close);
+            if let Some(opened) = opened {
+                opened.close();
+            }
         });
         let abort = Closure::once_into_js(|event: Event| {
             let request = event.target().map(JsCast::unchecked_into::<IdbOpenDbRequest>);
             let running = request.and_then(|request| request.transaction());
-            running.iter().for_each(|running| drop(running.abort()));
+            drop(running.map(|running| running.abort()));
         });
         self.request.set_onsuccess(Some(close.unchecked_ref()));
         self.request.set_onupgradeneeded(Some(abort.unchecked_ref()));
@@ -195,6 +197,7 @@ pub(super) async fn open(config: &StoreConfig, told: &Told, life: &str) -> Resul
     let database: IdbDatabase = asked.request.result()?.unchecked_into();
     let mut handle = Handle::new(database, told.clone());
     handle.store_id = verify(&handle, config).await?;
+    early::try_out(&handle).await;
     Ok(handle)
 }
 
@@ -271,7 +274,7 @@ pub(super) async fn existing(name: &str) -> Result<Option<Handle>, Fault> {
         News::Upgrade => {
             // It would have been created just now.
             let running: Option<IdbTransaction> = asked.request.transaction();
-            running.iter().for_each(|running| drop(running.abort()));
+            drop(running.map(|running| running.abort()));
             asked.next(|| ()).await?;
             Ok(None)
         }

@@ -45,19 +45,24 @@ pub(super) async fn attempt(
         tx.finish();
         return Ok(());
     }
+    match decide(&tx, ask).await.and_then(|writes| issue(&tx, writes, witness)) {
+        Ok(true) => tx.commit().await,
+        Ok(false) => {
+            tx.finish();
+            Ok(())
+        }
+        // A request on a transaction that has just been aborted throws; the abort says why.
+        Err(fault) => Err(tx.cause().unwrap_or(fault)),
+    }
+}
+
+/// Asks the plan until it names its writes.
+async fn decide(tx: &Tx, ask: Ask<'_>) -> Result<Vec<Write<JsDoc>>, Fault> {
     let mut rows = Rows::default();
     for _ in 0..MAX_ROUNDS {
         match ask(&rows) {
-            Step::Need(reads) => fetch::round(&tx, &mut rows, reads).await?,
-            Step::Done(writes, ()) if writes.is_empty() => {
-                tx.finish();
-                return Ok(());
-            }
-            Step::Done(writes, ()) => {
-                *witness = witness_of(&writes);
-                write_all(&tx, writes)?;
-                return tx.commit().await;
-            }
+            Step::Need(reads) => fetch::round(tx, &mut rows, reads).await?,
+            Step::Done(writes, ()) => return Ok(writes),
         }
     }
     Err(Fault::new(Code::TxAborted, "a plan kept asking for rows"))
@@ -79,8 +84,13 @@ async fn has_landed(tx: &Tx, witness: &mut Witness) -> Result<bool, Fault> {
     Ok(JsDoc(row).text_of("mutationId").is_some_and(|found| found == *mutation_id))
 }
 
-fn write_all(tx: &Tx, writes: Vec<Write<JsDoc>>) -> Result<(), Fault> {
-    writes.into_iter().try_for_each(|write| self::write(tx, write))
+/// Sends the writes out; says whether there are any.
+fn issue(tx: &Tx, writes: Vec<Write<JsDoc>>, witness: &mut Witness) -> Result<bool, Fault> {
+    let any = !writes.is_empty();
+    let proof = witness_of(&writes);
+    writes.into_iter().try_for_each(|write| self::write(tx, write))?;
+    *witness = proof;
+    Ok(any)
 }
 
 fn write(tx: &Tx, write: Write<JsDoc>) -> Result<(), Fault> {

@@ -37,12 +37,15 @@ impl<T> Signal<T> {
 
     /// Waits for a value and takes it.
     pub(super) async fn wait(&self) -> T {
-        poll_fn(|context| match self.value.borrow_mut().take() {
-            Some(value) => Poll::Ready(value),
-            None => {
-                self.waker.set(Some(context.waker().clone()));
-                Poll::Pending
-            }
+        poll_fn(|context| {
+            let value = self.value.borrow_mut().take();
+            value.map_or_else(
+                || {
+                    self.waker.set(Some(context.waker().clone()));
+                    Poll::Pending
+                },
+                Poll::Ready,
+            )
         })
         .await
     }

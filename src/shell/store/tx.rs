@@ -7,7 +7,7 @@
 
 use super::fault::Fault;
 use super::open::Handle;
-use super::{host, signal::Signal};
+use super::{early, host, signal::Signal};
 use crate::model::Code;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
@@ -121,11 +121,20 @@ impl Tx {
 
     /// Commits and waits until it is durable as asked.
     pub(super) async fn commit(self) -> Result<(), Fault> {
-        // Hosts without `commit` end the transaction by themselves, a little later.
-        if js_sys::Reflect::has(&self.inner, &name("commit")).unwrap_or(false) {
-            #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
-            self.inner.commit()?;
+        if early::is_safe() {
+            self.commit_now()?;
         }
+        self.end().await
+    }
+
+    /// Calls `commit` without waiting for the requests.
+    pub(super) fn commit_now(&self) -> Result<(), Fault> {
+        #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
+        Ok(self.inner.commit()?)
+    }
+
+    /// Waits for the end that comes by itself.
+    pub(super) async fn end(self) -> Result<(), Fault> {
         match self.state.news.wait().await {
             News::Aborted(fault) => self.failed(fault),
             News::Answered | News::Completed => {
@@ -173,12 +182,13 @@ fn listener(inner: &IdbTransaction, state: &Rc<State>) -> Closure<dyn FnMut(Even
         "success" => state.news.set(News::Answered),
         "complete" => state.news.set(News::Completed),
         "error" => {
-            event.prevent_default();
             event.stop_propagation();
             // Requests that an abort cuts off say only that; the cause is the transaction's to tell.
-            if let Some(fault) = fault_of(&event) {
-                state.cause.borrow_mut().get_or_insert(fault);
-                let _ = inner.abort();
+            let Some(fault) = fault_of(&event) else { return event.prevent_default() };
+            state.cause.borrow_mut().get_or_insert(fault);
+            // After `commit` only the browser itself can still abort, and only an event that nobody prevents makes it.
+            if inner.abort().is_ok() {
+                event.prevent_default();
             }
         }
         _ => state.news.set(News::Aborted(abort_cause(&state, &inner))),
