@@ -4,8 +4,7 @@
 //! and never fails by itself: crashes, aborts and full disks are the simulator's to arrange around it.
 
 use super::store::{Found, Plan, Read, Rows, Step, Write};
-use crate::model::{Code, Collection, DocKey, Document, Failure, Pending, Row, Seq};
-use std::collections::BTreeMap;
+use crate::model::{Code, Collection, DocKey, Document, Failure, Map, Pending, Row, Seq};
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -15,22 +14,16 @@ const MAX_ROUNDS: usize = 64;
 /// Tables in memory.
 #[derive(Debug, Clone)]
 pub struct Disk<D> {
-    main: BTreeMap<Collection, BTreeMap<Rc<str>, Row<D>>>,
-    pending: BTreeMap<Seq, Pending<D>>,
-    meta: BTreeMap<String, D>,
-    alias: BTreeMap<DocKey, Rc<str>>,
-    settings: BTreeMap<Rc<str>, D>,
+    main: Map<Collection, Map<Rc<str>, Row<D>>>,
+    pending: Map<Seq, Pending<D>>,
+    meta: Map<String, D>,
+    alias: Map<DocKey, Rc<str>>,
+    settings: Map<Rc<str>, D>,
 }
 
 impl<D> Default for Disk<D> {
     fn default() -> Self {
-        Self {
-            main: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            meta: BTreeMap::new(),
-            alias: BTreeMap::new(),
-            settings: BTreeMap::new(),
-        }
+        Self { main: Map::new(), pending: Map::new(), meta: Map::new(), alias: Map::new(), settings: Map::new() }
     }
 }
 
@@ -76,7 +69,7 @@ impl<D: Document> Disk<D> {
 
     /// All main rows of a collection, in id order.
     pub fn main_rows(&self, collection: &str) -> impl Iterator<Item = &Row<D>> {
-        self.main.get(collection).into_iter().flat_map(BTreeMap::values)
+        self.main.get(collection).into_iter().flat_map(|table| table.values())
     }
 
     /// All outbox rows, in order.
@@ -121,7 +114,7 @@ impl<D: Document> Disk<D> {
             }
             Read::LastPending => Found::Last(self.pending.keys().next_back().copied()),
             Read::PendingPage { after, limit } => {
-                let page = self.pending.range((Bound::Excluded(*after), Bound::Unbounded));
+                let page = self.pending.after(Bound::Excluded(after)).iter();
                 Found::PendingRows(page.take(*limit).map(|(_, row)| row.clone()).collect())
             }
         }
@@ -129,14 +122,14 @@ impl<D: Document> Disk<D> {
 
     fn main_page(&self, collection: &Collection, after: Option<&Rc<str>>, limit: usize) -> Vec<Row<D>> {
         let Some(table) = self.main.get(collection) else { return Vec::new() };
-        let start = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone()));
-        table.range((start, Bound::Unbounded)).take(limit).map(|(_, row)| row.clone()).collect()
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        table.after(start).iter().take(limit).map(|(_, row)| row.clone()).collect()
     }
 
     fn write(&mut self, write: Write<D>) {
         match write {
             Write::PutMain(collection, row) => {
-                self.main.entry(collection).or_default().insert(row.id.clone(), row);
+                self.main.get_or_insert_with(collection, Map::new).insert(row.id.clone(), row);
             }
             Write::DeleteMain(key) => {
                 self.main.get_mut(&key.collection).map(|table| table.remove(&key.id));

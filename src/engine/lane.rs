@@ -6,9 +6,9 @@
 
 use super::mutant::Mutant;
 use crate::model::{
-    is_temporary, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Priority, Row, Seq, Time,
+    is_temporary, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Priority, Row, Seq, Set,
+    Time,
 };
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// What the app does to one document.
@@ -55,13 +55,13 @@ pub struct Lane<D> {
     /// Its changes, oldest first.
     pub changes: Vec<Pending<D>>,
     /// Changes that differ from what the store holds.
-    pub dirty: BTreeSet<Seq>,
+    pub dirty: Set<Seq>,
 }
 
 impl<D: Document> Lane<D> {
     /// A lane as read.
     pub fn new(key: DocKey, row: Option<Row<D>>, changes: Vec<Pending<D>>) -> Self {
-        Self { key, row, changes, dirty: BTreeSet::new() }
+        Self { key, row, changes, dirty: Set::new() }
     }
 
     /// The document as the app sees it.
@@ -72,7 +72,9 @@ impl<D: Document> Lane<D> {
     /// Folds one operation in; says under which change it will be sent, if any.
     pub fn fold(&mut self, op: &Operation<D>, seq: Seq, now: Time) -> Result<Option<Rc<str>>, Failure> {
         match &op.action {
-            Action::Add(_) if self.doc().is_some() => Err(self.failure(Code::AlreadyExists, "a document with this id exists; use put or patch")),
+            Action::Add(_) if self.doc().is_some() => {
+                Err(self.failure(Code::AlreadyExists, "a document with this id exists; use put or patch"))
+            }
             Action::Add(doc) | Action::Put(doc) => Ok(self.replace(doc, op, seq, now)),
             Action::Patch(patch) => self.patch(patch, op, seq, now),
             Action::Remove => self.remove(op, seq, now),

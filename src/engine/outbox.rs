@@ -7,9 +7,8 @@
 use super::config::Config;
 use super::mutant::Mutant;
 use crate::model::{
-    is_temporary, ChangeKind, DocKey, Document, Failure, Pending, PendingState, Priority, Seq, Time, Wait,
+    is_temporary, ChangeKind, DocKey, Document, Failure, Map, Pending, PendingState, Priority, Seq, Set, Time, Wait,
 };
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What the engine remembers of one change.
@@ -69,20 +68,21 @@ pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> V
         let value = set.map(|(_, value)| value.clone()).or_else(|| row.data.as_ref()?.get(field));
         value?.as_text().filter(|id| is_temporary(id))
     };
-    let refers = collection.references.iter().filter_map(|reference| {
-        id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id))
-    });
+    let refers = collection
+        .references
+        .iter()
+        .filter_map(|reference| id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id)));
     refers.filter(|key| key.collection != row.collection || key.id != row.id).collect()
 }
 
 /// Index over the outbox.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
-    entries: BTreeMap<Seq, Entry>,
-    lanes: BTreeMap<DocKey, BTreeSet<Seq>>,
+    entries: Map<Seq, Entry>,
+    lanes: Map<DocKey, Set<Seq>>,
     /// Heads of lanes that are not parked, by who goes first.
-    heads: BTreeSet<(Priority, Seq)>,
-    by_mutation: BTreeMap<Rc<str>, Seq>,
+    heads: Set<(Priority, Seq)>,
+    by_mutation: Map<Rc<str>, Seq>,
     parked: usize,
     conflicted: usize,
 }
@@ -94,7 +94,7 @@ impl Outbox {
         self.count(&entry, true);
         let key = entry.key.clone();
         self.by_mutation.insert(entry.mutation_id.clone(), entry.seq);
-        self.lanes.entry(key.clone()).or_default().insert(entry.seq);
+        self.lanes.get_or_insert_with(key.clone(), Set::new).insert(entry.seq);
         self.entries.insert(entry.seq, entry);
         self.settle_head(&key);
     }
@@ -181,7 +181,7 @@ impl Outbox {
 
     /// Mutation ids that must be acknowledged before this change may go.
     pub fn depends_on(&self, entry: &Entry) -> Vec<Rc<str>> {
-        let lane = self.lanes.get(&entry.key).into_iter().flatten();
+        let lane = self.lanes.get(&entry.key).into_iter().flat_map(|lane| lane.iter());
         let before = lane.take_while(|seq| **seq != entry.seq);
         let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
         let seqs: Vec<Seq> = before.copied().chain(creates).collect();

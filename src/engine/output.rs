@@ -127,10 +127,8 @@ impl Status {
     pub fn to_document<D: Document>(&self) -> D {
         let time = |at: Option<Time>| at.map(|at| D::number(at as f64));
         let count = |count: usize| Some(D::number(count as f64));
-        let network = D::object().with(&[
-            ("online", Some(D::boolean(self.online))),
-            ("reachable", self.reachable.map(D::boolean)),
-        ]);
+        let network = D::object()
+            .with(&[("online", Some(D::boolean(self.online))), ("reachable", self.reachable.map(D::boolean))]);
         let status = D::object().with(&[
             ("state", Some(D::text(self.state))),
             ("phase", Some(D::text(self.phase))),
@@ -147,4 +145,3 @@ impl Status {
         D::object().with(&[("status", Some(status)), ("network", Some(network)), ("oldest", time(self.oldest))])
     }
 }
-

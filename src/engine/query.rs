@@ -84,12 +84,7 @@ impl IndexDef {
     /// An index with the name its paths give it.
     pub fn new(path: Vec<String>, unique: bool, multi: bool) -> Self {
         let name = path.join("+").into();
-        Self {
-            name,
-            path,
-            unique,
-            multi,
-        }
+        Self { name, path, unique, multi }
     }
 }
 
@@ -98,9 +93,7 @@ impl Query {
     #[must_use]
     pub fn for_indexes(mut self, indexes: &[IndexDef]) -> Self {
         for condition in &mut self.conditions {
-            condition.any = indexes
-                .iter()
-                .any(|index| index.multi && index.path[0] == condition.path);
+            condition.any = indexes.iter().any(|index| index.multi && index.path[0] == condition.path);
         }
         self
     }

@@ -5,9 +5,9 @@
 //! and reports after `complete`. A plan may be asked again from an empty set of rows after a lost connection, so it
 //! must not remember anything. Nothing here touches a store.
 
-use crate::model::{Collection, Discarded, DocKey, Document, Lease, Mark, Pending, PullState, Record, Row, Seq};
-use std::collections::BTreeMap;
-use std::fmt::Debug;
+use crate::model::{
+    sort_by, Collection, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState, Record, Row, Seq,
+};
 use std::rc::Rc;
 
 /// A row of the `meta` store.
@@ -78,24 +78,24 @@ pub enum Read {
 /// Rows read inside one transaction.
 #[derive(Debug, Clone)]
 pub struct Rows<D> {
-    main: BTreeMap<DocKey, Option<Row<D>>>,
-    pending: BTreeMap<Seq, Option<Pending<D>>>,
-    meta: BTreeMap<MetaKey, Option<D>>,
-    alias: BTreeMap<DocKey, Option<Rc<str>>>,
-    main_pages: BTreeMap<Read, Vec<Row<D>>>,
-    pending_pages: BTreeMap<Read, Vec<Pending<D>>>,
+    main: Map<DocKey, Option<Row<D>>>,
+    pending: Map<Seq, Option<Pending<D>>>,
+    meta: Map<MetaKey, Option<D>>,
+    alias: Map<DocKey, Option<Rc<str>>>,
+    main_pages: Map<Read, Vec<Row<D>>>,
+    pending_pages: Map<Read, Vec<Pending<D>>>,
     last_pending: Option<Option<Seq>>,
 }
 
 impl<D> Default for Rows<D> {
     fn default() -> Self {
         Self {
-            main: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            meta: BTreeMap::new(),
-            alias: BTreeMap::new(),
-            main_pages: BTreeMap::new(),
-            pending_pages: BTreeMap::new(),
+            main: Map::new(),
+            pending: Map::new(),
+            meta: Map::new(),
+            alias: Map::new(),
+            main_pages: Map::new(),
+            pending_pages: Map::new(),
             last_pending: None,
         }
     }
@@ -151,7 +151,7 @@ impl<D: Document> Rows<D> {
     /// Those of the reads that have no answer yet, each once.
     pub fn missing(&self, reads: impl IntoIterator<Item = Read>) -> Vec<Read> {
         let mut missing: Vec<Read> = reads.into_iter().filter(|read| !self.has(read)).collect();
-        missing.sort_unstable();
+        sort_by(&mut missing, Ord::cmp);
         missing.dedup();
         missing
     }
@@ -252,8 +252,14 @@ pub enum Step<D, R> {
     Done(Vec<Write<D>>, R),
 }
 
+impl<D, R> core::fmt::Debug for dyn Plan<D, R> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str("Plan")
+    }
+}
+
 /// One transaction as pure code. `R` is what it reports.
-pub trait Plan<D: Document, R>: Debug {
+pub trait Plan<D: Document, R> {
     /// What it touches.
     fn scope(&self) -> Scope;
     /// The next step, from the rows read so far. Pure: the same rows give the same step.

@@ -8,6 +8,7 @@
 mod document;
 mod error;
 mod id;
+mod map;
 mod meta;
 mod patch;
 mod pending;
@@ -18,6 +19,7 @@ mod time;
 pub use document::{Document, Kind};
 pub use error::{Code, Failure};
 pub use id::{is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
+pub use map::{sort_by, Map, Set};
 pub use meta::{Discarded, Lease, Mark, PullState};
 pub use patch::Patch;
 pub use pending::{ChangeKind, Pending, PendingState, Priority, Sent};

@@ -232,9 +232,9 @@ impl<D: Document> Record<D> for Pending<D> {
 
     fn from_record(record: &D) -> Option<Self> {
         let wait = whole(record, "waitingSince").zip(whole(record, "nextAttemptAt"));
-        let sent = record.get("sent").and_then(|sent| {
-            Some(Sent { method: sent.text_of("method")?.into(), body: sent.get("body") })
-        });
+        let sent = record
+            .get("sent")
+            .and_then(|sent| Some(Sent { method: sent.text_of("method")?.into(), body: sent.get("body") }));
         Some(Self {
             seq: whole(record, "seq")?,
             mutation_id: record.text_of("mutationId")?.into(),

@@ -63,8 +63,8 @@ impl<D: Document> Row<D> {
 
 impl<D: Document> Record<D> for Row<D> {
     fn to_record(&self) -> D {
-        let lane = (!self.lane.is_empty())
-            .then(|| D::list(self.lane.iter().map(|seq| D::number(*seq as f64)).collect()));
+        let lane =
+            (!self.lane.is_empty()).then(|| D::list(self.lane.iter().map(|seq| D::number(*seq as f64)).collect()));
         object(&[
             ("id", Some(D::text(&self.id))),
             ("key", (self.key != self.id).then(|| D::text(&self.key))),

@@ -21,7 +21,8 @@ pub fn merge_patch<D: Document>(from: &D, to: &D) -> Option<D> {
     }
     let gone = from.fields().into_iter().filter(|field| !kept.contains(field));
     patch.extend(gone.map(|field| (field, D::null())));
-    let fields: Vec<(&str, Option<D>)> = patch.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).collect();
+    let fields: Vec<(&str, Option<D>)> =
+        patch.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).collect();
     Some(D::object().with(&fields))
 }
 
@@ -65,7 +66,10 @@ mod tests {
 
     #[test]
     fn nested_removals_are_said_as_null() {
-        assert_eq!(patch(json!({"a": {"x": 1, "z": 3}}), json!({"a": {"y": 2, "z": 3}})), Some(json!({"a": {"y": 2, "x": null}})));
+        assert_eq!(
+            patch(json!({"a": {"x": 1, "z": 3}}), json!({"a": {"y": 2, "z": 3}})),
+            Some(json!({"a": {"y": 2, "x": null}}))
+        );
         assert_eq!(patch(json!({"a": 1, "b": 2}), json!({"a": 1})), Some(json!({"b": null})));
     }
 
@@ -73,16 +77,30 @@ mod tests {
     fn setting_null_cannot_be_said() {
         assert_eq!(patch(json!({"a": 1}), json!({"a": null})), None);
         assert_eq!(patch(json!({}), json!({"a": {"b": {"c": null}}})), None);
-        assert_eq!(patch(json!({"a": null}), json!({"a": null, "b": 1})), Some(json!({"b": 1})), "an old null stays unsaid");
-        assert_eq!(patch(json!({}), json!({"a": [null]})), Some(json!({"a": [null]})), "inside an array null is a value");
+        assert_eq!(
+            patch(json!({"a": null}), json!({"a": null, "b": 1})),
+            Some(json!({"b": 1})),
+            "an old null stays unsaid"
+        );
+        assert_eq!(
+            patch(json!({}), json!({"a": [null]})),
+            Some(json!({"a": [null]})),
+            "inside an array null is a value"
+        );
     }
 
     fn value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), (0..9i64).prop_map(Value::from), "[ab]{0,2}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0..9i64).prop_map(Value::from),
+            "[ab]{0,2}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-                prop::collection::btree_map("[abc]", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::btree_map("[abc]", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

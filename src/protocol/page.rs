@@ -105,10 +105,16 @@ fn outcome<D: Document, T>(
             Some(Err(place)) => later(failure(Code::BadResponse, place), false),
             None => later(broken(response, now), false),
         },
-        Verdict::NeedsAuth => PullOutcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it")),
-        Verdict::NeedsUpdate => PullOutcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app")),
+        Verdict::NeedsAuth => {
+            PullOutcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it"))
+        }
+        Verdict::NeedsUpdate => {
+            PullOutcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app"))
+        }
         Verdict::RateLimited => later(failure(Code::RateLimited, "the server asks for fewer requests"), true),
-        Verdict::BackOff(code) => later(failure(code, "the server could not answer now"), response.status == 503 && after.is_some()),
+        Verdict::BackOff(code) => {
+            later(failure(code, "the server could not answer now"), response.status == 503 && after.is_some())
+        }
         Verdict::Park(code) => later(failure(code, "the server refused to list this collection"), false),
         _ => later(broken(response, now), false),
     }
@@ -137,7 +143,8 @@ fn item<D: Document>(from: &D) -> Result<Item<D>, &'static str> {
 }
 
 fn document<D: Document>(item: &D, id: &str) -> Result<D, &'static str> {
-    let doc = item.get("doc").filter(|doc| doc.kind() == Kind::Object).ok_or("pull page: every \"doc\" must be an object")?;
+    let doc =
+        item.get("doc").filter(|doc| doc.kind() == Kind::Object).ok_or("pull page: every \"doc\" must be an object")?;
     if doc.text_of("id").as_deref() == Some(id) {
         return Ok(doc);
     }

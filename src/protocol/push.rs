@@ -73,7 +73,13 @@ pub enum Outcome<D> {
 }
 
 /// The outcome of a response to a change of the document `id`.
-pub fn push_outcome<D: Document>(kind: ChangeKind, temporary: bool, id: &str, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+pub fn push_outcome<D: Document>(
+    kind: ChangeKind,
+    temporary: bool,
+    id: &str,
+    response: &HttpResponse<D>,
+    now: Time,
+) -> Outcome<D> {
     let status = response.status;
     let after = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now));
     let failure = |code: Code, text: &str| refusal(code, text, response, now);
@@ -86,15 +92,29 @@ pub fn push_outcome<D: Document>(kind: ChangeKind, temporary: bool, id: &str, re
         Verdict::Conflict => Outcome::Conflict(conflicting(kind, response)),
         Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
         Verdict::InProgress => Outcome::InProgress,
-        Verdict::Park(code) => Outcome::Parked(failure(code, "the server refused this change; edit, retry or discard it")),
-        Verdict::TooLarge => Outcome::Parked(failure(Code::TooLarge, "the server takes no change of this size; make it smaller")),
+        Verdict::Park(code) => {
+            Outcome::Parked(failure(code, "the server refused this change; edit, retry or discard it"))
+        }
+        Verdict::TooLarge => {
+            Outcome::Parked(failure(Code::TooLarge, "the server takes no change of this size; make it smaller"))
+        }
         Verdict::Redirected => Outcome::Parked(failure(Code::UnexpectedRedirect, REDIRECTED)),
-        Verdict::BackOff(code) if status == 503 && after.is_some() => Outcome::Endpoint { failure: failure(code, BUSY), after },
+        Verdict::BackOff(code) if status == 503 && after.is_some() => {
+            Outcome::Endpoint { failure: failure(code, BUSY), after }
+        }
         Verdict::BackOff(code) => Outcome::BackOff { failure: failure(code, BUSY), counted: after.is_none(), after },
-        Verdict::NeedsAuth => Outcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it")),
-        Verdict::NeedsUpdate => Outcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app")),
-        Verdict::RateLimited => Outcome::Endpoint { failure: failure(Code::RateLimited, "the server asks for fewer requests"), after },
-        Verdict::ServerFull => Outcome::Endpoint { failure: failure(Code::Server, "the server has no room left"), after },
+        Verdict::NeedsAuth => {
+            Outcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it"))
+        }
+        Verdict::NeedsUpdate => {
+            Outcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app"))
+        }
+        Verdict::RateLimited => {
+            Outcome::Endpoint { failure: failure(Code::RateLimited, "the server asks for fewer requests"), after }
+        }
+        Verdict::ServerFull => {
+            Outcome::Endpoint { failure: failure(Code::Server, "the server has no room left"), after }
+        }
         Verdict::CaptivePortal => captive(response, now),
         Verdict::Nonsense => nonsense(response, now),
     }
@@ -103,14 +123,22 @@ pub fn push_outcome<D: Document>(kind: ChangeKind, temporary: bool, id: &str, re
 const REDIRECTED: &str = "write was redirected to another address; parked";
 const BUSY: &str = "the server could not execute this change now";
 
-fn accepted<D: Document>(kind: ChangeKind, temporary: bool, id: &str, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+fn accepted<D: Document>(
+    kind: ChangeKind,
+    temporary: bool,
+    id: &str,
+    response: &HttpResponse<D>,
+    now: Time,
+) -> Outcome<D> {
     let revision = response.revision();
     match &response.body {
         Body::Html => captive(response, now),
         Body::Broken(_) => nonsense(response, now),
         Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
         Body::Empty => Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response) }),
-        Body::Json(_) if kind == ChangeKind::Delete => Outcome::Done(Accepted { id: None, revision, doc: None, at: None }),
+        Body::Json(_) if kind == ChangeKind::Delete => {
+            Outcome::Done(Accepted { id: None, revision, doc: None, at: None })
+        }
         Body::Json(body) => match named(body, id, temporary) {
             Some((id, doc)) => {
                 let at = updated_at(&doc).or_else(|| last_modified(response));

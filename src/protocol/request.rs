@@ -53,16 +53,25 @@ fn update_payload<D: Document>(change: &Pending<D>, below: Option<&D>) -> Sent<D
 }
 
 /// The request of a change: its frozen payload under its key, guarded by the revision it stands on.
-pub fn push_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending<D>, sent: &Sent<D>) -> HttpRequest<D> {
+pub fn push_request<D: Document>(
+    endpoint: &Endpoint,
+    path: &str,
+    change: &Pending<D>,
+    sent: &Sent<D>,
+) -> HttpRequest<D> {
     let makes = change.kind == ChangeKind::Create;
-    let url = if makes && change.temp_id.is_some() { endpoint.collection(path) } else { endpoint.document(path, &change.id) };
-    let mut headers = vec![("Accept", JSON.to_string()), ("Idempotency-Key", ["\"", &change.idempotency_key, "\""].concat())];
+    let url =
+        if makes && change.temp_id.is_some() { endpoint.collection(path) } else { endpoint.document(path, &change.id) };
+    let mut headers =
+        vec![("Accept", JSON.to_string()), ("Idempotency-Key", ["\"", &change.idempotency_key, "\""].concat())];
     if sent.body.is_some() {
         let patches = &*sent.method == "PATCH";
         headers.push(("Content-Type", if patches { "application/merge-patch+json" } else { JSON }.into()));
     }
     match &change.base_rev {
-        Some(revision) if !makes && !revision.starts_with("W/") => headers.push(("If-Match", ["\"", revision, "\""].concat())),
+        Some(revision) if !makes && !revision.starts_with("W/") => {
+            headers.push(("If-Match", ["\"", revision, "\""].concat()))
+        }
         _ if makes && change.temp_id.is_none() => headers.push(("If-None-Match", "*".into())),
         _ => {}
     }

@@ -132,12 +132,8 @@ impl Document for JsDoc {
     }
 
     fn fields(&self) -> Vec<String> {
-        plain(&self.0).map_or_else(Vec::new, |object| {
-            Object::keys(object)
-                .iter()
-                .filter_map(|field| field.as_string())
-                .collect()
-        })
+        plain(&self.0)
+            .map_or_else(Vec::new, |object| Object::keys(object).iter().filter_map(|field| field.as_string()).collect())
     }
 
     fn with(&self, fields: &[(&str, Option<Self>)]) -> Self {
@@ -164,11 +160,7 @@ impl Document for JsDoc {
 
     fn parse(json: &str) -> Option<Self> {
         let value = JSON::parse(json).ok()?;
-        Some(if json.contains("proto") {
-            Self(value).deep_copy()
-        } else {
-            Self(value)
-        })
+        Some(if json.contains("proto") { Self(value).deep_copy() } else { Self(value) })
     }
 }
 

@@ -17,11 +17,10 @@ use crate::engine::input::{Input, Message, Signal};
 use crate::engine::machine::Engine;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::AnyPlan;
-use crate::model::{Document, Failure, PendingState, Time};
+use crate::model::{Document, Failure, Map, PendingState, Time};
 use crate::protocol::HttpRequest;
 use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function, Promise};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{spawn_local, JsFuture};
@@ -62,7 +61,7 @@ pub async fn drive(driver: Driver) {
         mailbox: mailbox.clone(),
         tabs,
         timer: None,
-        requests: BTreeMap::new(),
+        requests: Map::new(),
         persist,
     };
     running.take(Letter::Input(Input::Start));
@@ -97,7 +96,7 @@ struct Running {
     mailbox: Rc<Mailbox>,
     tabs: Tabs,
     timer: Option<Timeout>,
-    requests: BTreeMap<u32, AbortController>,
+    requests: Map<u32, AbortController>,
     persist: bool,
 }
 

@@ -7,12 +7,12 @@ use super::document::JsDoc;
 use super::error::to_js;
 use crate::engine::input::{Command, Input};
 use crate::engine::machine::Engine;
-use crate::model::{Code, Failure};
+use crate::model::{Code, Failure, Map};
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use js_sys::{Function, Promise};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use wasm_bindgen::JsValue;
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Letter {
 pub struct Mailbox {
     letters: RefCell<VecDeque<Letter>>,
     waker: RefCell<Option<Waker>>,
-    open: RefCell<BTreeMap<u32, (Function, Function)>>,
+    open: RefCell<Map<u32, (Function, Function)>>,
     last_ticket: Cell<u32>,
     closed: Cell<bool>,
 }
@@ -98,7 +98,7 @@ impl Mailbox {
         self.closed.set(true);
         self.letters.borrow_mut().clear();
         let open = std::mem::take(&mut *self.open.borrow_mut());
-        for (resolve, reject) in open.into_values() {
+        for (_, (resolve, reject)) in open.into_entries() {
             settle(&resolve, &reject, Err(to_js(&closed())));
         }
         let waker = self.waker.borrow_mut().take();

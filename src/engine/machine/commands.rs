@@ -103,7 +103,14 @@ impl<D: Document> Engine<D> {
         self.with_ids(key, action, fresh, local, op.priority)
     }
 
-    fn with_ids(&mut self, key: DocKey, action: Action<D>, fresh: bool, local: bool, priority: Priority) -> Operation<D> {
+    fn with_ids(
+        &mut self,
+        key: DocKey,
+        action: Action<D>,
+        fresh: bool,
+        local: bool,
+        priority: Priority,
+    ) -> Operation<D> {
         let mut id = || Rc::from(if local { String::new() } else { self.rng.text(ID_DIGITS) });
         let (mutation_id, idempotency_key) = (id(), id());
         Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, user: self.config.user.clone() }
@@ -127,7 +134,9 @@ impl<D: Document> Engine<D> {
     fn retry(&mut self, ticket: u32, mutation_id: Option<&str>) {
         let wanted = |seq: &Seq| !self.busy.contains(seq);
         let seqs: Vec<Seq> = match mutation_id {
-            Some(mutation_id) => self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).collect(),
+            Some(mutation_id) => {
+                self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).collect()
+            }
             None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).collect(),
         };
         self.reach.hurry();
@@ -166,7 +175,10 @@ impl<D: Document> Engine<D> {
         if mode == DiscardMode::Cancel {
             return self.reply(ticket, Reply::Count(0));
         }
-        self.refuse(ticket, Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended"));
+        self.refuse(
+            ticket,
+            Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended"),
+        );
     }
 
     fn edit(&mut self, ticket: u32, mutation_id: &str, doc: D) {

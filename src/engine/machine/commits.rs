@@ -228,7 +228,9 @@ impl<D: Document> Engine<D> {
             self.outbox.put(entry.clone());
         }
         if let Some(reading) = self.reading.as_mut() {
-            reading.touched.extend(effects.removed.iter().copied().chain(effects.entries.iter().map(|entry| entry.seq)));
+            reading
+                .touched
+                .extend(effects.removed.iter().copied().chain(effects.entries.iter().map(|entry| entry.seq)));
         }
     }
 

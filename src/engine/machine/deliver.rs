@@ -4,8 +4,7 @@ use super::{Engine, Phase, Reading};
 use crate::engine::input::Message;
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
-use crate::model::{Collection, Document, Failure, PendingState};
-use std::collections::BTreeSet;
+use crate::model::{Collection, Document, Failure, PendingState, Set};
 
 use super::commits::Purpose;
 use super::push::Auth;
@@ -16,18 +15,17 @@ impl<D: Document> Engine<D> {
     pub(super) fn deliver(&mut self, own: bool, effects: Effects<D>) {
         self.absorb(&effects);
         let outbox_moved = !effects.entries.is_empty() || !effects.removed.is_empty();
-        let documents: BTreeSet<Collection> =
-            effects.changes.iter().map(|change| change.key.collection.clone()).collect();
-        let states: BTreeSet<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();
+        let documents: Set<Collection> = effects.changes.iter().map(|change| change.key.collection.clone()).collect();
+        let states: Set<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();
         if !effects.changes.is_empty() {
             self.tell(Event::Changes { own, changes: effects.changes });
         }
-        let only_states: Vec<Collection> = states.difference(&documents).cloned().collect();
+        let only_states: Vec<Collection> = states.iter().filter(|name| !documents.contains(name)).cloned().collect();
         if !only_states.is_empty() {
             self.tell(Event::States(only_states));
         }
         if !documents.is_empty() {
-            let names = documents.into_iter().collect();
+            let names = documents.iter().cloned().collect();
             self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
         }
         if outbox_moved {
@@ -86,19 +84,23 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    fn row_states(&self) -> BTreeSet<(Collection, u64, PendingState, u32)> {
+    fn row_states(&self) -> Set<(Collection, u64, PendingState, u32)> {
         let state = |entry: &crate::engine::outbox::Entry| {
             (entry.key.collection.clone(), entry.seq, entry.state, entry.retry_count)
         };
         self.outbox.iter().map(state).collect()
     }
 
-    fn tell_moved_states(&mut self, before: &BTreeSet<(Collection, u64, PendingState, u32)>) {
+    fn tell_moved_states(&mut self, before: &Set<(Collection, u64, PendingState, u32)>) {
         let after = self.row_states();
-        let moved: BTreeSet<Collection> =
-            before.symmetric_difference(&after).map(|(collection, ..)| collection.clone()).collect();
+        let moved: Set<Collection> = before
+            .iter()
+            .filter(|row| !after.contains(row))
+            .chain(after.iter().filter(|row| !before.contains(row)))
+            .map(|row| row.0.clone())
+            .collect();
         if !moved.is_empty() {
-            self.tell(Event::States(moved.into_iter().collect()));
+            self.tell(Event::States(moved.iter().cloned().collect()));
         }
     }
 
@@ -124,7 +126,13 @@ impl<D: Document> Engine<D> {
         }
         Status {
             state: self.state_name(pushing || pulling),
-            phase: if pushing { "pushing" } else if pulling { "pulling" } else { "idle" },
+            phase: if pushing {
+                "pushing"
+            } else if pulling {
+                "pulling"
+            } else {
+                "idle"
+            },
             online: self.reach.is_flagged_online() && self.reach.reachable() != Some(false),
             reachable: self.reach.reachable(),
             leader: self.is_leader(),

@@ -24,12 +24,12 @@ use super::policy::holds::Holds;
 use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
-use crate::model::{Collection, Document, Lease, Seq, Time};
+use crate::model::{Collection, Document, Lease, Map, Seq, Set, Time};
 use commits::Purpose;
 use pass::Pass;
 use pull::Puller;
 use push::{Auth, Flight};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use watch::Watch;
 
@@ -44,7 +44,7 @@ pub struct Engine<D: Document> {
     phase: Phase,
     outputs: VecDeque<Output<D>>,
     last_number: u32,
-    commits: BTreeMap<u32, Purpose<D>>,
+    commits: Map<u32, Purpose<D>>,
     timers: Timers,
 
     writing: bool,
@@ -54,7 +54,7 @@ pub struct Engine<D: Document> {
     /// A reading of the outbox under way: what was read, and what changed here meanwhile.
     reading: Option<Reading>,
     read_again: bool,
-    watches: BTreeMap<Rc<str>, Watch>,
+    watches: Map<Rc<str>, Watch>,
 
     lease: Option<Lease>,
     asking: bool,
@@ -65,12 +65,12 @@ pub struct Engine<D: Document> {
     stopped: bool,
     auth: Auth,
     needs_update: bool,
-    flights: BTreeMap<u32, Flight<D>>,
+    flights: Map<u32, Flight<D>>,
     /// Changes between being picked and having settled: nobody picks them again.
-    busy: BTreeSet<Seq>,
+    busy: Set<Seq>,
     store_trouble: Vec<Purpose<D>>,
-    pulls: BTreeMap<Collection, Puller<D>>,
-    pull_flights: BTreeMap<u32, pull::PullFlight<D>>,
+    pulls: Map<Collection, Puller<D>>,
+    pull_flights: Map<u32, pull::PullFlight<D>>,
     pulls_loaded: bool,
 
     pass: Pass<D>,
@@ -94,7 +94,7 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Reading {
     entries: Vec<Entry>,
-    touched: BTreeSet<Seq>,
+    touched: Set<Seq>,
 }
 
 impl<D: Document> Engine<D> {
@@ -110,14 +110,14 @@ impl<D: Document> Engine<D> {
             phase: Phase::Loading,
             outputs: VecDeque::new(),
             last_number: 0,
-            commits: BTreeMap::new(),
+            commits: Map::new(),
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),
             outbox: Outbox::default(),
             reading: None,
             read_again: false,
-            watches: BTreeMap::new(),
+            watches: Map::new(),
             lease: None,
             asking: false,
             refused_until: None,
@@ -126,11 +126,11 @@ impl<D: Document> Engine<D> {
             stopped,
             auth: Auth::Fine,
             needs_update: false,
-            flights: BTreeMap::new(),
-            busy: BTreeSet::new(),
+            flights: Map::new(),
+            busy: Set::new(),
             store_trouble: Vec::new(),
-            pulls: BTreeMap::new(),
-            pull_flights: BTreeMap::new(),
+            pulls: Map::new(),
+            pull_flights: Map::new(),
             pulls_loaded: false,
             pass: Pass::default(),
             last_status: None,

@@ -88,7 +88,7 @@ impl<D: Document> Engine<D> {
 
     /// Makes one collection or all due at once.
     pub(super) fn order_pulls(&mut self, collection: Option<&Collection>, full: bool) {
-        for (name, puller) in &mut self.pulls {
+        for (name, puller) in self.pulls.iter_mut() {
             if collection.is_none_or(|wanted| wanted == name) {
                 puller.due = true;
                 puller.forced = true;
@@ -251,7 +251,14 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    fn page_came(&mut self, collection: &Collection, outcome: PullOutcome<Page<D>>, from: PullState<D>, restarts: bool, at: Time) {
+    fn page_came(
+        &mut self,
+        collection: &Collection,
+        outcome: PullOutcome<Page<D>>,
+        from: PullState<D>,
+        restarts: bool,
+        at: Time,
+    ) {
         match outcome {
             PullOutcome::News(page) => {
                 self.reach.answered();
@@ -332,7 +339,15 @@ impl<D: Document> Engine<D> {
         self.ask_page(collection);
     }
 
-    fn apply_page(&mut self, collection: &Collection, page: Page<D>, from: PullState<D>, restarts: bool, single: bool, at: Time) {
+    fn apply_page(
+        &mut self,
+        collection: &Collection,
+        page: Page<D>,
+        from: PullState<D>,
+        restarts: bool,
+        single: bool,
+        at: Time,
+    ) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
         let plan = ApplyPage {
             config: self.config.clone(),

@@ -63,7 +63,7 @@ impl<D: Document> Engine<D> {
             return;
         }
         let Some(fence) = self.fence() else { return };
-        self.busy.extend(&ready);
+        self.busy.extend(ready.iter().copied());
         self.begin_pass("change");
         let changes = ready.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).collect();
         let plan = Dispatch { config: self.config.clone(), fence, changes, now: self.now };
@@ -207,7 +207,9 @@ impl<D: Document> Engine<D> {
                 self.back_off(flight, failure.at(self.now), true, None);
             }
             NetworkFailure::TimedOut => self.network_failed(flight, Code::Timeout, "the server did not answer in time"),
-            NetworkFailure::Unreachable => self.network_failed(flight, Code::Network, "the server could not be reached"),
+            NetworkFailure::Unreachable => {
+                self.network_failed(flight, Code::Network, "the server could not be reached")
+            }
             NetworkFailure::NotAResponse => {
                 self.network_failed(flight, Code::TransportResult, "fetch hook must return a Response");
             }
@@ -371,7 +373,14 @@ impl<D: Document> Engine<D> {
         if parked {
             self.pass.parked += 1;
             let failure = failure.unwrap_or_else(|| Failure::new(Code::Server, "the change was not accepted"));
-            self.tell_result("parked", &flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(&failure), attempts);
+            self.tell_result(
+                "parked",
+                &flight.key,
+                &flight.mutation_id,
+                flight.change.temp_id.as_ref(),
+                Some(&failure),
+                attempts,
+            );
             self.end_failed(&flight.mutation_id, failure);
         } else if let Some(failure) = failure {
             self.pass.failed += 1;
@@ -385,7 +394,14 @@ impl<D: Document> Engine<D> {
         if let Report::Commanded(effects, _) = report {
             self.pass.failed += 1;
             let attempts = flight.change.retry_count + 1;
-            self.tell_result("rejected", &flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
+            self.tell_result(
+                "rejected",
+                &flight.key,
+                &flight.mutation_id,
+                flight.change.temp_id.as_ref(),
+                Some(failure),
+                attempts,
+            );
             self.end_failed(&flight.mutation_id, failure.clone());
             self.end_discarded(&effects);
             self.deliver(false, effects);
@@ -393,12 +409,14 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn tell_parked(&mut self, flight: &Flight<D>, failure: &Failure) {
-        let (key, mutation_id, temp_id) = (flight.key.clone(), flight.mutation_id.clone(), flight.change.temp_id.clone());
+        let (key, mutation_id, temp_id) =
+            (flight.key.clone(), flight.mutation_id.clone(), flight.change.temp_id.clone());
         self.tell_result("parked", &key, &mutation_id, temp_id.as_ref(), Some(failure), flight.change.retry_count);
     }
 
     fn tell_retrying(&mut self, flight: &Flight<D>, failure: &Failure, attempts: u32, at: Time) {
-        let detail: D = result_document(&flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
+        let detail: D =
+            result_document(&flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
         let detail = detail.with(&[("nextAttemptAt", Some(D::number(at as f64)))]);
         self.tell(Event::Sync { name: "retrying", detail });
     }

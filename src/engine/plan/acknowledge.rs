@@ -11,7 +11,7 @@ use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{ChangeKind, DocKey, Document, Pending, Row, Seq, Time};
+use crate::model::{ChangeKind, Collection, DocKey, Document, Pending, Row, Seq, Set, Time};
 use crate::protocol::Accepted;
 use std::rc::Rc;
 
@@ -38,9 +38,8 @@ impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
         if self.renames() {
             collections.extend(self.config.referring_to(&self.key.collection).into_iter().map(|(name, _)| name));
         }
-        collections.sort_unstable();
-        collections.dedup();
-        Scope { collections, writes: true, strict: true }
+        let collections: Set<Collection> = collections.into_iter().collect();
+        Scope { collections: collections.iter().cloned().collect(), writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
@@ -162,7 +161,13 @@ impl<D: Document> Acknowledge<D> {
         finish_row(lane, target);
     }
 
-    fn rewrite_reference(&self, world: &mut World<D>, key: &DocKey, own: &DocKey, target: &DocKey) -> Option<Change<D>> {
+    fn rewrite_reference(
+        &self,
+        world: &mut World<D>,
+        key: &DocKey,
+        own: &DocKey,
+        target: &DocKey,
+    ) -> Option<Change<D>> {
         let lane = world.lane(key)?;
         for change in &mut lane.changes {
             if change.sent.is_none() {
@@ -185,7 +190,12 @@ impl<D: Document> Acknowledge<D> {
 
 /// A row that a pull brought under the server's id before this acknowledgement: the later state stays, and what
 /// waited on it waits on.
-fn adopt<D: Document>(lane: &mut Lane<D>, existing: Lane<D>, base: Option<D>, revision: Option<String>) -> (Option<D>, Option<String>) {
+fn adopt<D: Document>(
+    lane: &mut Lane<D>,
+    existing: Lane<D>,
+    base: Option<D>,
+    revision: Option<String>,
+) -> (Option<D>, Option<String>) {
     let Some(pulled) = existing.row else { return (base, revision) };
     let first = existing.changes.first().map(|change| (change.base.clone(), change.base_rev.clone()));
     lane.changes.extend(existing.changes);

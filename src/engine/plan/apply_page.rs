@@ -116,7 +116,11 @@ impl<D: Document> ApplyPage<D> {
         PullState {
             checkpoint: self.page.checkpoint.clone().or_else(|| stored.checkpoint.clone()),
             epoch: self.page.epoch.clone().or_else(|| stored.epoch.clone()),
-            etag: self.page.etag.clone().filter(|_| same_checkpoint(self.page.checkpoint.as_ref(), self.from.checkpoint.as_ref())),
+            etag: self
+                .page
+                .etag
+                .clone()
+                .filter(|_| same_checkpoint(self.page.checkpoint.as_ref(), self.from.checkpoint.as_ref())),
             completed_at: if ends { Some(self.now) } else { stored.completed_at },
             generation: if restarts { self.now.max(stored.generation + 1) } else { stored.generation },
             sweeping: restarts || stored.sweeping,
@@ -157,7 +161,11 @@ impl<D: Document> ApplyPage<D> {
             _ => {}
         }
         let same = item.doc.is_some() && item.revision.is_some() && item.revision == row.rev;
-        if same { Verdict::Known } else { Verdict::Take }
+        if same {
+            Verdict::Known
+        } else {
+            Verdict::Take
+        }
     }
 
     fn take(&self, lane: &mut Lane<D>, doc: &D, item: &Item<D>, applied: &mut Applied<D>) {

@@ -54,9 +54,13 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
             Err(missing) => return Step::Need(missing),
         };
         let Some(lane) = world.lane(&self.key) else { return Step::Done(Vec::new(), Report::Nothing) };
-        let at = lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
+        let at =
+            lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
         let Some(at) = at else {
-            return Step::Done(Vec::new(), Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")));
+            return Step::Done(
+                Vec::new(),
+                Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")),
+            );
         };
         if let Some(refusal) = self.refusal(lane, at) {
             return Step::Done(Vec::new(), Report::Refused(refusal));
@@ -80,7 +84,10 @@ impl Discard {
     fn refusal<D: Document>(&self, lane: &Lane<D>, at: usize) -> Option<Failure> {
         let change = &lane.changes[at];
         if self.mode != DiscardMode::RollBack && change.state == PendingState::Sending {
-            return Some(Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended"));
+            return Some(Failure::new(
+                Code::InFlight,
+                "a request with this change is out; try again when it has ended",
+            ));
         }
         let fresh = !change.is_attempted() && change.writes == 1 && at + 1 == lane.changes.len();
         (self.mode == DiscardMode::Cancel && !fresh)

@@ -71,7 +71,13 @@ impl Dispatch {
         refers.flat_map(|key| [Read::Alias(key.clone()), Read::Main(key)]).chain([own]).collect()
     }
 
-    fn decide<D: Document>(&self, seq: Seq, fresh: &Rc<str>, rows: &Rows<D>, writes: &mut Vec<Write<D>>) -> Dispatched<D> {
+    fn decide<D: Document>(
+        &self,
+        seq: Seq,
+        fresh: &Rc<str>,
+        rows: &Rows<D>,
+        writes: &mut Vec<Write<D>>,
+    ) -> Dispatched<D> {
         let Some(change) = rows.pending(seq) else { return Dispatched::NotReady(seq) };
         if !matches!(change.state, PendingState::Waiting | PendingState::Sending) || !is_head(change, rows) {
             return Dispatched::NotReady(seq);

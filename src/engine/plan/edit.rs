@@ -41,12 +41,17 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
             Err(missing) => return Step::Need(missing),
         };
         let Some(lane) = world.lane(self.key()) else { return Step::Done(Vec::new(), Report::Nothing) };
-        let at = lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
+        let at =
+            lane.changes.iter().position(|change| change.seq == self.seq && change.mutation_id == self.mutation_id);
         let Some(at) = at else {
-            return Step::Done(Vec::new(), Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")));
+            return Step::Done(
+                Vec::new(),
+                Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")),
+            );
         };
         if lane.changes[at].state == PendingState::Sending {
-            let failure = Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
+            let failure =
+                Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
         if let Err(failure) = self.apply(lane, at, rows.last_pending() + 1) {

@@ -27,7 +27,9 @@ impl<D: Document> Plan<D, Report<D>> for TakeLease {
             return Step::Need(vec![read]);
         }
         let current = rows.lease();
-        if let Some(lease) = current.as_ref().filter(|lease| Mutant::LeaseNeverExpires.is_on() && lease.owner != self.owner) {
+        if let Some(lease) =
+            current.as_ref().filter(|lease| Mutant::LeaseNeverExpires.is_on() && lease.owner != self.owner)
+        {
             return Step::Done(Vec::new(), Report::Lease(Err(lease.expires_at)));
         }
         match take(current.as_ref(), &self.owner, self.now) {

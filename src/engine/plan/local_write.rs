@@ -9,8 +9,7 @@ use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Seq, Time};
-use std::collections::BTreeMap;
+use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Map, Seq, Set, Time};
 use std::rc::Rc;
 
 /// Places in the outbox per millisecond: places follow the clock, and always rise.
@@ -73,10 +72,8 @@ pub struct Written<D> {
 
 impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
     fn scope(&self) -> Scope {
-        let mut collections: Vec<Collection> = self.operations().map(|op| op.key.collection.clone()).collect();
-        collections.sort_unstable();
-        collections.dedup();
-        Scope { collections, writes: true, strict: true }
+        let collections: Set<Collection> = self.operations().map(|op| op.key.collection.clone()).collect();
+        Scope { collections: collections.iter().cloned().collect(), writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
@@ -121,14 +118,14 @@ impl<D: Document> LocalWrite<D> {
     }
 
     fn run(&self, group: &Group<D>, world: &mut World<D>, rows: &Rows<D>, place: &mut Places) -> GroupDone<D> {
-        let mut undo: BTreeMap<DocKey, Lane<D>> = BTreeMap::new();
+        let mut undo: Map<DocKey, Lane<D>> = Map::new();
         let mut outcomes = Vec::with_capacity(group.operations.len());
         let mut failure = None;
         for op in &group.operations {
             let key = current_key(op, rows);
             let Some(lane) = world.lane(&key) else { continue };
             if group.operations.len() > 1 {
-                undo.entry(key.clone()).or_insert_with(|| lane.clone());
+                undo.get_or_insert_with(key.clone(), || lane.clone());
             }
             match fold(lane, op, &key, place, self.now) {
                 Ok(outcome) => outcomes.push(outcome),
@@ -139,7 +136,7 @@ impl<D: Document> LocalWrite<D> {
             }
         }
         if failure.is_some() {
-            undo.into_values().for_each(|lane| world.put(lane));
+            undo.into_entries().into_iter().for_each(|(_, lane)| world.put(lane));
         }
         GroupDone { ticket: group.ticket, result: failure.map_or(Ok(outcomes), |error| Err(error.at(self.now))) }
     }
@@ -158,7 +155,11 @@ fn fold<D: Document>(
     now: Time,
 ) -> Result<WriteOutcome<D>, Failure> {
     let op = moved(op, key);
-    if is_temporary(&key.id) && !op.fresh && lane.doc().is_none() && matches!(op.action, Action::Put(_) | Action::Add(_)) {
+    if is_temporary(&key.id)
+        && !op.fresh
+        && lane.doc().is_none()
+        && matches!(op.action, Action::Put(_) | Action::Add(_))
+    {
         return Err(Failure::new(Code::IdReserved, "ids of the form pending-<digits>-<rest> are made by the library"));
     }
     let mutation_id = lane.fold(&op, place.next, now)?;

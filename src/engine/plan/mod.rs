@@ -18,7 +18,7 @@ mod sweep;
 mod world;
 
 pub use acknowledge::Acknowledge;
-pub use apply_page::{ApplyPage, Applied};
+pub use apply_page::{Applied, ApplyPage};
 pub use check::{Check, Ending};
 pub use discard::{Discard, DiscardMode};
 pub use dispatch::{Dispatch, Dispatched};
@@ -27,7 +27,7 @@ pub use lease::{ReleaseLease, TakeLease};
 pub use load::{LoadOutbox, LoadPull, Loaded};
 pub use local_write::{Group, GroupDone, LocalWrite, WriteOutcome, Written};
 pub use rebase::{Rebase, Rebased};
-pub use settle::{Retry, Settle, Settlement, Setting};
+pub use settle::{Retry, Setting, Settle, Settlement};
 pub use sweep::Sweep;
 pub use world::{Change, Effects, Fence};
 

@@ -138,7 +138,8 @@ impl<D: Document> Rebase<D> {
         change.wait = None;
         change.refused = true;
         change.rounds += 1;
-        (change.rounds > MAX_ROUNDS).then(|| park(lane, "the document kept changing on the server; retry or discard it", self.now))
+        (change.rounds > MAX_ROUNDS)
+            .then(|| park(lane, "the document kept changing on the server; retry or discard it", self.now))
     }
 }
 

@@ -50,7 +50,8 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         if !gone.is_empty() {
             writes.push(moved_mark(rows));
         }
-        let changes = gone.iter().map(|row| Change { key: self.key(row), row_key: row.key.clone(), previous: None, doc: None });
+        let changes =
+            gone.iter().map(|row| Change { key: self.key(row), row_key: row.key.clone(), previous: None, doc: None });
         let effects = Effects { changes: changes.collect(), ..Effects::default() };
         Step::Done(writes, Report::Swept(effects, next))
     }

@@ -9,8 +9,7 @@ use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::policy::lease::stands;
 use crate::engine::store::{MetaKey, Read, Rows, Write};
-use crate::model::{DocKey, Document, Lease, Mark, Record, Seq};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{sort_by, DocKey, Document, Lease, Map, Mark, Record, Seq, Set};
 use std::rc::Rc;
 
 /// A document that changed for the app.
@@ -62,15 +61,15 @@ impl Fence {
 /// Lanes under change.
 #[derive(Debug)]
 pub(super) struct World<D> {
-    lanes: BTreeMap<DocKey, Lane<D>>,
-    before: BTreeMap<DocKey, (bool, Vec<Seq>)>,
+    lanes: Map<DocKey, Lane<D>>,
+    before: Map<DocKey, (bool, Vec<Seq>)>,
 }
 
 impl<D: Document> World<D> {
     /// The lanes of these documents, or the rows that are still to be read. `fresh` documents cannot exist yet.
     pub(super) fn load(rows: &Rows<D>, keys: impl IntoIterator<Item = (DocKey, bool)>) -> Result<Self, Vec<Read>> {
         let mut keys: Vec<(DocKey, bool)> = keys.into_iter().collect();
-        keys.sort_unstable();
+        sort_by(&mut keys, Ord::cmp);
         keys.dedup_by(|next, kept| next.0 == kept.0);
         let stored = || keys.iter().filter(|(_, fresh)| !fresh).map(|(key, _)| key);
         let missing = rows.missing(stored().cloned().map(Read::Main));
@@ -88,7 +87,7 @@ impl<D: Document> World<D> {
             let changes = places.iter().filter_map(|seq| rows.pending(*seq).cloned()).collect();
             Lane::new(key, row, changes)
         };
-        let lanes: BTreeMap<_, _> = keys.into_iter().map(|(key, fresh)| (key.clone(), lane(key, fresh))).collect();
+        let lanes: Map<_, _> = keys.into_iter().map(|(key, fresh)| (key.clone(), lane(key, fresh))).collect();
         let before = lanes.iter().map(|(key, lane)| (key.clone(), before(lane))).collect();
         Ok(Self { lanes, before })
     }
@@ -110,7 +109,7 @@ impl<D: Document> World<D> {
 
     /// Whether writing this world back frees places without taking one, so that the mark must move.
     pub(super) fn needs_mark(&self) -> bool {
-        let held: BTreeSet<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
+        let held: Set<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
         !self.lanes.values().any(|lane| lane.changes.iter().any(|change| !held.contains(&change.seq)))
     }
 
@@ -118,18 +117,19 @@ impl<D: Document> World<D> {
     pub(super) fn finish(self, config: &Config) -> (Vec<Write<D>>, Effects<D>) {
         let mut writes = Vec::with_capacity(self.lanes.len() * 2);
         let mut effects = Effects::default();
-        for (key, (existed, _)) in &self.before {
+        for (key, (existed, _)) in self.before.iter() {
             if *existed && !self.lanes.get(key).is_some_and(|lane| lane.row.is_some()) {
                 writes.push(Write::DeleteMain(key.clone()));
             }
         }
-        let mut held: BTreeSet<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
-        for lane in self.lanes.into_values() {
+        let mut held: Set<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
+        for lane in self.lanes.into_entries().into_iter().map(|(_, lane)| lane) {
             for change in &lane.changes {
                 let stood = held.remove(&change.seq);
                 if !stood || lane.dirty.contains(&change.seq) {
                     effects.entries.push(Entry::of(change, config));
-                    let write = if stood { Write::PutPending(change.clone()) } else { Write::AddPending(change.clone()) };
+                    let write =
+                        if stood { Write::PutPending(change.clone()) } else { Write::AddPending(change.clone()) };
                     if stood || !Mutant::DocumentWithoutChange.is_on() {
                         writes.push(write);
                     }
@@ -139,7 +139,7 @@ impl<D: Document> World<D> {
                 writes.push(Write::PutMain(lane.key.collection.clone(), row));
             }
         }
-        effects.removed = held.into_iter().collect();
+        effects.removed = held.iter().copied().collect();
         writes.extend(effects.removed.iter().map(|seq| Write::DeletePending(*seq)));
         (writes, effects)
     }

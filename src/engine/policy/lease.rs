@@ -43,7 +43,11 @@ mod tests {
     fn a_lease_is_taken_renewed_refused_and_taken_over() {
         let me: Rc<str> = "me".into();
         assert_eq!(take(None, &me, 100), Ok(lease("me", 1, 100 + TERM)));
-        assert_eq!(take(Some(&lease("me", 4, 200)), &me, 100), Ok(lease("me", 4, 100 + TERM)), "renewal keeps the epoch");
+        assert_eq!(
+            take(Some(&lease("me", 4, 200)), &me, 100),
+            Ok(lease("me", 4, 100 + TERM)),
+            "renewal keeps the epoch"
+        );
         assert_eq!(take(Some(&lease("other", 4, 200)), &me, 100), Err(200));
         assert_eq!(take(Some(&lease("other", 4, 200)), &me, 200), Ok(lease("me", 5, 200 + TERM)));
         let jumped = lease("other", 4, 100 + 2 * TERM + 1);

@@ -2,8 +2,7 @@
 //!
 //! There is one host timer, set to the earliest of these; with none set, nothing wakes up.
 
-use crate::model::{Collection, Seq, Time};
-use std::collections::BTreeMap;
+use crate::model::{Collection, Map, Seq, Time};
 
 /// What an alarm is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +55,7 @@ impl Timer {
 
 /// The alarms that are set.
 #[derive(Debug, Clone, Default)]
-pub struct Timers(BTreeMap<Timer, Time>);
+pub struct Timers(Map<Timer, Time>);
 
 impl Timers {
     /// Sets an alarm, replacing an earlier setting of the same one.
@@ -66,7 +65,7 @@ impl Timers {
 
     /// Sets an alarm unless it is already set to an earlier time.
     pub fn set_by(&mut self, timer: Timer, at: Time) {
-        let entry = self.0.entry(timer).or_insert(at);
+        let entry = self.0.get_or_insert_with(timer, || at);
         *entry = at.min(*entry);
     }
 

@@ -5,6 +5,7 @@
 
 use super::key::Key;
 use super::{Condition, IndexDef, Query, Scalar, Test};
+use crate::model::sort_by;
 
 /// An end of a range: the key, and whether it is left out.
 pub type End = Option<(Key, bool)>;
@@ -58,10 +59,7 @@ impl Access {
 impl Range {
     /// Exactly one key.
     pub fn only(key: Key) -> Self {
-        Self {
-            lower: Some((key.clone(), false)),
-            upper: Some((key, false)),
-        }
+        Self { lower: Some((key.clone(), false)), upper: Some((key, false)) }
     }
 
     /// All keys of the type of a number or text.
@@ -71,10 +69,7 @@ impl Range {
                 lower: Some((Key::Number(f64::NEG_INFINITY), false)),
                 upper: Some((Key::Number(f64::INFINITY), false)),
             },
-            _ => Self {
-                lower: Some((Key::Text("".into()), false)),
-                upper: Some((Key::after_texts(), true)),
-            },
+            _ => Self { lower: Some((Key::Text("".into()), false)), upper: Some((Key::after_texts(), true)) },
         }
     }
 
@@ -84,15 +79,8 @@ impl Range {
         let mut upper: String = kept.into();
         let next = upper.pop().and_then(|last| char::from_u32(u32::from(last) + 1));
         upper.extend(next);
-        let end = if next.is_some() {
-            Key::Text(upper.into())
-        } else {
-            Key::after_texts()
-        };
-        let range = Self {
-            lower: Some((Key::Text(prefix.into()), false)),
-            upper: Some((end, true)),
-        };
+        let end = if next.is_some() { Key::Text(upper.into()) } else { Key::after_texts() };
+        let range = Self { lower: Some((Key::Text(prefix.into()), false)), upper: Some((end, true)) };
         (range, kept.len() == prefix.len())
     }
 
@@ -137,23 +125,12 @@ fn join(prefix: &[Key], last: Key) -> Key {
 
 /// The best access for a query on a collection with these indexes.
 pub fn choose(query: &Query, indexes: &[IndexDef]) -> Access {
-    let by_id = candidate(query, &["id".into()], false)
-        .filter(|access| !access.partial)
-        .map(|access| (2, access));
+    let by_id = candidate(query, &["id".into()], false).filter(|access| !access.partial).map(|access| (2, access));
     let by_index = indexes.iter().enumerate().filter_map(|(at, index)| {
         let access = candidate(query, &index.path, index.multi)?;
-        Some((
-            usize::from(index.unique),
-            Access {
-                index: Some(at),
-                ..access
-            },
-        ))
+        Some((usize::from(index.unique), Access { index: Some(at), ..access }))
     });
-    let ranked = by_id
-        .into_iter()
-        .chain(by_index)
-        .map(|(bonus, access)| (worth(query, &access) + bonus, access));
+    let ranked = by_id.into_iter().chain(by_index).map(|(bonus, access)| (worth(query, &access) + bonus, access));
     let best = ranked.max_by_key(|(worth, _)| *worth).filter(|(worth, _)| *worth > 0);
     best.map_or_else(|| Access::scan(query), |(_, access)| access)
 }
@@ -193,11 +170,7 @@ fn candidate(query: &Query, path: &[String], multi: bool) -> Option<Access> {
     }
     let nothing = prefixes.is_empty() || span.as_ref().is_some_and(Range::is_empty);
     let whole = path.len() == prefixes.first().map_or(0, Vec::len);
-    let ranges = if nothing {
-        Vec::new()
-    } else {
-        ranges(&prefixes, span, path.len() == 1, whole)
-    };
+    let ranges = if nothing { Vec::new() } else { ranges(&prefixes, span, path.len() == 1, whole) };
     let access = Access {
         index: None,
         repeats: multi && !(whole && ranges.len() == 1),
@@ -224,9 +197,7 @@ fn part(query: &Query, path: &str, multi: bool, residual: &mut Vec<usize>, answe
         residual.retain(|other| !(answer && *other == at));
         return Some(Part::Values(values));
     }
-    let spans = mine
-        .iter()
-        .filter_map(|at| Some((*at, span_of(&query.conditions[*at])?)));
+    let spans = mine.iter().filter_map(|at| Some((*at, span_of(&query.conditions[*at])?)));
     let mut whole: Option<Range> = None;
     for (at, (range, exact)) in spans.take(if multi { 1 } else { usize::MAX }) {
         residual.retain(|other| !(answer && exact && *other == at));
@@ -243,7 +214,7 @@ fn values(condition: &Condition) -> Option<Vec<Key>> {
         _ => None,
     };
     let mut keys = values.iter().map(key).collect::<Option<Vec<Key>>>()?;
-    keys.sort_unstable();
+    sort_by(&mut keys, Ord::cmp);
     keys.dedup();
     Some(keys)
 }
@@ -258,10 +229,8 @@ fn span_of(condition: &Condition) -> Option<(Range, bool)> {
 
 fn cross(prefixes: &[Vec<Key>], values: &[Key]) -> Option<Vec<Vec<Key>>> {
     let with = |prefix: &Vec<Key>, value: &Key| prefix.iter().cloned().chain([value.clone()]).collect();
-    let all: Vec<Vec<Key>> = prefixes
-        .iter()
-        .flat_map(|prefix| values.iter().map(move |value| with(prefix, value)))
-        .collect();
+    let all: Vec<Vec<Key>> =
+        prefixes.iter().flat_map(|prefix| values.iter().map(move |value| with(prefix, value))).collect();
     (all.len() <= MAX_RANGES).then_some(all)
 }
 
@@ -270,47 +239,37 @@ fn ranges(prefixes: &[Vec<Key>], span: Option<Range>, single: bool, whole: bool)
         (Some(span), true, _) => span.clone(),
         (Some(span), false, _) => span.clone().after(prefix),
         (None, true, Some(key)) => Range::only(key.clone()),
-        (None, _, None) => Range::default(),
+        (None, true, None) => Range { lower: Some((Key::first(), false)), upper: None },
+        (None, false, None) => under(prefix),
         (None, false, Some(_)) if whole => Range::only(Key::List(prefix.clone())),
-        (None, false, Some(last)) => under(prefix, last),
+        (None, false, Some(_)) => under(prefix),
     };
     prefixes.iter().map(range).collect()
 }
 
-/// All compound keys that begin with a prefix.
-fn under(prefix: &[Key], last: &Key) -> Range {
-    let upper = join(&prefix[..prefix.len() - 1], last.successor());
-    Range {
-        lower: Some((Key::List(prefix.to_vec()), false)),
-        upper: Some((upper, true)),
-    }
+/// All compound keys that begin with a prefix. The lower end names the first key there is: a browser that wrongly puts
+/// `null` into an index puts it below.
+fn under(prefix: &[Key]) -> Range {
+    let lower = Some((join(prefix, Key::first()), false));
+    let upper = prefix.split_last().map(|(last, rest)| (join(rest, last.successor()), true));
+    Range { lower, upper }
 }
 
 /// The paths that decide the order: up to the id, without those that have one value only.
 fn order(query: &Query) -> impl Iterator<Item = &str> {
-    let asked = query
-        .order_by
-        .iter()
-        .map(String::as_str)
-        .take_while(|path| *path != "id");
+    let asked = query.order_by.iter().map(String::as_str).take_while(|path| *path != "id");
     asked.filter(|path| !is_fixed(query, path))
 }
 
 fn is_fixed(query: &Query, path: &str) -> bool {
     let fixes = |condition: &Condition| matches!(&condition.test, Test::In(values) if values.len() == 1);
-    query
-        .conditions
-        .iter()
-        .any(|condition| condition.path == path && !condition.any && fixes(condition))
+    query.conditions.iter().any(|condition| condition.path == path && !condition.any && fixes(condition))
 }
 
 fn is_ordered(query: &Query, path: &[String], multi: bool, ranges: &[Range]) -> bool {
     if multi {
         return ranges.len() == 1 && ranges[0].lower == ranges[0].upper && order(query).next().is_none();
     }
-    let given = path
-        .iter()
-        .map(String::as_str)
-        .filter(|path| *path != "id" && !is_fixed(query, path));
+    let given = path.iter().map(String::as_str).filter(|path| *path != "id" && !is_fixed(query, path));
     order(query).eq(given)
 }

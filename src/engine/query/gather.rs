@@ -5,7 +5,7 @@
 use super::key::{compare_text, Key};
 use super::{IndexDef, Query};
 use crate::engine::disk::Disk;
-use crate::model::{Code, Document, Failure, Row};
+use crate::model::{sort_by, Code, Document, Failure, Row};
 use core::cmp::Ordering;
 
 /// How many rows an answer without a limit may have.
@@ -22,10 +22,7 @@ impl Place {
     /// The place of a document.
     pub fn of<D: Document>(query: &Query, id: String, doc: &D) -> Self {
         let key = |path: &String| Key::of(&doc.at_path(path)?);
-        Self {
-            keys: query.order_by.iter().map(key).collect(),
-            id,
-        }
+        Self { keys: query.order_by.iter().map(key).collect(), id }
     }
 
     /// Order for a direction; what has no key comes last in both.
@@ -50,10 +47,7 @@ pub struct Gather<'q, T> {
 impl<'q, T> Gather<'q, T> {
     /// An empty answer.
     pub fn new(query: &'q Query) -> Self {
-        Self {
-            query,
-            rows: Vec::new(),
-        }
+        Self { query, rows: Vec::new() }
     }
 
     /// Adds a matching row; without a limit there may be no more than [`MAX_ROWS`].
@@ -77,8 +71,7 @@ impl<'q, T> Gather<'q, T> {
 
     fn sort(&mut self) {
         let descending = self.query.descending;
-        self.rows
-            .sort_unstable_by(|left, right| left.0.compare(&right.0, descending));
+        sort_by(&mut self.rows, |left, right| left.0.compare(&right.0, descending));
         // The same row twice (two items of one array) stands side by side now.
         self.rows.dedup_by(|left, right| left.0.id == right.0.id);
         self.rows.truncate(self.query.limit.unwrap_or(usize::MAX));
@@ -87,10 +80,7 @@ impl<'q, T> Gather<'q, T> {
 
 /// The failure for an answer that is too long to be given without a limit.
 pub fn too_large() -> Failure {
-    Failure::new(
-        Code::QueryTooLarge,
-        "more than 10 000 rows match: give a limit, or read in pages",
-    )
+    Failure::new(Code::QueryTooLarge, "more than 10 000 rows match: give a limit, or read in pages")
 }
 
 /// A query on the memory disk.

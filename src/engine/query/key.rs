@@ -3,7 +3,7 @@
 //! What has no key here (absent, `null`, booleans, objects, arrays that hold one of these) stands in no index.
 
 use super::IndexDef;
-use crate::model::{Document, Kind};
+use crate::model::{sort_by, Document, Kind};
 use core::cmp::Ordering;
 use std::rc::Rc;
 
@@ -24,12 +24,7 @@ impl Key {
         match value.kind() {
             Kind::Number => value.as_number().map(|number| Self::Number(number + 0.0)),
             Kind::Text => value.as_text().map(|text| Self::Text(text.into())),
-            Kind::List => value
-                .as_list()?
-                .iter()
-                .map(Self::of)
-                .collect::<Option<Vec<_>>>()
-                .map(Self::List),
+            Kind::List => value.as_list()?.iter().map(Self::of).collect::<Option<Vec<_>>>().map(Self::List),
             _ => None,
         }
     }
@@ -44,6 +39,11 @@ impl Key {
         }
     }
 
+    /// The first of all keys.
+    pub(super) fn first() -> Self {
+        Self::Number(f64::NEG_INFINITY)
+    }
+
     /// The first key after all texts.
     pub(super) fn after_texts() -> Self {
         Self::List(Vec::new())
@@ -52,7 +52,7 @@ impl Key {
 
 fn next_up(number: f64) -> f64 {
     match number {
-        number if number == 0.0 => f64::from_bits(1),
+        0.0 => f64::from_bits(1),
         number if number > 0.0 => f64::from_bits(number.to_bits() + 1),
         number => f64::from_bits(number.to_bits() - 1),
     }
@@ -105,19 +105,11 @@ pub fn index_keys<D: Document>(doc: &D, index: &IndexDef) -> Vec<Key> {
             return Vec::new();
         };
         let items = if index.multi { value.as_list() } else { None };
-        let mut keys: Vec<Key> = items
-            .unwrap_or_else(|| vec![value])
-            .iter()
-            .filter_map(Key::of)
-            .collect();
-        keys.sort_unstable();
+        let mut keys: Vec<Key> = items.unwrap_or_else(|| vec![value]).iter().filter_map(Key::of).collect();
+        sort_by(&mut keys, Ord::cmp);
         keys.dedup();
         return keys;
     }
-    let parts = index
-        .path
-        .iter()
-        .map(|path| Key::of(&doc.at_path(path)?))
-        .collect::<Option<Vec<_>>>();
+    let parts = index.path.iter().map(|path| Key::of(&doc.at_path(path)?)).collect::<Option<Vec<_>>>();
     parts.map(Key::List).into_iter().collect()
 }

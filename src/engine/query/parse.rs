@@ -36,31 +36,21 @@ fn condition<D: Document>(from: &D) -> Option<Condition> {
         "lte" => below(&value, false),
         _ => return None,
     };
-    Some(Condition {
-        path: from.text_of("path")?,
-        test,
-        any: false,
-    })
+    Some(Condition { path: from.text_of("path")?, test, any: false })
 }
 
 /// Above a value, within its type. Nothing is above or below what has no order.
 fn above<D: Document>(value: &D, open: bool) -> Test {
     scalar_key(value).map_or(Test::In(Vec::new()), |key| {
         let end = Range::of_type(&key);
-        Test::Within(Range {
-            lower: Some((key, open)),
-            upper: end.upper,
-        })
+        Test::Within(Range { lower: Some((key, open)), upper: end.upper })
     })
 }
 
 fn below<D: Document>(value: &D, open: bool) -> Test {
     scalar_key(value).map_or(Test::In(Vec::new()), |key| {
         let end = Range::of_type(&key);
-        Test::Within(Range {
-            lower: end.lower,
-            upper: Some((key, open)),
-        })
+        Test::Within(Range { lower: end.lower, upper: Some((key, open)) })
     })
 }
 

@@ -54,16 +54,9 @@ fn conditions() -> impl Strategy<Value = Value> {
             1 => any::<bool>().prop_map(|flag| json!(flag)),
         ]
     };
-    let one = (
-        paths(),
-        prop::sample::select(vec!["eq", "eq", "gt", "gte", "lt", "lte"]),
-        scalars(),
-    );
+    let one = (paths(), prop::sample::select(vec!["eq", "eq", "gt", "gte", "lt", "lte"]), scalars());
     let many = (paths(), prop::collection::vec(scalars(), 1..4));
-    let prefix = (
-        paths(),
-        prop::sample::select(vec!["", "a", "k1", "\u{d7ff}", "\u{1f600}"]),
-    );
+    let prefix = (paths(), prop::sample::select(vec!["", "a", "k1", "\u{d7ff}", "\u{1f600}"]));
     prop_oneof![
         4 => one.prop_map(|(path, op, value)| json!({ "path": path, "op": op, "value": value })),
         1 => many.prop_map(|(path, value)| json!({ "path": path, "op": "in", "value": value })),
@@ -72,10 +65,7 @@ fn conditions() -> impl Strategy<Value = Value> {
 }
 
 fn queries() -> impl Strategy<Value = Query> {
-    let parts = (
-        prop::collection::vec(conditions(), 0..4),
-        prop::collection::vec(paths(), 0..3),
-    );
+    let parts = (prop::collection::vec(conditions(), 0..4), prop::collection::vec(paths(), 0..3));
     (parts, any::<bool>(), prop::option::of(0..8usize)).prop_map(|((conditions, order_by), descending, limit)| {
         let limit = limit.map_or(Value::Null, |limit| json!(limit));
         let query = json!({ "where": conditions, "orderBy": order_by, "descending": descending, "limit": limit });
@@ -106,16 +96,9 @@ fn disk_of(docs: &[Json]) -> Disk<Json> {
     let mut disk = Disk::default();
     let write = |doc: &Json| {
         let id = doc.text_of("id").expect("every document has an id");
-        Write::PutMain(
-            "notes".into(),
-            Row {
-                doc: Some(doc.clone()),
-                ..Row::fresh(&id, 0)
-            },
-        )
+        Write::PutMain("notes".into(), Row { doc: Some(doc.clone()), ..Row::fresh(&id, 0) })
     };
-    disk.apply(docs.iter().map(write).collect())
-        .expect("nothing is added to the outbox");
+    disk.apply(docs.iter().map(write).collect()).expect("nothing is added to the outbox");
     disk
 }
 
@@ -131,10 +114,7 @@ fn by_access(docs: &[Json], query: &Query, indexes: &[IndexDef]) -> Vec<Json> {
     }
     entries.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.cmp(&right.1)));
     let inside = |range: &Range| {
-        let entries = entries
-            .iter()
-            .filter(|entry| range.contains(&entry.0))
-            .map(|entry| entry.2.clone());
+        let entries = entries.iter().filter(|entry| range.contains(&entry.0)).map(|entry| entry.2.clone());
         entries.collect::<Vec<Json>>()
     };
     let mut rows: Vec<Json> = access.ranges.iter().flat_map(inside).collect();
@@ -216,11 +196,7 @@ fn the_first_of_an_order_come_from_its_index_when_they_are_enough() {
     let query = query(json!({ "orderBy": ["a"], "descending": true, "limit": 3 }));
     let access = choose(&query, &[index(&["a"])]);
     assert!(access.index == Some(0) && access.partial && access.ordered);
-    assert_eq!(
-        choose(&Query { limit: None, ..query }, &[index(&["a"])]).index,
-        None,
-        "all of them need the scan"
-    );
+    assert_eq!(choose(&Query { limit: None, ..query }, &[index(&["a"])]).index, None, "all of them need the scan");
 }
 
 #[test]
@@ -233,16 +209,11 @@ fn contradictions_read_nothing() {
 
 #[test]
 fn more_rows_than_an_answer_may_have_are_refused_without_a_limit() {
-    let docs: Vec<Json> = (0..=MAX_ROWS)
-        .map(|at| Json::from(json!({ "id": at.to_string() })))
-        .collect();
+    let docs: Vec<Json> = (0..=MAX_ROWS).map(|at| Json::from(json!({ "id": at.to_string() }))).collect();
     let disk = disk_of(&docs);
     let refused = disk_query(&disk, "notes", &Query::default(), &[]).expect_err("too many");
     assert_eq!(refused.code, crate::model::Code::QueryTooLarge);
-    let some = Query {
-        limit: Some(MAX_ROWS),
-        ..Query::default()
-    };
+    let some = Query { limit: Some(MAX_ROWS), ..Query::default() };
     assert_eq!(disk_query(&disk, "notes", &some, &[]).expect("a limit").len(), MAX_ROWS);
     assert_eq!(disk_count(&disk, "notes", &Query::default(), &[]), MAX_ROWS + 1);
 }

@@ -8,7 +8,7 @@ use super::run::{alias_key, raw};
 use super::schema::{IDS, META, PENDING};
 use super::tx::Tx;
 use crate::engine::store::{Found, Read, Rows};
-use crate::model::{Code, Collection, DocKey, Failure, Record, Seq};
+use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Seq};
 use crate::shell::document::JsDoc;
 use idb::{CursorDirection, KeyRange};
 use js_sys::Array;
@@ -144,7 +144,7 @@ pub(super) async fn by_keys(tx: &Tx, collection: &str, keys: &[JsValue], visit: 
 async fn settle_absent(tx: &Tx, rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -> Result<(), Fault> {
     for collection in crowded(reads) {
         let mut ids: Vec<&str> = keys_of(reads, &collection).map(|key| &*key.id).collect();
-        ids.sort_unstable_by(|left, right| left.encode_utf16().cmp(right.encode_utf16()));
+        sort_by(&mut ids, |left, right| left.encode_utf16().cmp(right.encode_utf16()));
         let (first, last) = (JsValue::from_str(ids[0]), JsValue::from_str(ids[ids.len() - 1]));
         let count = (ids.len() * 2 + 1) as u32;
         let range = KeyRange::bound(&first, &last, None, None)?;
@@ -152,7 +152,7 @@ async fn settle_absent(tx: &Tx, rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -
         let mut present: Vec<String> =
             listed.unchecked_into::<Array>().iter().filter_map(|key| key.as_string()).collect();
         let seen_to = (present.len() == count as usize).then(|| present[present.len() - 1].clone());
-        present.sort_unstable();
+        sort_by(&mut present, Ord::cmp);
         let within = |id: &str| seen_to.as_ref().is_none_or(|end| id.encode_utf16().le(end.encode_utf16()));
         let is_absent = |key: &DocKey| {
             key.collection == collection

@@ -7,11 +7,10 @@ use super::read::{is_complete, mark_text, PendingQuery};
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, Code, Collection, DocKey, Failure, Pending, Row, Seq};
+use crate::model::{is_temporary, sort_by, Code, Collection, DocKey, Failure, Map, Pending, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -19,12 +18,12 @@ use wasm_bindgen::JsValue;
 pub(super) type Shared = Rc<RefCell<Disk<JsDoc>>>;
 
 thread_local! {
-    static DATABASES: RefCell<BTreeMap<String, Shared>> = const { RefCell::new(BTreeMap::new()) };
+    static DATABASES: RefCell<Map<String, Shared>> = const { RefCell::new(Map::new()) };
 }
 
 /// The database of a name, made when there is none.
 pub(super) fn open(name: &str) -> Shared {
-    DATABASES.with_borrow_mut(|all| all.entry(name.into()).or_default().clone())
+    DATABASES.with_borrow_mut(|all| all.get_or_insert_with(name.into(), Default::default).clone())
 }
 
 /// The database of a name, when there is one.
@@ -65,7 +64,7 @@ pub(super) fn run<R>(
 fn is_violated(disk: &Disk<JsDoc>, collection: &str, index: &IndexDef) -> bool {
     let docs = disk.main_rows(collection).filter_map(|row| row.doc.as_ref());
     let mut keys: Vec<Key> = docs.flat_map(|doc| index_keys(doc, index)).collect();
-    keys.sort_unstable();
+    sort_by(&mut keys, Ord::cmp);
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
 

@@ -2,14 +2,13 @@
 
 use super::host;
 use crate::engine::query::row_state;
-use crate::model::{Document, Failure, Pending, Row, Seq};
+use crate::model::{Document, Failure, Map, Pending, Row, Seq};
 use crate::shell::document::JsDoc;
 use js_sys::Array;
-use std::collections::BTreeMap;
 use wasm_bindgen::JsValue;
 
 /// Outbox rows by place.
-pub(super) type Changes = BTreeMap<Seq, Pending<JsDoc>>;
+pub(super) type Changes = Map<Seq, Pending<JsDoc>>;
 
 fn lane<'c>(row: &'c Row<JsDoc>, changes: &'c Changes) -> impl Iterator<Item = &'c Pending<JsDoc>> + Clone {
     row.lane.iter().filter_map(|seq| changes.get(seq))

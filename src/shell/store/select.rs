@@ -13,12 +13,11 @@ use super::{host, range};
 use crate::engine::query::{
     choose, index_keys, too_large, Access, Gather, IndexDef, Key, Place, Query, Range, MAX_ROWS,
 };
-use crate::model::{Code, Document};
+use crate::model::{sort_by, Code, Document, Set};
 use crate::shell::document::JsDoc;
 use crate::shell::names::name;
 use idb::{CursorDirection, Index, ObjectStore};
 use js_sys::Array;
-use std::collections::BTreeSet;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbCursorWithValue, IdbRequest};
 
@@ -66,7 +65,7 @@ pub(super) async fn count(tx: &Tx, collection: &str, indexes: &[IndexDef], query
         return Ok(counts.iter().map(number).sum::<f64>() as u32);
     }
     let mut count = 0;
-    let mut seen = BTreeSet::new();
+    let mut seen = Set::new();
     let mut visit = |record: JsValue| {
         let passed = passes(&record, query, &access);
         let again = passed && access.repeats && !seen.insert(JsDoc(record).text_of("id"));
@@ -242,7 +241,7 @@ impl<'s> Source<'s> {
         let ids = tx.answer(raw(index.get_all_keys(range::query_of(keys)?, Some(MAX_KEYS))?)).await?;
         let mut ids: Vec<(String, JsValue)> =
             ids.unchecked_into::<Array>().iter().filter_map(|id| Some((id.as_string()?, id))).collect();
-        ids.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        sort_by(&mut ids, |left, right| left.0.cmp(&right.0));
         ids.dedup_by(|left, right| left.0 == right.0);
         let ids: Vec<JsValue> = ids.into_iter().map(|(_, id)| id).collect();
         by_keys(tx, self.collection, &ids, visit).await
