@@ -48,7 +48,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop_assert, proptest};
 
     #[test]
     fn without_jitter_the_ladder_is_exact() {
