@@ -135,7 +135,7 @@ fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, &'static
 }
 
 fn item<D: Document>(from: &D) -> Result<Item<D>, &'static str> {
-    let id = from.get("id").and_then(|id| id.as_text().or_else(|| id.as_number().map(number_text)));
+    let id = from.get("id").and_then(|id| id.as_text().or_else(|| number_text(&id)));
     let id = id.filter(|id| !id.is_empty()).ok_or("pull page: every item must have an \"id\" (text)")?;
     let doc = if from.flag("deleted") { None } else { Some(document(from, &id)?) };
     let at = updated_at(from).or_else(|| doc.as_ref().and_then(updated_at));

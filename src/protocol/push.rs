@@ -160,17 +160,15 @@ fn named<D: Document>(body: &D, id: &str, temporary: bool) -> Option<(String, D)
 /// The document with its id as text: a number becomes its decimal string (design, section 15).
 pub(super) fn with_text_id<D: Document>(doc: &D) -> Option<D> {
     let id = doc.get("id")?;
-    if let Some(number) = id.as_number() {
-        return Some(doc.with(&[("id", Some(D::text(&number_text(number))))]));
+    if let Some(text) = number_text(&id) {
+        return Some(doc.with(&[("id", Some(D::text(&text)))]));
     }
     id.as_text().is_some_and(|id| !id.is_empty()).then(|| doc.clone())
 }
 
-pub(super) fn number_text(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
-        return (number as i64).to_string();
-    }
-    number.to_string()
+/// A number as the host writes it in JSON.
+pub(super) fn number_text<D: Document>(number: &D) -> Option<String> {
+    number.as_number().map(|_| number.to_json())
 }
 
 fn conflicting<D: Document>(kind: ChangeKind, response: &HttpResponse<D>) -> Remote<D> {
