@@ -6,7 +6,7 @@
 use super::document::JsDoc;
 use crate::model::Document;
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
-use js_sys::{Function, Promise, Reflect, JSON};
+use js_sys::{Function, JsString, Promise, Reflect, JSON};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
@@ -117,7 +117,7 @@ fn origin(url: &str) -> Option<&str> {
 async fn body(text: Result<JsValue, JsValue>, kind: String) -> Body<JsDoc> {
     let Ok(promise) = text else { return Body::Broken(0) };
     let Ok(text) = settled(promise).await else { return Body::Broken(0) };
-    let length = property(&text, "length").as_f64().unwrap_or(0.0) as usize;
+    let length = text.dyn_ref::<JsString>().map_or(0, JsString::length) as usize;
     match () {
         () if length == 0 => Body::Empty,
         () if kind.contains("text/html") => Body::Html,
