@@ -28,7 +28,20 @@ const BINDGEN = [
   '--remove-name-section',
   '--remove-producers-section',
 ];
-const OPT = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
+
+/** Inlining makes the file smaller and its compressed form, which is what a page downloads, 6 % larger. */
+const NO_INLINING = [
+  '--always-inline-max-function-size=2',
+  '--flexible-inline-max-function-size=0',
+  '--one-caller-inline-max-function-size=0',
+];
+const OPT = [
+  '-Oz',
+  ...NO_INLINING,
+  '--strip-debug',
+  '--strip-producers',
+  ...FEATURES.map((feature) => `--enable-${feature}`),
+];
 
 const sources = ['Cargo.toml', 'Cargo.lock', 'src', 'js/binding.ts'].map((name) => join(root, name));
 
