@@ -1,7 +1,7 @@
-// node bench/profile.mjs CASE [--contender raw|dexie|seakeep] [--wasm FILE]: where the time of a case goes.
+// node bench/profile.mjs CASE [--contender raw|dexie|seakeep] [--dist DIR]: where the time of a case goes.
 // Prints what one repetition asks of IndexedDB, then the functions that took most of its time on the page's thread.
-// `--wasm` takes a module with names in the place of the built one (wasm-bindgen without --remove-name-section, wasm-opt
-// with -g, of the same build).
+// The built module has no names; `--dist` takes another build that has (wasm-bindgen without --remove-name-section,
+// wasm-opt with -g).
 
 import { parseArgs } from 'node:util';
 import { need } from '../scripts/lib/system.mjs';
@@ -12,7 +12,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     contender: { type: 'string', default: 'seakeep' },
-    wasm: { type: 'string' },
+    dist: { type: 'string' },
     repetitions: { type: 'string', default: '3' },
     top: { type: 'string', default: '45' },
     sqlite: { type: 'boolean', default: false },
@@ -21,7 +21,7 @@ const { values: options, positionals } = parseArgs({
 const [id] = positionals;
 if (id === undefined) throw new Error('name a case, as bench/run.mjs --only does');
 
-const server = await serve({ wasm: options.wasm });
+const server = await serve({ dist: options.dist });
 const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
 try {
   const { page } = browser;

@@ -7,6 +7,7 @@
 //   --sqlite          Chromium's newer back end of IndexedDB
 //   --browser NAME    chromium
 //   --check           ends with an error when a goal is missed
+//   --dist DIR        another build of the package
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -25,13 +26,14 @@ const { values: options } = parseArgs({
     sqlite: { type: 'boolean', default: false },
     browser: { type: 'string', default: 'chromium' },
     check: { type: 'boolean', default: false },
+    dist: { type: 'string' },
   },
 });
 const repetitions = Number(options.repetitions);
 if (!Number.isInteger(repetitions) || repetitions < 1) throw new Error('--repetitions takes a whole number from 1 on');
 if (options.browser !== 'chromium') throw new Error('--browser knows chromium; see bench/README.md');
 
-const server = await serve();
+const server = await serve({ dist: options.dist });
 const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
 try {
   const rows = await measure(browser.page);

@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
-/** Serves until closed. `wasm`: another file in the place of the built module. */
-export async function serve({ wasm } = {}) {
+/** Serves until closed. `dist`: another folder in the place of the built package. */
+export async function serve({ dist = join(root, 'dist') } = {}) {
   const bundle = await bundled();
   const server = createServer((request, response) => {
-    const found = content(new URL(request.url, 'http://host').pathname, bundle, wasm);
+    const found = content(new URL(request.url, 'http://host').pathname, bundle, dist);
     response.writeHead(found === undefined ? 404 : 200, {
       'content-type': TYPES[extname(request.url)] ?? TYPES['.html'],
       'cross-origin-opener-policy': 'same-origin',
@@ -25,13 +25,13 @@ export async function serve({ wasm } = {}) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-function content(path, bundle, wasm) {
+function content(path, bundle, dist) {
   if (path === '/') return readFileSync(join(root, 'bench/page/index.html'));
   if (path === '/bench.js') return bundle;
-  if (wasm !== undefined && path.endsWith('.wasm')) return readFileSync(wasm);
-  const file = join(root, normalize(path));
-  const served = path.startsWith('/dist/') && statSync(file, { throwIfNoEntry: false })?.isFile();
-  return served ? readFileSync(file) : undefined;
+  if (path === '/favicon.ico') return '';
+  if (!path.startsWith('/dist/')) return undefined;
+  const file = join(dist, normalize(path.slice('/dist'.length)));
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file) : undefined;
 }
 
 async function bundled() {
