@@ -36,7 +36,7 @@ export function load(source: WasmSource | undefined, fallback: DefaultSource): P
 
 async function start(source: WasmSource | undefined, fallback: DefaultSource): Promise<WasmModule> {
   if (typeof WebAssembly === 'undefined') throw refuse('ENV_UNSUPPORTED', 'this environment has no WebAssembly');
-  const module = await compile(await (source ?? fallback()));
+  const module = await compile(await given(source, fallback));
   const wasm = glue as unknown as WasmModule;
   try {
     await wasm.default({ module_or_path: module });
@@ -47,6 +47,15 @@ async function start(source: WasmSource | undefined, fallback: DefaultSource): P
     // Imports and exports are named by build: those of another one do not fit together.
     if (thrown instanceof WebAssembly.LinkError || thrown instanceof TypeError) throw mismatch('unknown');
     throw thrown;
+  }
+}
+
+/** What the app or the entry gives: a promise that rejects, or an address that cannot be made, brings no module. */
+async function given(source: WasmSource | undefined, fallback: DefaultSource): Promise<Awaited<WasmSource>> {
+  try {
+    return await (source ?? fallback());
+  } catch {
+    throw notFetched('the compiled module', undefined, 'its address or the request for it failed');
   }
 }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { eventually } from './support/wait.mjs';
 import { drained, seen, world } from './support/world.mjs';
 
-/** The page has the document, stopped pulling, and changes it after another client did. */
+/** The page has the document, and sends a change of it without pulling, after another client changed it. */
 async function meanwhile(page, server, theirs, ours) {
   const { id } = await server.create({ name: 'Ada', category: 'work', prompt: 'Think' });
   await page.evaluate(async () => {
@@ -17,7 +17,7 @@ async function meanwhile(page, server, theirs, ours) {
   await page.evaluate(
     async ([id, ours]) => {
       follow(await assistants.patch(id, ours));
-      db.sync.start();
+      await db.sync.now({ pull: false });
     },
     [id, ours],
   );

@@ -56,27 +56,29 @@ const plays = {
       const tried = await outcome(() => seakeep.open(name, options));
       return { ...tried, stored: await indexedDB.databases() };
     }, row.input),
-  sandboxed: async ({ page, server }, row) => {
-    await page.context().route('**/seakeep/**', async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, headers: { ...response.headers(), 'access-control-allow-origin': '*' } });
-    });
-    await page.evaluate(
-      ([url, input]) => {
-        addEventListener('message', ({ data }) => {
-          window.told = data;
+  sandboxed: async ({ page }, row) => {
+    await page.evaluate(async (input) => {
+      addEventListener('message', ({ data }) => {
+        window.told = data;
+      });
+      const source = await (await fetch('seakeep/index.js')).text();
+      const wasm = await (await fetch('seakeep/wasm/seakeep_bg.wasm')).arrayBuffer();
+      const frame = document.createElement('iframe');
+      frame.sandbox = 'allow-scripts';
+      frame.srcdoc = `<script type="module">
+        addEventListener('message', async ({ data }) => {
+          const script = new Blob([data.source], { type: 'text/javascript' });
+          const { open } = await import(URL.createObjectURL(script));
+          const [name, options] = data.input;
+          open(name, { ...options, wasm: data.wasm }).then(() => parent.postMessage({ value: {} }, '*'), ({ code, message, stack, path }) =>
+            parent.postMessage({ error: { code, message, stack, path } }, '*'));
         });
-        const frame = document.createElement('iframe');
-        frame.sandbox = 'allow-scripts';
-        frame.srcdoc = `<script type="module">
-          import { open } from '${url}/seakeep/index.js';
-          open(...${JSON.stringify(input)}).then(() => parent.postMessage({ value: {} }, '*'), (error) =>
-            parent.postMessage({ error: { code: error.code, message: error.message, stack: error.stack } }, '*'));
-        </script>`;
-        document.body.append(frame);
-      },
-      [server.url, row.input],
-    );
+        parent.postMessage(undefined, '*');
+      </script>`;
+      document.body.append(frame);
+      await new Promise((resolve) => addEventListener('message', resolve, { once: true }));
+      frame.contentWindow.postMessage({ source, wasm, input }, '*');
+    }, row.input);
     const told = await until('the frame to tell', () => page.evaluate(() => window.told));
     return { ...told, stored: await page.evaluate(() => indexedDB.databases()) };
   },
@@ -94,6 +96,20 @@ for (const row of inBrowser) {
     assert.deepEqual(stored, [], 'something was written');
   });
 }
+
+test('93: a response that never comes, given as a promise, is WASM_FETCH_FAILED too, and the next open() may succeed', async (t) => {
+  const { page } = await world(t);
+  const { failed, stored } = await page.evaluate(async () => {
+    const wasm = fetch('http://127.0.0.1:9/seakeep.wasm');
+    const failed = await outcome(() => seakeep.open('bad', { collections: { notes: {} }, wasm }));
+    await begin({ sync: null });
+    await assistants.put({ id: 'a', name: 'Ada' });
+    return { failed: failed.error, stored: (await raw('assistants')).length };
+  });
+  assert.equal(failed.code, 'WASM_FETCH_FAILED');
+  assert.equal(failed.retryable, true);
+  assert.equal(stored, 1);
+});
 
 test('every browser row of the table was played', () => {
   assert.deepEqual(

@@ -61,7 +61,7 @@ test('E-16 the page is reloaded while the answer is outstanding: the key survive
     await begin();
     await assistants.put({ name: 'Ada' });
   });
-  await until('the request', async () => (await server.log({ method: 'POST' })).length === 1);
+  await until('the commit over there', async () => (await server.documents()).length === 1);
   const [sending] = await page.evaluate(() => raw('pending'));
   assert.equal(sending.state, 'sending', 'marked before the request left');
   await reload(page);

@@ -22,6 +22,9 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+/** A call that never comes back fails when its page is closed. */
+const LIMIT_MS = 90_000;
+
 let folder;
 after(async () => {
   await closeBrowser();
@@ -45,7 +48,9 @@ export async function world(t, { www = pageFolder(), args } = {}) {
   const context = await (await browser()).newContext();
   const errors = [];
   context.on('weberror', (error) => errors.push(String(error.error())));
+  const limit = setTimeout(() => context.close(), LIMIT_MS);
   t.after(async () => {
+    clearTimeout(limit);
     await context.close();
     await server.stop();
     assert.deepEqual(errors, [], 'errors nobody caught in the page');
