@@ -170,7 +170,7 @@ fn candidate(query: &Query, path: &[String], multi: bool) -> Option<Access> {
     }
     let nothing = prefixes.is_empty() || span.as_ref().is_some_and(Range::is_empty);
     let whole = path.len() == prefixes.first().map_or(0, Vec::len);
-    let ranges = if nothing { Vec::new() } else { ranges(&prefixes, span, path.len() == 1, whole) };
+    let ranges = if nothing { Vec::new() } else { ranges(&prefixes, span.as_ref(), path.len() == 1, whole) };
     let access = Access {
         index: None,
         repeats: multi && !(whole && ranges.len() == 1),
@@ -234,15 +234,14 @@ fn cross(prefixes: &[Vec<Key>], values: &[Key]) -> Option<Vec<Vec<Key>>> {
     (all.len() <= MAX_RANGES).then_some(all)
 }
 
-fn ranges(prefixes: &[Vec<Key>], span: Option<Range>, single: bool, whole: bool) -> Vec<Range> {
-    let range = |prefix: &Vec<Key>| match (&span, single, prefix.last()) {
+fn ranges(prefixes: &[Vec<Key>], span: Option<&Range>, single: bool, whole: bool) -> Vec<Range> {
+    let range = |prefix: &Vec<Key>| match (span, single, prefix.last()) {
         (Some(span), true, _) => span.clone(),
         (Some(span), false, _) => span.clone().after(prefix),
         (None, true, Some(key)) => Range::only(key.clone()),
         (None, true, None) => Range { lower: Some((Key::first(), false)), upper: None },
-        (None, false, None) => under(prefix),
         (None, false, Some(_)) if whole => Range::only(Key::List(prefix.clone())),
-        (None, false, Some(_)) => under(prefix),
+        (None, false, _) => under(prefix),
     };
     prefixes.iter().map(range).collect()
 }

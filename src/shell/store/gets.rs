@@ -55,7 +55,15 @@ impl Gets {
 }
 
 async fn read_all(handle: &Handle, keys: &[&DocKey]) -> Result<Vec<JsValue>, Fault> {
-    let records = records(handle, keys).await?;
+    let tx = Tx::begin(handle, scope(keys), Mode::Read)?;
+    let records = if keys.iter().any(|key| is_temporary(&key.id)) {
+        let records = find(&tx, keys).await?;
+        tx.finish();
+        records
+    } else {
+        let requests = requests(&tx, keys.iter().copied())?;
+        tx.last_answers(requests).await?
+    };
     // `undefined` stands for a row that is not there and for one whose document is gone.
     Ok(records.into_iter().map(|record| document(&record)).collect())
 }
@@ -66,14 +74,6 @@ pub(super) fn document(record: &JsValue) -> JsValue {
 }
 
 /// The stored records of these ids, `undefined` where there is none.
-pub(super) async fn records(handle: &Handle, keys: &[&DocKey]) -> Result<Vec<JsValue>, Fault> {
-    let tx = Tx::begin(handle, scope(keys), Mode::Read)?;
-    let records = find(&tx, keys).await?;
-    tx.finish();
-    Ok(records)
-}
-
-/// The stored records of these ids inside a transaction.
 pub(super) async fn find(tx: &Tx, keys: &[&DocKey]) -> Result<Vec<JsValue>, Fault> {
     let mut records = tx.answers(requests(tx, keys.iter().copied())?).await?;
     let missed = |at: &usize| records[*at].is_undefined() && is_temporary(&keys[*at].id);

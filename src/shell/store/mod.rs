@@ -20,6 +20,7 @@ mod schema;
 mod select;
 mod signal;
 mod tx;
+mod watch;
 
 pub use self::read::PendingQuery;
 
@@ -218,13 +219,11 @@ impl Store {
 
     /// How many outbox rows there are, all or in one state.
     pub async fn pending_count(&self, state: Option<PendingState>) -> Result<u32, Failure> {
-        match (&self.backend, state) {
-            (Backend::Idb(connection, _), None) => read::pending_count(connection).await,
-            _ => {
-                let all = PendingQuery { state, limit: usize::MAX, ..PendingQuery::default() };
-                Ok(self.pending_list(&all).await?.len() as u32)
-            }
+        if let (Backend::Idb(connection, _), None) = (&self.backend, state) {
+            return read::pending_count(connection).await;
         }
+        let all = PendingQuery { state, limit: usize::MAX, ..PendingQuery::default() };
+        Ok(self.pending_list(&all).await?.len() as u32)
     }
 
     /// The value of a setting, the caller's own; `undefined` when it is not set.

@@ -172,9 +172,8 @@ pub(super) async fn setting(connection: &Connection, key: &str) -> Result<JsValu
 
 async fn one(handle: &Handle, store: &str, ask: impl Fn(&Tx) -> Result<IdbRequest, Fault>) -> Result<JsValue, Fault> {
     let tx = Tx::begin(handle, [store], Mode::Read)?;
-    let answer = tx.answer(ask(&tx)?).await?;
-    tx.finish();
-    Ok(answer)
+    let request = ask(&tx)?;
+    Ok(tx.last_answers(vec![request]).await?.pop().unwrap_or_default())
 }
 
 /// The last place of the outbox and the mark of change, read together.
@@ -183,8 +182,7 @@ pub(super) async fn mark(connection: &Connection) -> Result<String, Failure> {
         let tx = Tx::begin(handle, [PENDING, META], Mode::Read)?;
         let requests =
             vec![last_key(&tx, PENDING)?, raw(tx.store(META)?.get(JsValue::from_str(&MetaKey::Mark.name()))?)];
-        let mut answers = tx.answers(requests).await?.into_iter();
-        tx.finish();
+        let mut answers = tx.last_answers(requests).await?.into_iter();
         let last = answers.next().and_then(key_of).and_then(|key| key.as_f64()).unwrap_or(0.0);
         Ok(mark_text(last as Seq, &JsDoc(answers.next().unwrap_or_default())))
     };

@@ -153,7 +153,7 @@ async fn backwards(
     for keys in access.ranges.iter().rev() {
         let bulk = if access.is_exact() && enough <= PAGE { source.last(keys, enough)? } else { None };
         let more = match bulk {
-            Some(request) => visit_values(tx.answer(request).await?.unchecked_into(), visit)?,
+            Some(request) => visit_values(tx.answer(request).await?.unchecked_ref(), visit)?,
             None => source.steps(tx, keys, visit).await?,
         };
         if !more {
@@ -163,7 +163,7 @@ async fn backwards(
     Ok(())
 }
 
-fn visit_values(records: Array, visit: Visit<'_>) -> Result<bool, Fault> {
+fn visit_values(records: &Array, visit: Visit<'_>) -> Result<bool, Fault> {
     for record in records.iter() {
         let value = js_sys::Reflect::get(&record, &name("value"))?;
         if !visit(value)? {

@@ -7,19 +7,17 @@
 
 use super::fault::Fault;
 use super::open::Handle;
-use super::{early, host, signal::Signal};
+use super::signal::Signal;
+use super::watch::{self, Watched};
+use super::{early, host};
 use crate::model::Code;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
-use gloo_timers::callback::Timeout;
 use idb::ObjectStore;
 use js_sys::Array;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, IdbObjectStore, IdbRequest, IdbTransaction};
-
-/// How long a transaction may take, in two parts: a page that was frozen gets the second to catch up.
-const DEADLINE_MS: [u32; 2] = [28_000, 2_000];
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,19 +37,36 @@ enum News {
 /// An open transaction. Dropping it aborts it.
 #[must_use = "dropping a transaction aborts it"]
 pub(super) struct Tx {
-    inner: IdbTransaction,
     state: Rc<State>,
     listener: Closure<dyn FnMut(Event)>,
     answering: RefCell<Option<IdbRequest>>,
     stores: RefCell<Vec<(Rc<str>, ObjectStore)>>,
+    ending: Cell<bool>,
     open: Cell<bool>,
 }
 
-#[derive(Default)]
 struct State {
     news: Signal<News>,
     cause: RefCell<Option<Fault>>,
-    deadline: RefCell<Option<Timeout>>,
+    ticks: Cell<u8>,
+    inner: IdbTransaction,
+}
+
+impl Watched for State {
+    fn ticks(&self) -> &Cell<u8> {
+        &self.ticks
+    }
+
+    /// An abort in time makes the outcome known; a transaction that is already committing refuses it.
+    fn late(&self) {
+        let message = match self.inner.abort() {
+            Ok(()) => "a transaction did not end in time and was taken back",
+            Err(_) => "a transaction did not end in time; its outcome is not known",
+        };
+        let fault = Fault::new(Code::TxTimeout, message);
+        self.cause.borrow_mut().get_or_insert_with(|| fault.clone());
+        self.news.set(News::Aborted(fault));
+    }
 }
 
 impl Tx {
@@ -62,26 +77,26 @@ impl Tx {
         mode: Mode,
     ) -> Result<Self, Fault> {
         let names: Array = stores.into_iter().map(name).collect();
-        let (direction, durability) = match mode {
-            Mode::Read => ("readonly", "default"),
-            Mode::Relaxed => ("readwrite", "relaxed"),
-            Mode::Strict => ("readwrite", "strict"),
+        let durability = match mode {
+            Mode::Read => None,
+            Mode::Relaxed => Some("relaxed"),
+            Mode::Strict => Some("strict"),
         };
-        let inner = host::transaction(handle.database(), &names, direction, durability)?;
+        let inner = host::transaction(handle.database(), &names, durability)?;
         Ok(Self::guard(inner))
     }
 
     /// Guards a transaction that the browser has opened.
     pub(super) fn guard(inner: IdbTransaction) -> Self {
-        let state = Rc::new(State::default());
-        let listener = listener(&inner, &state);
+        let (news, cause) = (Signal::default(), RefCell::default());
+        let state = Rc::new(State { news, cause, ticks: Cell::new(0), inner });
+        let listener = listener(&state);
         let function = Some(listener.as_ref().unchecked_ref());
-        inner.set_oncomplete(function);
-        inner.set_onabort(function);
-        inner.set_onerror(function);
-        arm(&state, &inner, 0);
-        let answering = RefCell::default();
-        Self { inner, state, listener, answering, stores: RefCell::default(), open: Cell::new(true) }
+        state.inner.set_onabort(function);
+        state.inner.set_onerror(function);
+        watch::enter(state.clone());
+        let (answering, stores) = (RefCell::default(), RefCell::default());
+        Self { state, listener, answering, stores, ending: Cell::new(false), open: Cell::new(true) }
     }
 
     /// A store in its scope.
@@ -89,7 +104,7 @@ impl Tx {
         if let Some((_, known)) = self.stores.borrow().iter().find(|(known, _)| **known == *store) {
             return Ok(known.clone());
         }
-        let opened: ObjectStore = self.inner.object_store(store)?.into();
+        let opened: ObjectStore = self.state.inner.object_store(store)?.into();
         self.stores.borrow_mut().push((store.into(), opened.clone()));
         Ok(opened)
     }
@@ -97,10 +112,15 @@ impl Tx {
     /// Waits until a request, and with it every earlier one, has succeeded.
     pub(super) async fn answer(&self, request: impl Into<JsValue>) -> Result<JsValue, Fault> {
         let request: IdbRequest = request.into().unchecked_into();
+        self.succeeded(&request).await?;
+        Ok(request.result()?)
+    }
+
+    async fn succeeded(&self, request: &IdbRequest) -> Result<(), Fault> {
         request.set_onsuccess(Some(self.listener.as_ref().unchecked_ref()));
         self.answering.replace(Some(request.clone()));
         match self.state.news.wait().await {
-            News::Answered | News::Completed => Ok(request.result()?),
+            News::Answered | News::Completed => Ok(()),
             News::Aborted(fault) => self.failed(fault),
         }
     }
@@ -110,13 +130,22 @@ impl Tx {
         let Some(last) = requests.last() else {
             return Ok(Vec::new());
         };
-        self.answer(last.clone()).await?;
+        self.succeeded(last).await?;
         requests.iter().map(|request| Ok(request.result()?)).collect()
+    }
+
+    /// The last round of a transaction that only reads: it may end without waiting for anything more.
+    pub(super) async fn last_answers(self, requests: Vec<IdbRequest>) -> Result<Vec<JsValue>, Fault> {
+        // A host without `commit` ends it a little later by itself.
+        let _ = self.commit_now();
+        let answers = self.answers(requests).await?;
+        self.finish();
+        Ok(answers)
     }
 
     /// A long upgrade that moves on gets its time anew.
     pub(super) fn progress(&self) {
-        arm(&self.state, &self.inner, 0);
+        self.state.ticks.set(0);
     }
 
     /// Commits and waits until it is durable as asked.
@@ -130,11 +159,13 @@ impl Tx {
     /// Calls `commit` without waiting for the requests.
     pub(super) fn commit_now(&self) -> Result<(), Fault> {
         #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
-        Ok(self.inner.commit()?)
+        Ok(self.state.inner.commit()?)
     }
 
     /// Waits for the end that comes by itself.
     pub(super) async fn end(self) -> Result<(), Fault> {
+        self.ending.set(true);
+        self.state.inner.set_oncomplete(Some(self.listener.as_ref().unchecked_ref()));
         match self.state.news.wait().await {
             News::Aborted(fault) => self.failed(fault),
             News::Answered | News::Completed => {
@@ -151,7 +182,7 @@ impl Tx {
 
     /// Why it was aborted, when it was.
     pub(super) fn cause(&self) -> Option<Fault> {
-        self.state.cause.borrow().clone().or_else(|| self.inner.error().map(|error| JsValue::from(error).into()))
+        self.state.cause.borrow().clone().or_else(|| self.state.inner.error().map(|error| JsValue::from(error).into()))
     }
 
     fn failed<T>(&self, fault: Fault) -> Result<T, Fault> {
@@ -162,22 +193,25 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        self.state.deadline.take();
-        self.inner.set_oncomplete(None);
-        self.inner.set_onabort(None);
-        self.inner.set_onerror(None);
+        watch::leave(&self.state.ticks);
+        let inner = &self.state.inner;
+        if self.ending.get() {
+            inner.set_oncomplete(None);
+        }
+        inner.set_onabort(None);
+        inner.set_onerror(None);
         if let Some(request) = self.answering.take() {
             request.set_onsuccess(None);
         }
         if self.open.get() {
             // It throws when the transaction has just ended by itself; then there is nothing to undo.
-            let _ = self.inner.abort();
+            let _ = inner.abort();
         }
     }
 }
 
-fn listener(inner: &IdbTransaction, state: &Rc<State>) -> Closure<dyn FnMut(Event)> {
-    let (inner, state) = (inner.clone(), state.clone());
+fn listener(state: &Rc<State>) -> Closure<dyn FnMut(Event)> {
+    let state = state.clone();
     Closure::new(move |event: Event| match event.type_().as_str() {
         "success" => state.news.set(News::Answered),
         "complete" => state.news.set(News::Completed),
@@ -187,16 +221,16 @@ fn listener(inner: &IdbTransaction, state: &Rc<State>) -> Closure<dyn FnMut(Even
             let Some(fault) = fault_of(&event) else { return event.prevent_default() };
             state.cause.borrow_mut().get_or_insert(fault);
             // After `commit` only the browser itself can still abort, and only an event that nobody prevents makes it.
-            if inner.abort().is_ok() {
+            if state.inner.abort().is_ok() {
                 event.prevent_default();
             }
         }
-        _ => state.news.set(News::Aborted(abort_cause(&state, &inner))),
+        _ => state.news.set(News::Aborted(abort_cause(&state))),
     })
 }
 
-fn abort_cause(state: &State, inner: &IdbTransaction) -> Fault {
-    let own = || inner.error().map(|error| Fault::from(JsValue::from(error)));
+fn abort_cause(state: &State) -> Fault {
+    let own = || state.inner.error().map(|error| Fault::from(JsValue::from(error)));
     let cause = state.cause.borrow().clone().or_else(own);
     cause.unwrap_or_else(|| Fault::new(Code::TxAborted, "the browser aborted a transaction without a cause"))
 }
@@ -219,23 +253,4 @@ fn fault_of(event: &Event) -> Option<Fault> {
     }
     let message = ["another document of `", &store, "` has the same value in a unique index"].concat();
     Some(Fault::new(Code::UniqueViolation, &message))
-}
-
-fn arm(state: &Rc<State>, inner: &IdbTransaction, part: usize) {
-    let (weak, inner) = (Rc::downgrade(state), inner.clone());
-    let late = Timeout::new(DEADLINE_MS[part], move || {
-        let Some(state) = weak.upgrade() else { return };
-        if part + 1 < DEADLINE_MS.len() {
-            arm(&state, &inner, part + 1);
-            return;
-        }
-        let mut fault = Fault::new(Code::TxTimeout, "a transaction did not end in time; its outcome is not known");
-        // An abort in time makes the outcome known; a transaction that is already committing refuses it.
-        if inner.abort().is_ok() {
-            fault = Fault::new(Code::TxTimeout, "a transaction did not end in time and was taken back");
-        }
-        state.cause.borrow_mut().get_or_insert_with(|| fault.clone());
-        state.news.set(News::Aborted(fault));
-    });
-    state.deadline.replace(Some(late));
 }
