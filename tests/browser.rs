@@ -26,6 +26,7 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 /// A name that no other test has.
 fn fresh_name() -> String {
+    #[allow(clippy::disallowed_methods, reason = "each run needs databases of its own; nothing is decided by it")]
     let random = js_sys::Math::random();
     format!("test-{}", (random * 1e15) as u64)
 }

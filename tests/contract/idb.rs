@@ -116,7 +116,7 @@ async fn a_newer_database_is_refused() {
     config.version = 9;
     open(config.clone()).await.expect("opening").0.close();
     config.version = 3;
-    let refused = open(config).await.err().expect("the database is newer");
+    let refused = open(config).await.map(|_| ()).expect_err("the database is newer");
     assert_eq!(refused.code, Code::DbVersionNewer);
     assert!(refused.message.contains('9') && refused.message.contains('3'), "{refused}");
 }
