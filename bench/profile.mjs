@@ -33,7 +33,8 @@ try {
     const times = await page.evaluate(([...given]) => globalThis.bench.run(...given), args);
     console.log('\nmicroseconds:', times[options.contender].map(Math.round).join(' '));
   });
-  print(selfTimes(profile));
+  print('in the function itself', selfTimes(profile));
+  print('with all it called', totalTimes(profile));
 } finally {
   await browser.close();
   server.close();
@@ -59,6 +60,18 @@ function selfTimes({ nodes, samples, timeDeltas }) {
   return [...times].sort(([, a], [, b]) => b - a);
 }
 
+/** Milliseconds by function: with everything it called, each stack counted once. */
+function totalTimes({ nodes, samples, timeDeltas }) {
+  const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id])));
+  const names = new Map(nodes.map((node) => [node.id, nameOf(node.callFrame)]));
+  const stack = (node) => (node === undefined ? [] : [names.get(node), ...stack(parents.get(node))]);
+  const times = new Map();
+  samples.forEach((node, at) => {
+    for (const name of new Set(stack(node))) times.set(name, (times.get(name) ?? 0) + timeDeltas[at] / 1000);
+  });
+  return [...times].sort(([, a], [, b]) => b - a);
+}
+
 function nameOf({ functionName, url, lineNumber, columnNumber }) {
   const file = url.split('/').at(-1);
   if (file === '') return functionName;
@@ -66,11 +79,10 @@ function nameOf({ functionName, url, lineNumber, columnNumber }) {
   return `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}:${columnNumber + 1}`;
 }
 
-function print(times) {
+function print(title, times) {
   const busy = times.filter(([name]) => !['(idle)', '(root)'].includes(name));
-  const sum = busy.reduce((total, [, ms]) => total + ms, 0);
-  console.log(`\n${sum.toFixed(0)} ms busy`);
+  console.log(`\n${title}`);
   for (const [name, ms] of busy.slice(0, Number(options.top))) {
-    console.log(`${ms.toFixed(1).padStart(8)} ms ${((ms / sum) * 100).toFixed(1).padStart(5)} %  ${name}`);
+    console.log(`${ms.toFixed(1).padStart(8)} ms  ${name}`);
   }
 }
