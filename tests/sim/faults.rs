@@ -1,0 +1,103 @@
+//! What may go wrong in one schedule, and how often: drawn from its seed (swarm testing).
+//!
+//! Half of the faults are absent from any one schedule, so that rare combinations of the others get room. Healing
+//! sets everything to zero but what must not matter: lost messages, late timers, an `onLine` that lies.
+
+use super::chance::Chance;
+
+/// Rates in a thousand, and settings of the application.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    // The store.
+    pub(crate) crash_before: u64,
+    pub(crate) crash_after: u64,
+    pub(crate) abort: u64,
+    pub(crate) quota: u64,
+    pub(crate) slow_commit: u64,
+    // The network.
+    pub(crate) lost_before: u64,
+    pub(crate) lost_after: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) slow: u64,
+    pub(crate) broken: u64,
+    pub(crate) html: u64,
+    pub(crate) redirect: u64,
+    pub(crate) stall: u64,
+    // The server.
+    pub(crate) failing: u64,
+    pub(crate) failing_after: u64,
+    pub(crate) limited: u64,
+    pub(crate) refused: u64,
+    pub(crate) in_progress: u64,
+    pub(crate) stale_page: u64,
+    pub(crate) login: u64,
+    pub(crate) restore: u64,
+    pub(crate) forget: u64,
+    pub(crate) stranger: u64,
+    pub(crate) stranger_deletes: u64,
+    // The browser.
+    pub(crate) crash: u64,
+    pub(crate) freeze: u64,
+    pub(crate) close: u64,
+    pub(crate) jump: u64,
+    pub(crate) far_jumps: bool,
+    pub(crate) flags: u64,
+    pub(crate) message_loss: u64,
+    pub(crate) throttle: u64,
+    // The user.
+    pub(crate) removes: u64,
+    pub(crate) outbox_commands: u64,
+    pub(crate) sync_commands: u64,
+    pub(crate) shared_ids: u64,
+    pub(crate) long_waits: bool,
+}
+
+impl Faults {
+    /// The faults of a seed.
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
+        Self {
+            crash_before: chance.rate(30),
+            crash_after: chance.rate(30),
+            abort: chance.rate(80),
+            quota: chance.rate(60),
+            slow_commit: chance.rate(60),
+            lost_before: chance.rate(200),
+            lost_after: chance.rate(200),
+            duplicate: chance.rate(150),
+            slow: chance.rate(150),
+            broken: chance.rate(60),
+            html: chance.rate(60),
+            redirect: chance.rate(15),
+            stall: chance.rate(60),
+            failing: chance.rate(120),
+            failing_after: chance.rate(80),
+            limited: chance.rate(80),
+            refused: chance.rate(30),
+            in_progress: chance.rate(60),
+            stale_page: chance.rate(400),
+            login: chance.rate(60),
+            restore: if chance.below(20) == 0 { 60 } else { 0 },
+            forget: if chance.below(8) == 0 { 60 } else { 0 },
+            stranger: chance.rate(500),
+            stranger_deletes: if chance.below(4) == 0 { 100 } else { 0 },
+            crash: chance.rate(60),
+            freeze: chance.rate(100),
+            close: chance.rate(40),
+            jump: chance.rate(100),
+            far_jumps: chance.below(3) == 0,
+            flags: chance.rate(150),
+            message_loss: [0, 0, 100, 500, 1_000][chance.below(5) as usize],
+            throttle: chance.rate(300),
+            removes: chance.rate(120),
+            outbox_commands: if chance.below(3) == 0 { 100 } else { 0 },
+            sync_commands: chance.rate(150),
+            shared_ids: chance.rate(300),
+            long_waits: chance.below(16) == 0,
+        }
+    }
+
+    /// What is left when all faults stop: hints may still be lost and timers late.
+    pub(crate) fn healed(&self) -> Self {
+        Self { message_loss: self.message_loss, throttle: self.throttle.min(100), ..Self::default() }
+    }
+}

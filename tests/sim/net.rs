@@ -1,0 +1,192 @@
+//! The network between tabs and server: loses, doubles, delays, reorders, truncates, replaces, stalls.
+//!
+//! A request is a [`Wire`]; what happens to it is decided when it leaves. A copy that arrives late is judged as the
+//! first one was: a key that was refused is not executed by a copy sent before the refusal (server assumption S3).
+
+use super::event::Event;
+use super::server::{from_core, to_core};
+use super::store::pulls_of;
+use super::world::World;
+use seakeep::native::Json;
+use seakeep::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
+use seakeep_server::core::CoreRequest;
+use std::rc::Rc;
+
+/// One request on its way.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) tab: usize,
+    pub(crate) life: u32,
+    pub(crate) request: u32,
+    pub(crate) sent_at: u64,
+    pub(crate) core: CoreRequest,
+    pub(crate) key: Option<String>,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It arrives.
+    Arrives,
+    /// It is lost; the tab sees a network failure.
+    Lost,
+    /// It ends early.
+    Broken,
+    /// A gateway replaces it by a failure, although the server did its work.
+    Failing,
+    /// Nobody waits for it.
+    Ignored,
+}
+
+impl Wire {
+    /// Whether it may change something.
+    pub(crate) fn is_write(&self) -> bool {
+        self.core.method != "GET"
+    }
+}
+
+impl World {
+    /// A tab makes a request.
+    pub(crate) fn send(&mut self, tab: usize, request: u32, http: &HttpRequest<Json>) {
+        let core = to_core(http);
+        let key = core.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned());
+        let wire = Rc::new(Wire { tab, life: self.tabs[tab].life, request, sent_at: self.now, core, key });
+        self.trace(|| format!("tab {tab} requests {request}: {} {} {:?}", wire.core.method, wire.core.path, wire.key.as_ref().or(wire.core.query.first().map(|(_, value)| value))));
+        self.tabs[tab].requests.insert(request);
+        self.request_leaves(&wire);
+        self.route(&wire);
+    }
+
+    fn route(&mut self, wire: &Rc<Wire>) {
+        let faults = self.faults.clone();
+        if self.chance.hit(faults.lost_before) {
+            return self.respond(wire, Err(NetworkFailure::Unreachable), 50);
+        }
+        if self.chance.hit(faults.redirect) {
+            let mut response = HttpResponse::new(if wire.is_write() { 0 } else { 200 }, Body::Empty);
+            response.redirected = true;
+            return self.respond(wire, Ok(response), 50);
+        }
+        if self.chance.hit(faults.html) {
+            return self.respond(wire, Ok(HttpResponse::new(200, Body::Html)), 50);
+        }
+        if self.chance.hit(faults.stall) {
+            if self.chance.hit(500) {
+                self.reach_later(wire, Fate::Ignored);
+            }
+            return;
+        }
+        if self.chance.hit(faults.duplicate) {
+            self.reach_later(wire, Fate::Ignored);
+        }
+        let fate = match () {
+            () if self.chance.hit(faults.lost_after) => Fate::Lost,
+            () if self.chance.hit(faults.broken) => Fate::Broken,
+            () if self.chance.hit(faults.failing_after) => Fate::Failing,
+            () => Fate::Arrives,
+        };
+        self.reach_later(wire, fate);
+    }
+
+    fn reach_later(&mut self, wire: &Rc<Wire>, fate: Fate) {
+        let delay = self.latency();
+        self.schedule(delay, Event::Reach { wire: wire.clone(), fate });
+    }
+
+    fn latency(&mut self) -> u64 {
+        let long = if self.chance.hit(self.faults.slow) { 20_000 } else { 60 };
+        1 + self.chance.delay(40, long)
+    }
+
+    fn respond(&mut self, wire: &Rc<Wire>, result: Result<HttpResponse<Json>, NetworkFailure>, within: u64) {
+        let delay = self.chance.below(within + 1);
+        self.schedule(delay, Event::Respond { wire: wire.clone(), result: Box::new(result) });
+    }
+
+    /// A request, or a copy of it, is at the server.
+    pub(crate) fn reach(&mut self, wire: &Rc<Wire>, fate: Fate) {
+        let response = match self.refusal(wire) {
+            Some(response) => response,
+            None => self.carry_out_at_server(wire),
+        };
+        self.trace(|| format!("server answers {} {} with {} ({fate:?})", wire.core.method, wire.core.path, response.status));
+        let result = match fate {
+            Fate::Ignored => return,
+            Fate::Arrives => Ok(response),
+            Fate::Lost => Err(NetworkFailure::Unreachable),
+            Fate::Broken => Ok(HttpResponse { body: Body::Broken(7), ..response }),
+            Fate::Failing => Ok(HttpResponse::new(502, Body::Html)),
+        };
+        let delay = self.latency();
+        self.schedule(delay, Event::Respond { wire: wire.clone(), result: Box::new(result) });
+    }
+
+    fn carry_out_at_server(&mut self, wire: &Rc<Wire>) -> HttpResponse<Json> {
+        if !wire.is_write() && self.chance.hit(self.faults.stale_page) && !self.pulls_all(wire) {
+            if let Some(response) = self.server.stale(&wire.core, self.now) {
+                return from_core(&response);
+            }
+        }
+        let before = self.server.tables.head();
+        let response = self.server.handle(&wire.core, self.now);
+        self.executed(before);
+        if let Some(key) = wire.key.as_ref().filter(|_| (400..500).contains(&response.status)) {
+            self.oracle.refused_at.insert(key.clone(), (self.now, response.status));
+        }
+        from_core(&response)
+    }
+
+    /// Whether the request belongs to a full pull: its pages come from one line of states (server assumption S4).
+    fn pulls_all(&self, wire: &Wire) -> bool {
+        let name = wire.core.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let disk = &self.profiles[self.tabs[wire.tab].profile].disk;
+        pulls_of(disk).iter().any(|(known, state)| **known == *name && state.sweeping)
+    }
+
+    /// What the server's surroundings say instead of the server.
+    fn refusal(&mut self, wire: &Wire) -> Option<HttpResponse<Json>> {
+        let refused = wire.key.as_ref().and_then(|key| self.oracle.refused_at.get(key));
+        if let Some((_, status)) = refused.filter(|(at, _)| wire.sent_at < *at) {
+            return Some(HttpResponse::new(*status, Body::Empty));
+        }
+        if self.server.wants_login {
+            return Some(HttpResponse::new(401, Body::Empty));
+        }
+        let faults = self.faults.clone();
+        if self.chance.hit(faults.limited) {
+            let status = [429, 429, 503, 502][self.chance.below(4) as usize];
+            return Some(self.later(status, true));
+        }
+        if self.chance.hit(faults.failing) {
+            let status = [500, 502, 503, 504, 408, 425][self.chance.below(6) as usize];
+            return Some(self.later(status, false));
+        }
+        let key = wire.key.as_ref()?;
+        let executed = self.server.tables.executions(key) > 0;
+        if !executed && self.chance.hit(faults.refused) {
+            self.oracle.refused_at.insert(key.clone(), (self.now, 403));
+            return Some(HttpResponse::new([403, 422, 400][self.chance.below(3) as usize], Body::Empty));
+        }
+        if self.chance.hit(faults.in_progress) {
+            let problem = serde_json::json!({ "type": "/problems/idempotency-in-progress" });
+            return Some(HttpResponse::new(409, Body::Json(problem.into())));
+        }
+        None
+    }
+
+    fn later(&mut self, status: u16, says: bool) -> HttpResponse<Json> {
+        let mut response = HttpResponse::new(status, Body::Empty);
+        response.date = Some(seakeep_server::core::http_date(super::server::BASE + self.now));
+        if says {
+            let seconds = self.chance.below(90);
+            let at = super::server::BASE + self.now + seconds * 1_000;
+            response.retry_after = Some(match self.chance.below(8) {
+                0 => "soon".into(),
+                1 | 2 => seakeep_server::core::http_date(at),
+                3 if self.faults.long_waits => "999999999999999999999".into(),
+                _ => seconds.to_string(),
+            });
+        }
+        response
+    }
+}

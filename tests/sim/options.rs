@@ -1,0 +1,65 @@
+//! The command line of the simulator.
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) schedules: u64,
+    pub(crate) seed: u64,
+    pub(crate) steps: u64,
+    pub(crate) threads: u64,
+    pub(crate) searches: u64,
+    pub(crate) one: bool,
+    pub(crate) traces: bool,
+    pub(crate) mutants: bool,
+}
+
+/// How to call it.
+pub(crate) const USAGE: &str = "\
+sim [--schedules N] [--seed S] [--steps N] [--threads N]   run N schedules from seed S (default 2,000, a seed of the time)
+sim --seed S --one [--trace]                               run that schedule alone, with its trace
+sim --mutants [--searches N]                               measure how fast each seeded bug is caught";
+
+impl Options {
+    /// Reads the arguments; the error is what to print.
+    pub(crate) fn read(arguments: impl Iterator<Item = String>, fresh_seed: u64) -> Result<Self, String> {
+        let mut options = Self {
+            schedules: 2_000,
+            seed: fresh_seed,
+            steps: 500,
+            threads: 2,
+            searches: 3,
+            one: false,
+            traces: false,
+            mutants: false,
+        };
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--one" => options.one = true,
+                "--trace" => options.traces = true,
+                "--mutants" => options.mutants = true,
+                "--schedules" | "--seed" | "--steps" | "--threads" | "--searches" => {
+                    let value = arguments.next().and_then(|value| value.replace('_', "").parse().ok());
+                    let value = value.ok_or_else(|| format!("{argument} needs a whole number\n{USAGE}"))?;
+                    options.set(&argument, value);
+                }
+                // What a test runner passes to every harness means nothing here.
+                "--no-mutants" => options.searches = 0,
+                "--nocapture" | "--quiet" | "-q" | "--test" => {}
+                _ => return Err(format!("unknown argument {argument}\n{USAGE}")),
+            }
+        }
+        options.traces |= options.one;
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: u64) {
+        match name {
+            "--schedules" => self.schedules = value,
+            "--seed" => self.seed = value,
+            "--steps" => self.steps = value.max(1),
+            "--threads" => self.threads = value.max(1),
+            _ => self.searches = value.max(1),
+        }
+    }
+}

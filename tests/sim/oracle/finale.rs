@@ -1,0 +1,275 @@
+//! Oracles after the faults have stopped: everything arrives, everybody agrees, everything comes to rest.
+
+use super::{bits_of, list_of, tag_of};
+use crate::event::Event;
+use crate::tab::{Asked, Sleep};
+use crate::world::{World, COLLECTIONS};
+use seakeep::engine::input::{Command, Signal, Wish};
+use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
+use seakeep::native::Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Simulated time that recovery may take: leases, pauses, probes and alarms, several times over.
+const RECOVERY: u64 = 3 * 3_600_000;
+/// The same where the server asked for its longest pause.
+const LONG_RECOVERY: u64 = 30 * 3_600_000;
+/// Events that recovery may take, whatever the work.
+const BASE_EVENTS: u64 = 20_000;
+/// Events that each pending change and document may take.
+const EVENTS_EACH: u64 = 600;
+
+impl World {
+    /// The faults stop; then I-19, I-41, I-18, I-05, I-35, I-45, and rest.
+    pub(crate) fn recover(&mut self) {
+        self.heal();
+        let work: u64 = (0..2).map(|profile| self.profiles[profile].disk.pending_rows().count() as u64).sum();
+        let most = self.events + BASE_EVENTS + EVENTS_EACH * (work + 10);
+        let time = if self.faults.long_waits { LONG_RECOVERY } else { RECOVERY };
+        let until = self.now + time;
+        if !self.run_until(until, most, Self::is_settled) {
+            return self.report_stuck("the outbox does not drain");
+        }
+        for tab in 0..4 {
+            self.command(tab, Asked { what: "now", claims: Vec::new() }, Command::Now(Wish::all()));
+        }
+        let most = self.events + BASE_EVENTS;
+        if !self.run_until(self.now + time, most, |world| world.is_settled() && world.tabs.iter().all(|tab| tab.open.is_empty())) {
+            return self.report_stuck("a pass does not end");
+        }
+        let until = self.now + 400_000;
+        self.run_until(until, u64::MAX, |_| false);
+        if self.violation.is_none() {
+            self.check_agreement();
+            self.check_promises_kept();
+            self.check_engines();
+            self.check_rest();
+        }
+    }
+
+    fn heal(&mut self) {
+        self.trace(|| "faults stop".into());
+        let long_waits = self.faults.long_waits;
+        self.faults = self.faults.healed();
+        self.faults.long_waits = long_waits;
+        self.healed = true;
+        self.queue.drop_sources();
+        self.server.wants_login = false;
+        for tab in 0..4 {
+            self.open(tab);
+            let life = self.tabs[tab].life;
+            if self.tabs[tab].sleep != Sleep::Awake {
+                self.thaw(tab, life);
+            }
+            let asked = |what| Asked { what, claims: Vec::new() };
+            self.command(tab, asked("run"), Command::Run);
+            while let Some(number) = self.tabs[tab].holds.pop() {
+                self.command(tab, asked("release"), Command::Release(number));
+            }
+            if self.chance.hit(700) {
+                self.signal(tab, Signal::Online);
+            }
+        }
+    }
+
+    fn run_until(&mut self, until: u64, most: u64, done: impl Fn(&Self) -> bool) -> bool {
+        while self.violation.is_none() && self.events < most {
+            if done(self) {
+                return true;
+            }
+            if !self.step(until) {
+                return done(self);
+            }
+        }
+        false
+    }
+
+    fn report_stuck(&mut self, text: &str) {
+        let rows = |profile: usize| {
+            let row = |row: &Pending<Json>| format!("{}/{} {:?} {:?}", row.collection, row.id, row.kind, row.state);
+            self.profiles[profile].disk.pending_rows().map(row).collect::<Vec<_>>()
+        };
+        let open: Vec<(usize, &str)> =
+            (0..4).flat_map(|tab| self.tabs[tab].open.values().map(move |asked| (tab, asked.what))).collect();
+        let wakes: Vec<_> = self.tabs.iter().map(|tab| tab.wake.map(|(at, label)| (at.saturating_sub(self.now), label))).collect();
+        let text = format!("{text}: {:?} {:?}, open {open:?}, timers {wakes:?}", rows(0), rows(1));
+        self.broken("I-19", text);
+    }
+
+    /// Nothing is under way, and what waits waits for a person.
+    fn is_settled(&self) -> bool {
+        let quiet = self.tabs.iter().all(|tab| tab.engine.as_ref().is_some_and(|engine| engine.is_quiet()));
+        quiet && self.profiles.iter().all(|profile| profile.jobs.is_empty()) && (0..2).all(|profile| self.is_drained(profile))
+    }
+
+    fn is_drained(&self, profile: usize) -> bool {
+        let blocked = self.blocked(profile);
+        self.profiles[profile].disk.pending_rows().all(|row| blocked.contains(&DocKey::new(&row.collection, &row.id)))
+    }
+
+    /// Documents whose lane waits for a person, itself or through what it refers to.
+    fn blocked(&self, profile: usize) -> BTreeSet<DocKey> {
+        let disk = &self.profiles[profile].disk;
+        let mut heads: BTreeMap<DocKey, &Pending<Json>> = BTreeMap::new();
+        for row in disk.pending_rows() {
+            let key = DocKey::new(&row.collection, &row.id);
+            let first = disk.main(&key).and_then(|main| main.lane.first());
+            if first == Some(&row.seq) {
+                heads.insert(key, row);
+            }
+        }
+        let waits = |row: &Pending<Json>| matches!(row.state, PendingState::Parked | PendingState::Conflict);
+        let mut blocked: BTreeSet<DocKey> = heads.iter().filter(|(_, row)| waits(row)).map(|(key, _)| key.clone()).collect();
+        loop {
+            let refers = |row: &Pending<Json>| {
+                let targets = [("list", "lists"), ("parent", "cards")].into_iter().filter_map(|(field, target)| {
+                    let set = row.changes.set.iter().find(|(name, _)| name == field).and_then(|(_, value)| value.as_text());
+                    let id = set.or_else(|| row.data.as_ref()?.text_of(field))?;
+                    Some(DocKey::new(&target.into(), &id))
+                });
+                targets.into_iter().any(|key| blocked.contains(&key) && heads.get(&key).is_some_and(|head| head.kind == ChangeKind::Create))
+            };
+            let more: Vec<DocKey> =
+                heads.iter().filter(|(key, row)| !blocked.contains(*key) && row.collection.as_ref() == "cards" && refers(row)).map(|(key, _)| key.clone()).collect();
+            if more.is_empty() {
+                return blocked;
+            }
+            blocked.extend(more);
+        }
+    }
+
+    /// I-18 and I-35: every clean document is the server's, and every document of the server is here.
+    fn check_agreement(&mut self) {
+        for profile in 0..2 {
+            for collection in COLLECTIONS {
+                if let Some(text) = self.disagreement(profile, collection) {
+                    return self.broken("I-18", format!("profile {profile}: {text}"));
+                }
+            }
+            let leaked = COLLECTIONS.iter().flat_map(|name| self.profiles[profile].disk.main_rows(name)).find(|row| {
+                row.is_clean() && (row.id.starts_with("pending-") || row.doc.as_ref().is_some_and(|doc| doc.to_json().contains("\"pending-")))
+            });
+            if let Some(id) = leaked.map(|row| row.id.to_string()) {
+                return self.broken("I-35", format!("profile {profile}: {id} still holds a temporary id"));
+            }
+        }
+    }
+
+    fn disagreement(&self, profile: usize, collection: &str) -> Option<String> {
+        let disk = &self.profiles[profile].disk;
+        for document in self.server.tables.documents(collection) {
+            let row = disk.main(&DocKey::new(&collection.into(), &document.id));
+            let value = document.value().map(Json::from);
+            match (row, value) {
+                (Some(row), _) if !row.is_clean() => {}
+                (Some(row), Some(value)) if row.doc.as_ref().is_some_and(|doc| doc.same(&value)) => {}
+                (None, None) => {}
+                (row, value) => {
+                    let (here, there) = (row.and_then(|row| row.doc.as_ref()).map(|doc| &doc.0), value.map(|value| value.0));
+                    return Some(format!("{collection}/{} is {here:?} here, {there:?} there", document.id));
+                }
+            }
+        }
+        let unknown = disk.main_rows(collection).find(|row| row.is_clean() && self.server.tables.document(collection, &row.id).is_none());
+        unknown.map(|row| format!("{collection}/{} is here and never was there", row.id))
+    }
+
+    /// I-05: what was acknowledged to an app took effect, or is visibly waiting.
+    fn check_promises_kept(&mut self) {
+        let mut there: BTreeMap<String, Json> = BTreeMap::new();
+        for collection in COLLECTIONS {
+            let live = self.server.tables.documents(collection).filter_map(|document| document.value().map(Json::from));
+            there.extend(live.filter_map(|doc| Some((tag_of(&doc)?, doc))));
+        }
+        let dirty = [0, 1].map(|profile| self.dirty_tags(profile));
+        let mut lost = None;
+        for (tag, truth) in self.oracle.truths.iter().filter(|(_, truth)| truth.promised && !truth.loose) {
+            let waits = [0, 1].map(|profile| dirty[profile].contains(tag));
+            let doc = there.get(tag);
+            if doc.is_none() && !waits[0] && !waits[1] {
+                lost = Some(format!("{tag} never reached the server"));
+            }
+            let Some(doc) = doc else { continue };
+            let list = (0..4).find(|tab| !waits[tab / 2] && list_of(doc, *tab) != truth.lists[*tab]);
+            let bits = (0..3).find(|who| !waits.get(*who).copied().unwrap_or(false) && bits_of(doc) & truth.bits[*who] != truth.bits[*who]);
+            if list.is_some() || bits.is_some() {
+                lost = Some(format!("{tag} on the server is {}, acknowledged were {:?} and {:x?}", doc.0, truth.lists, truth.bits));
+            }
+        }
+        if let Some(text) = lost {
+            self.broken("I-05", text);
+        }
+    }
+
+    fn dirty_tags(&self, profile: usize) -> BTreeSet<String> {
+        let disk = &self.profiles[profile].disk;
+        let rows = COLLECTIONS.iter().flat_map(|name| disk.main_rows(name)).filter(|row| !row.is_clean());
+        rows.filter_map(|row| row.doc.as_ref().and_then(tag_of)).collect()
+    }
+
+    /// I-41 and I-45: what was promised to be told was told, and the counters are those of the rows.
+    fn check_engines(&mut self) {
+        for tab in 0..4 {
+            let disk = &self.profiles[self.tabs[tab].profile].disk;
+            let rows: Vec<(String, PendingState)> = disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
+            let parked = rows.iter().filter(|(_, state)| *state == PendingState::Parked).count();
+            let status = self.tabs[tab].engine.as_ref().map(|engine| engine.status());
+            if let Some(status) = status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked)) {
+                let text = format!("tab {tab} says {} pending, {} parked; the store has {} and {parked}", status.pending, status.parked, rows.len() - parked);
+                return self.broken("I-45", text);
+            }
+            let unsettled = self.tabs[tab].watched.iter().find(|id| !rows.iter().any(|(row, _)| row == *id)).cloned();
+            if let Some(id) = unsettled {
+                return self.broken("I-41", format!("tab {tab} never told how {id} ended"));
+            }
+        }
+    }
+
+    /// With nothing to do nothing runs: no timer but those of pulls and of changes that wait for a person.
+    fn check_rest(&mut self) {
+        const LENGTH: u64 = 600_000;
+        let before: Vec<u64> = self.tabs.iter().map(|tab| tab.wakes).collect();
+        let until = self.now + LENGTH;
+        self.run_until(until, u64::MAX, |_| false);
+        let pull_interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
+        for tab in 0..4 {
+            let waits = self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
+            let pulls = LENGTH.checked_div(pull_interval).unwrap_or(0) * 8;
+            let allowed = pulls + if waits { 100 } else { 0 };
+            let wakes = self.tabs[tab].wakes - before[tab];
+            if wakes > allowed {
+                let label = self.tabs[tab].wake.map(|(_, label)| label);
+                return self.broken("I-19", format!("tab {tab} woke {wakes} times with nothing to do, next for {label:?}"));
+            }
+        }
+    }
+}
+
+/// What an event adds to the fingerprint of a schedule.
+impl World {
+    /// Mixes an event into the fingerprint.
+    pub(crate) fn mix(&mut self, event: &Event) {
+        let number = match event {
+            Event::Wake { tab, .. } => 100 + *tab as u64,
+            Event::Commit { profile } => 200 + *profile as u64,
+            Event::Report { tab, .. } => 300 + *tab as u64,
+            Event::Reach { wire, .. } => 400 + u64::from(wire.request),
+            Event::Respond { wire, .. } => 500 + u64::from(wire.request),
+            Event::Message { tab, .. } => 600 + *tab as u64,
+            Event::Action => 1,
+            Event::Turn => 2,
+            Event::Stranger => 3,
+            Event::Thaw { tab, .. } => 700 + *tab as u64,
+            Event::Open { tab } => 800 + *tab as u64,
+            Event::Calm => 4,
+        };
+        self.mix_number(number);
+        self.mix_number(self.now);
+    }
+
+    /// Mixes a number into the fingerprint (FNV-1a over its bytes).
+    pub(crate) fn mix_number(&mut self, number: u64) {
+        for byte in number.to_le_bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What should be true: the oracles, each named by the number of its invariant (SPEC.md).
+//!
+//! Documents carry what makes a loss visible: `l0`..`l3`, lists of unique numbers appended by one tab each; `n`, a sum
+//! of powers of four, each added once by an increment, so that a lost one leaves a hole and a doubled one an odd bit;
+//! `tag`, the identity of the document across temporary and real ids. A [`Truth`] is what the app was promised.
+
+mod engine;
+mod finale;
+mod store;
+mod wire;
+
+use seakeep::native::Json;
+use seakeep::model::{Document, Pending};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bits of `n` that only a doubled increment sets.
+pub(crate) const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+/// Increments per document: a number holds 53 bits.
+const MOST_BITS: u32 = 25;
+
+/// What was promised about one document.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Truth {
+    /// Nothing more is promised: somebody removed, replaced, edited or discarded something of it.
+    pub(crate) loose: bool,
+    /// Lists as last acknowledged to each tab's app.
+    pub(crate) lists: [Vec<u64>; 4],
+    /// Increments acknowledged to each profile, and those of strangers.
+    pub(crate) bits: [u64; 3],
+    /// How many bits were given out.
+    pub(crate) given: u32,
+    /// Whether it once stood twice on a device: as made there, and as pulled before the answer to that.
+    pub(crate) twin: bool,
+    /// Whether it was ever promised that it exists.
+    pub(crate) promised: bool,
+}
+
+/// A key as first seen on the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyInfo {
+    pub(crate) profile: usize,
+    pub(crate) mutation: String,
+    pub(crate) payload: (String, String, String),
+    /// Whether its payload was refused, so that another may take its place.
+    pub(crate) refused: bool,
+}
+
+/// A document as the server last had it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) lists: [Vec<u64>; 4],
+    pub(crate) bits: u64,
+    pub(crate) tag: String,
+}
+
+/// Everything the oracles remember.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) truths: BTreeMap<String, Truth>,
+    pub(crate) keys: BTreeMap<String, KeyInfo>,
+    /// The key under which a mutation was last sent.
+    pub(crate) current: BTreeMap<String, String>,
+    pub(crate) executed: BTreeMap<String, u32>,
+    pub(crate) executed_keys: BTreeSet<String>,
+    /// Keys that were refused, when, and how.
+    pub(crate) refused_at: BTreeMap<String, (u64, u16)>,
+    /// When a mutation first stood in an outbox.
+    pub(crate) born: BTreeMap<String, u64>,
+    /// The last mutation of a profile executed on a document.
+    pub(crate) last_born: BTreeMap<(usize, String, String), u64>,
+    pub(crate) seen: BTreeMap<(String, String), Seen>,
+    /// Answers that may count as an attempt, by mutation.
+    pub(crate) countable: BTreeMap<String, u32>,
+    pub(crate) next_write: u64,
+    pub(crate) next_tag: u64,
+}
+
+impl Oracle {
+    /// A new number for a list.
+    pub(crate) fn write_number(&mut self) -> u64 {
+        self.next_write += 1;
+        self.next_write
+    }
+
+    /// A new power of four for a document's `n`.
+    pub(crate) fn bit(&mut self, tag: &str) -> Option<u64> {
+        let truth = self.truths.get_mut(tag)?;
+        (truth.given < MOST_BITS).then(|| {
+            truth.given += 1;
+            1 << (2 * (truth.given - 1))
+        })
+    }
+
+    /// No more promises about a document.
+    pub(crate) fn loosen(&mut self, doc: Option<&Json>) {
+        if let Some(truth) = doc.and_then(tag_of).and_then(|tag| self.truths.get_mut(&tag)) {
+            truth.loose = true;
+        }
+    }
+
+    /// The server lost what it knew: what was executed may be executed again.
+    pub(crate) fn server_restored(&mut self) {
+        self.truths.values_mut().for_each(|truth| truth.loose = true);
+        self.executed.clear();
+        self.executed_keys.clear();
+        self.last_born.clear();
+        self.seen.clear();
+    }
+}
+
+/// A document's identity in the simulation.
+pub(crate) fn tag_of(doc: &Json) -> Option<String> {
+    doc.text_of("tag")
+}
+
+/// A tab's list in a document.
+pub(crate) fn list_of(doc: &Json, tab: usize) -> Vec<u64> {
+    let numbers = doc.0.get(LISTS[tab]).and_then(|list| list.as_array());
+    numbers.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
+}
+
+/// The sum of increments in a document.
+pub(crate) fn bits_of(doc: &Json) -> u64 {
+    doc.number_of("n").unwrap_or(0.0) as u64
+}
+
+/// Names of the tabs' lists.
+pub(crate) const LISTS: [&str; 4] = ["l0", "l1", "l2", "l3"];
+
+/// Whether a change may have been executed already, so that a pulled document may hold it as well.
+pub(crate) fn any_attempted(changes: &[Pending<Json>]) -> bool {
+    changes.iter().any(Pending::is_attempted)
+}

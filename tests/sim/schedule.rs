@@ -1,0 +1,55 @@
+//! One schedule: a seed becomes a world, runs through its faults, recovers (or not, by mode) and is judged.
+//!
+//! A panic in the engine is a broken invariant like any other, so that mutants and bugs are found the same way.
+
+use super::world::{Violation, World};
+use seakeep::engine::mutant::Mutant;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    pub(crate) seed: u64,
+    pub(crate) steps: u64,
+    pub(crate) traces: bool,
+    pub(crate) mutant: Option<Mutant>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) events: u64,
+    pub(crate) writes: u64,
+    pub(crate) hash: u64,
+    pub(crate) recovered: bool,
+}
+
+/// Runs one schedule from its seed.
+pub(crate) fn run(order: Order) -> Ran {
+    Mutant::switch(order.mutant);
+    let world = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(order.seed, order.traces);
+        // A quarter of the schedules never recover: they check safety under twice the faults.
+        let recovers = order.seed % 4 != 3;
+        let steps = if recovers { order.steps } else { 2 * order.steps };
+        while world.violation.is_none() && world.events < steps && world.step(u64::MAX) {}
+        if recovers && world.violation.is_none() {
+            world.recover();
+        }
+        Ran {
+            violation: world.violation.clone(),
+            events: world.events,
+            writes: world.writes,
+            hash: world.hash,
+            recovered: world.healed,
+        }
+    }));
+    Mutant::switch(None);
+    world.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
+        let violation = Some(Violation { number: "PANIC", text });
+        Ran { violation, events: 0, writes: 0, hash: 0, recovered: false }
+    })
+}

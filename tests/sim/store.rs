@@ -1,0 +1,172 @@
+//! The store of a profile: transactions of its tabs run one after another, each as one atomic step.
+//!
+//! Before a step the tab may die (nothing was written), the step may fail (nothing was written), and after it the
+//! tab may die (all was written, nobody was told).
+
+use super::event::Event;
+use super::world::World;
+use seakeep::engine::plan::{AnyPlan, Report};
+use seakeep::engine::disk::Disk;
+use seakeep::engine::store::Write;
+use seakeep::model::{Code, Collection, DocKey, Failure, Lease, Pending, PullState, Record, Row};
+use seakeep::native::Json;
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+/// A transaction that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) tab: usize,
+    pub(crate) life: u32,
+    pub(crate) commit: u32,
+    pub(crate) plan: AnyPlan<Json>,
+}
+
+/// One device: a store, a clock, two tabs.
+#[derive(Debug, Default)]
+pub(crate) struct Profile {
+    pub(crate) disk: Disk<Json>,
+    pub(crate) jobs: VecDeque<Job>,
+    pub(crate) last_job: u64,
+    /// How far its wall clock stands off.
+    pub(crate) offset: i64,
+    /// Jumps of the clock so far.
+    pub(crate) jumps: u32,
+}
+
+/// A step about to be written, with what stood there before.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) tab: usize,
+    pub(crate) profile: usize,
+    pub(crate) kind: &'static str,
+    pub(crate) rows: Vec<(DocKey, Option<Row<Json>>)>,
+    pub(crate) pending: Vec<(u64, Option<Pending<Json>>)>,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) pulls: Vec<(Collection, PullState<Json>)>,
+    pub(crate) report: Report<Json>,
+}
+
+impl World {
+    /// A tab orders a transaction.
+    pub(crate) fn order_commit(&mut self, tab: usize, commit: u32, plan: AnyPlan<Json>) {
+        let life = self.tabs[tab].life;
+        self.count_burst(tab, &plan);
+        let slow = self.chance.hit(self.faults.slow_commit);
+        let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };
+        let profile = &mut self.profiles[self.tabs[tab].profile];
+        profile.jobs.push_back(Job { tab, life, commit, plan });
+        profile.last_job = profile.last_job.max(self.now) + delay;
+        let delay = profile.last_job - self.now;
+        self.schedule(delay, Event::Commit { profile: self.tabs[tab].profile });
+    }
+
+    /// The next transaction of a profile runs.
+    pub(crate) fn run_commit(&mut self, profile: usize) {
+        let Some(job) = self.profiles[profile].jobs.pop_front() else { return };
+        if self.tabs[job.tab].life != job.life {
+            return;
+        }
+        if self.chance.hit(self.faults.crash_before) {
+            return self.crash(job.tab);
+        }
+        let result = match self.store_fault(&job) {
+            Some(failure) => Err(failure),
+            None => self.write(&job, profile),
+        };
+        if self.chance.hit(self.faults.crash_after) {
+            return self.crash(job.tab);
+        }
+        let delay = self.chance.below(4);
+        let (life, at) = {
+            let tab = &mut self.tabs[job.tab];
+            tab.reports.push_back((job.commit, result));
+            tab.last_report = tab.last_report.max(self.now + delay);
+            (tab.life, tab.last_report)
+        };
+        self.schedule(at - self.now, Event::Report { tab: job.tab, life });
+    }
+
+    fn store_fault(&mut self, job: &Job) -> Option<Failure> {
+        if self.chance.hit(self.faults.abort) {
+            return Some(Failure::new(Code::TxAborted, "the transaction was aborted"));
+        }
+        let quota = job.plan.scope().writes && self.chance.hit(self.faults.quota);
+        quota.then(|| Failure::new(Code::QuotaExceeded, "no space left"))
+    }
+
+    fn write(&mut self, job: &Job, profile: usize) -> Result<Report<Json>, Failure> {
+        let (writes, report) = self.profiles[profile].disk.decide(&*job.plan)?;
+        let (tab, empty, kind) = (job.tab, writes.is_empty(), kind(&job.plan, &report));
+        let (documents, places) = touched(&writes);
+        self.trace(|| format!("profile {profile}: {kind} of tab {tab} writes {}", listed(&documents, &places)));
+        let disk = &mut self.profiles[profile].disk;
+        let rows = documents.into_iter().map(|key| (key.clone(), disk.main(&key).cloned())).collect();
+        let pending = places.into_iter().map(|seq| (seq, disk.pending(seq).cloned())).collect();
+        let (lease, pulls) = (lease_of(disk), pulls_of(disk));
+        disk.apply(writes)?;
+        let done = Done { tab, profile, kind, rows, pending, lease, pulls, report };
+        self.committed(&done, empty);
+        Ok(done.report)
+    }
+}
+
+/// The lease as stored.
+pub(crate) fn lease_of(disk: &Disk<Json>) -> Option<Lease> {
+    Lease::from_record(disk.meta("lease")?)
+}
+
+/// The pull states as stored.
+pub(crate) fn pulls_of(disk: &Disk<Json>) -> Vec<(Collection, PullState<Json>)> {
+    let state = |name: &str| {
+        let record = disk.meta(&format!("pull:{name}"))?;
+        Some((Collection::from(name), PullState::from_record(record)?))
+    };
+    super::world::COLLECTIONS.into_iter().filter_map(state).collect()
+}
+
+fn listed(documents: &[DocKey], places: &[u64]) -> String {
+    let mut text = String::new();
+    for key in documents {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}/{} ", key.collection, key.id);
+    }
+    for place in places {
+        let _ = write!(text, "#{place} ");
+    }
+    text
+}
+
+fn touched(writes: &[Write<Json>]) -> (Vec<DocKey>, Vec<u64>) {
+    let (mut documents, mut places) = (Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::PutMain(collection, row) => documents.push(DocKey::new(collection, &row.id)),
+            Write::DeleteMain(key) => documents.push(key.clone()),
+            Write::AddPending(row) | Write::PutPending(row) => places.push(row.seq),
+            Write::DeletePending(seq) => places.push(*seq),
+            _ => {}
+        }
+    }
+    (documents, places)
+}
+
+/// What a transaction was, by its report and its scope.
+fn kind(plan: &AnyPlan<Json>, report: &Report<Json>) -> &'static str {
+    match report {
+        Report::Written(_) => "LocalWrite",
+        Report::Dispatched(_) => "Dispatch",
+        Report::Acknowledged(_) => "Acknowledge",
+        Report::Settled(_) => "Settle",
+        Report::Rebased(_) => "Rebase",
+        Report::Applied(_) => "ApplyPage",
+        Report::Swept(..) => "Sweep",
+        Report::Lease(_) => "TakeLease",
+        Report::Outbox(_) => "LoadOutbox",
+        Report::Pulls(_) => "LoadPull",
+        Report::Ended(_) => "Check",
+        Report::Commanded(..) if plan.scope().collections.is_empty() => "Retry",
+        Report::Commanded(..) => "Discard or Edit",
+        Report::Refused(_) | Report::Nothing | Report::Fenced => "nothing",
+    }
+}

@@ -1,0 +1,274 @@
+//! The world: two devices with two tabs each, one server, one time, one stream of chance.
+//!
+//! Single-threaded and without async: the earliest event is taken, one thing happens, all oracles look. Engines,
+//! plans and the server's core are the product's own; the world only decides when things happen and what goes wrong.
+
+use super::chance::Chance;
+use super::event::{Event, Queue};
+use super::faults::Faults;
+use super::oracle::Oracle;
+use super::server::{Server, BASE, URL};
+use super::store::Profile;
+use super::tab::{Sleep, Tab};
+use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
+use seakeep::engine::input::Input;
+use seakeep::engine::machine::Engine;
+use seakeep::engine::output::Output;
+use seakeep::engine::policy::backoff::Backoff;
+use seakeep::native::Json;
+use seakeep::protocol::Endpoint;
+
+/// The collections, in the order of their names.
+pub(crate) const COLLECTIONS: [&str; 3] = ["cards", "lists", "pages"];
+
+/// A broken invariant.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) number: &'static str,
+    pub(crate) text: String,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) chance: Chance,
+    pub(crate) faults: Faults,
+    pub(crate) queue: Queue,
+    pub(crate) profiles: [Profile; 2],
+    pub(crate) tabs: [Tab; 4],
+    pub(crate) server: Server,
+    pub(crate) oracle: Oracle,
+    pub(crate) config: Config,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) events: u64,
+    pub(crate) hash: u64,
+    pub(crate) healed: bool,
+    pub(crate) writes: u64,
+    pub(crate) traces: bool,
+}
+
+impl World {
+    /// The world of a seed.
+    pub(crate) fn new(seed: u64, traces: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let faults = Faults::draw(&mut chance);
+        let config = config(&mut chance);
+        let page_max = [1, 2, 3, 200][chance.below(4) as usize];
+        let mut world = Self {
+            now: 0,
+            chance,
+            faults,
+            queue: Queue::default(),
+            profiles: [Profile::default(), Profile::default()],
+            tabs: [Tab::new(0), Tab::new(0), Tab::new(1), Tab::new(1)],
+            server: Server::new(page_max),
+            oracle: Oracle::default(),
+            config,
+            violation: None,
+            events: 0,
+            hash: 0xcbf2_9ce4_8422_2325,
+            healed: false,
+            writes: 0,
+            traces,
+        };
+        for tab in 0..4 {
+            let delay = world.chance.below(2_000);
+            world.schedule(delay, Event::Open { tab });
+        }
+        world.schedule(500, Event::Action);
+        world.schedule(1_000, Event::Turn);
+        world.schedule(1_500, Event::Stranger);
+        world
+    }
+
+    /// The wall clock of a profile.
+    pub(crate) fn wall(&self, profile: usize) -> u64 {
+        let right = (BASE + self.now) as i64;
+        (right + self.profiles[profile].offset).max(0) as u64
+    }
+
+    /// Schedules an event; equal times get an order of chance.
+    pub(crate) fn schedule(&mut self, delay: u64, event: Event) {
+        let tie = self.chance.below(1 << 16);
+        self.queue.add(self.now + delay, tie, event);
+    }
+
+    /// Says what happens, when somebody listens.
+    pub(crate) fn trace(&mut self, text: impl FnOnce() -> String) {
+        if self.traces {
+            println!("{:>9} {}", self.now, text());
+        }
+    }
+
+    /// Notes a broken invariant; the first one counts.
+    pub(crate) fn broken(&mut self, number: &'static str, text: String) {
+        if self.violation.is_none() {
+            self.trace(|| format!("VIOLATION {number}: {text}"));
+            self.violation = Some(Violation { number, text });
+        }
+    }
+
+    /// One event. `false` when there is none, or none that may happen yet.
+    pub(crate) fn step(&mut self, until: u64) -> bool {
+        if self.queue.due().is_none_or(|due| due > until) {
+            return false;
+        }
+        let Some((at, event)) = self.queue.next() else { return false };
+        self.now = self.now.max(at);
+        self.events += 1;
+        self.mix(&event);
+        self.happen(event);
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Wake { tab, life, token } => self.wake(tab, life, token),
+            Event::Commit { profile } => self.run_commit(profile),
+            Event::Report { tab, life } => {
+                let report = if self.tabs[tab].life == life { self.tabs[tab].reports.pop_front() } else { None };
+                if let Some((commit, result)) = report {
+                    self.deliver(tab, life, Input::Committed { commit, result });
+                }
+            }
+            Event::Reach { wire, fate } => self.reach(&wire, fate),
+            Event::Respond { wire, result } => {
+                self.deliver(wire.tab, wire.life, Input::Responded { request: wire.request, result: (*result).clone() });
+                self.response_arrived(&wire, &result);
+            }
+            Event::Message { tab, life, message } => self.deliver(tab, life, Input::Message(*message)),
+            Event::Action => self.act(),
+            Event::Turn => self.turn(),
+            Event::Stranger => self.stranger(),
+            Event::Thaw { tab, life } => self.thaw(tab, life),
+            Event::Open { tab } => self.open(tab),
+            Event::Calm => self.server.wants_login = false,
+        }
+    }
+
+    /// Gives an input to a tab's life, or keeps it while the tab sleeps.
+    pub(crate) fn deliver(&mut self, tab: usize, life: u32, input: Input<Json>) {
+        if self.tabs[tab].life != life || self.tabs[tab].engine.is_none() {
+            return;
+        }
+        let passes = self.tabs[tab].sleep == Sleep::Awake
+            || (self.tabs[tab].sleep == Sleep::Frozen && matches!(input, Input::Message(_)));
+        if passes {
+            self.give(tab, input);
+        } else {
+            self.tabs[tab].stash.push_back(input);
+        }
+    }
+
+    /// Gives an input to a tab and carries out its orders, as the shell's driver does.
+    pub(crate) fn give(&mut self, tab: usize, input: Input<Json>) {
+        let Some(mut engine) = self.tabs[tab].engine.take() else { return };
+        let life = self.tabs[tab].life;
+        let ticks = matches!(input, Input::Tick);
+        engine.handle_input(self.wall(self.tabs[tab].profile), input);
+        let mut orders = 0;
+        loop {
+            match engine.poll_output() {
+                Output::Wait(wait) => {
+                    self.set_timer(tab, wait);
+                    break;
+                }
+                order => {
+                    orders += usize::from(!matches!(order, Output::Event(_)));
+                    self.carry_out(tab, order);
+                }
+            }
+        }
+        self.look_at_engine(tab, &engine);
+        self.count_spins(tab, ticks && orders == 0);
+        if self.tabs[tab].life == life {
+            self.tabs[tab].engine = Some(engine);
+        }
+    }
+
+    fn carry_out(&mut self, tab: usize, order: Output<Json>) {
+        match order {
+            Output::Commit { commit, plan } => self.order_commit(tab, commit, plan),
+            Output::Request { request, http } => self.send(tab, request, &http),
+            Output::GiveUp { request } => self.given_up(tab, request),
+            Output::Broadcast(message) => self.broadcast(tab, &message),
+            Output::Event(event) => self.told(tab, event),
+            Output::Reply { ticket, result } => self.replied(tab, ticket, result),
+            Output::Wait(_) => {}
+        }
+    }
+
+    /// The host's timer: monotone, late when throttled, never moved by the wall clock.
+    fn set_timer(&mut self, tab: usize, wait: Option<(u64, &'static str)>) {
+        let wall = self.wall(self.tabs[tab].profile);
+        let wanted = wait.map(|(at, label)| (self.now + at.saturating_sub(wall).min(2_000_000_000), label));
+        if self.tabs[tab].wake == wanted && wanted.is_some_and(|(at, _)| at > self.now) {
+            return;
+        }
+        self.tabs[tab].wake = wanted;
+        self.tabs[tab].token += 1;
+        let Some((at, _)) = wanted else { return };
+        let late = if self.chance.hit(self.faults.throttle) { self.chance.below(60_000) } else { self.chance.below(5) };
+        let (life, token) = (self.tabs[tab].life, self.tabs[tab].token);
+        self.schedule(at - self.now + late, Event::Wake { tab, life, token });
+    }
+
+    fn wake(&mut self, tab: usize, life: u32, token: u64) {
+        if self.tabs[tab].life == life && self.tabs[tab].token == token {
+            self.tabs[tab].wakes += 1;
+            let label = self.tabs[tab].wake.take().map(|(_, label)| label);
+            self.trace(|| format!("tab {tab} wakes: {label:?}"));
+            self.deliver(tab, life, Input::Tick);
+        }
+    }
+
+    /// A tab's engine from nothing, over the store as it is.
+    pub(crate) fn open(&mut self, tab: usize) {
+        if self.tabs[tab].engine.is_some() {
+            return;
+        }
+        let seed = self.chance.seed();
+        let now = self.wall(self.tabs[tab].profile);
+        self.trace(|| format!("tab {tab} opens"));
+        self.tabs[tab].engine = Some(Engine::new(self.config.clone(), seed, now));
+        self.give(tab, Input::Start);
+    }
+}
+
+/// Options of the application, drawn from the seed.
+fn config(chance: &mut Chance) -> Config {
+    let reference = |field: &str, collection: &str| Reference { field: field.into(), collection: collection.into() };
+    let collection = |name: &str, references: Vec<Reference>, rolls_back: bool| CollectionConfig {
+        name: name.into(),
+        path: name.into(),
+        references,
+        rolls_back,
+        local: false,
+    };
+    let rolls_back = chance.hit(300);
+    let assistant = chance.hit(300);
+    Config {
+        collections: vec![
+            collection("cards", vec![reference("list", "lists"), reference("parent", "cards")], false),
+            collection("lists", Vec::new(), false),
+            collection("pages", Vec::new(), rolls_back),
+        ],
+        user: None,
+        sync: Some(SyncConfig {
+            endpoint: Endpoint { url: URL.into() },
+            interval: 30_000,
+            pull_interval: [0, 5_000, 60_000][chance.below(3) as usize],
+            start_delay: [0, 5_000][chance.below(2) as usize],
+            max_attempts: [2, 5][chance.below(2) as usize],
+            backoff: Backoff { base: 1_000, factor: 2.0, max: 60_000, jitter: !assistant && chance.hit(800) },
+            request_retries: if assistant { 3 } else { 1 },
+            retry_at_interval: assistant,
+            concurrency: chance.range(1, 4) as usize,
+            delay_between: if assistant { 1_000 } else { 0 },
+            timeout: 30_000,
+            max_pending: [1_000, 12][usize::from(chance.hit(60))],
+            auto: true,
+        }),
+    }
+}
