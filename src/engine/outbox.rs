@@ -2,7 +2,7 @@
 //!
 //! The rows themselves stand in the store; this is an index over them, kept by the reports of commits. A lane is the
 //! changes of one document in order: only its head may go, and a parked head holds its lane and nobody else (I-06,
-//! I-20). A change that refers to a temporary id waits for the create that will give the real one (I-07).
+//! I-20). A change that refers to a document waits for that one's create (I-07), unless both wait for each other.
 
 use super::config::Config;
 use super::mutant::Mutant;
@@ -36,7 +36,7 @@ pub struct Entry {
     pub last_error: Option<Failure>,
     /// When it was made.
     pub created_at: Time,
-    /// Temporary ids of other documents it refers to.
+    /// Other documents it refers to.
     pub refers: Vec<DocKey>,
 }
 
@@ -55,18 +55,18 @@ impl Entry {
             priority: row.priority,
             last_error: row.last_error.clone(),
             created_at: row.created_at,
-            refers: temporary_references(row, config),
+            refers: references(row, config),
         }
     }
 }
 
-/// Temporary ids in the declared reference fields of what a change would send.
-pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
+/// Documents in the declared reference fields of what a change would send.
+pub fn references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
     let Some(collection) = config.collection(&row.collection) else { return Vec::new() };
     let id_in = |field: &str| -> Option<String> {
         let set = row.changes.set.iter().find(|(name, _)| name == field);
         let value = set.map(|(_, value)| value.clone()).or_else(|| row.data.as_ref()?.get(field));
-        value?.as_text().filter(|id| is_temporary(id))
+        value?.as_text()
     };
     let refers = collection
         .references
@@ -74,6 +74,14 @@ pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> V
         .filter_map(|reference| id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id)));
     refers.filter(|key| key.collection != row.collection || key.id != row.id).collect()
 }
+
+/// Those of them that have only a temporary id yet.
+pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
+    references(row, config).into_iter().filter(|key| is_temporary(&key.id)).collect()
+}
+
+/// How far a chain of references is followed to see whether it comes back.
+const MOST_LINKS: usize = 8;
 
 /// Index over the outbox.
 #[derive(Debug, Clone, Default)]
@@ -196,7 +204,17 @@ impl Outbox {
     }
 
     fn waits_for_create(&self, entry: &Entry) -> bool {
-        entry.refers.iter().any(|key| self.create_of(key).is_some())
+        let holds = |key: &DocKey| {
+            let create = self.create_of(key)?;
+            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq, MOST_LINKS))
+        };
+        entry.refers.iter().filter_map(holds).any(|holds| holds)
+    }
+
+    /// Whether a change refers, over other creates, to another one.
+    fn leads_to(&self, from: Seq, to: Seq, links: usize) -> bool {
+        let next = self.entries.get(&from).into_iter().flat_map(|entry| &entry.refers).filter_map(|key| self.create_of(key));
+        links > 0 && next.into_iter().any(|next| next == to || self.leads_to(next, to, links - 1))
     }
 
     fn create_of(&self, key: &DocKey) -> Option<Seq> {

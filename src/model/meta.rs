@@ -33,11 +33,13 @@ pub struct PullState<D> {
     pub generation: u64,
     /// Whether a full pull is under way whose end sweeps what it did not see.
     pub sweeping: bool,
+    /// Whether that pull reads another history than the one before, in which documents may be older.
+    pub rewinds: bool,
 }
 
 impl<D> Default for PullState<D> {
     fn default() -> Self {
-        Self { checkpoint: None, epoch: None, etag: None, completed_at: None, generation: 0, sweeping: false }
+        Self { checkpoint: None, epoch: None, etag: None, completed_at: None, generation: 0, sweeping: false, rewinds: false }
     }
 }
 
@@ -94,6 +96,7 @@ impl<D: Document> Record<D> for PullState<D> {
             ("completedAt", number(self.completed_at)),
             ("generation", number(Some(self.generation))),
             ("sweeping", self.sweeping.then(|| D::boolean(true))),
+            ("rewinds", self.rewinds.then(|| D::boolean(true))),
         ])
     }
 
@@ -105,6 +108,7 @@ impl<D: Document> Record<D> for PullState<D> {
             completed_at: whole(record, "completedAt"),
             generation: whole(record, "generation").unwrap_or(0),
             sweeping: record.flag("sweeping"),
+            rewinds: record.flag("rewinds"),
         })
     }
 }

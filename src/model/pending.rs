@@ -49,6 +49,8 @@ pub struct Sent<D> {
     pub method: Rc<str>,
     /// Body, when the method has one.
     pub body: Option<D>,
+    /// Revision of the document it was made from: what guards it, whatever was pulled since.
+    pub revision: Option<String>,
 }
 
 /// A row of the outbox.
@@ -197,7 +199,11 @@ fn patch_from<D: Document>(record: Option<&D>) -> Patch<D> {
 }
 
 fn sent_record<D: Document>(sent: &Sent<D>) -> D {
-    object(&[("method", Some(D::text(&sent.method))), ("body", sent.body.clone())])
+    object(&[
+        ("method", Some(D::text(&sent.method))),
+        ("body", sent.body.clone()),
+        ("rev", text(sent.revision.as_deref())),
+    ])
 }
 
 impl<D: Document> Record<D> for Pending<D> {
@@ -234,7 +240,10 @@ impl<D: Document> Record<D> for Pending<D> {
         let wait = whole(record, "waitingSince").zip(whole(record, "nextAttemptAt"));
         let sent = record
             .get("sent")
-            .and_then(|sent| Some(Sent { method: sent.text_of("method")?.into(), body: sent.get("body") }));
+            .and_then(|sent| {
+                let (body, revision) = (sent.get("body"), sent.text_of("rev"));
+                Some(Sent { method: sent.text_of("method")?.into(), body, revision })
+            });
         Some(Self {
             seq: whole(record, "seq")?,
             mutation_id: record.text_of("mutationId")?.into(),

@@ -89,7 +89,7 @@ pub fn push_outcome<D: Document>(
     match write_verdict(kind, status, problem_type(response).as_deref()) {
         Verdict::Done => accepted(kind, temporary, id, response, now),
         Verdict::Gone => Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None }),
-        Verdict::Conflict => Outcome::Conflict(conflicting(kind, response)),
+        Verdict::Conflict => conflicted(kind, temporary, response, now),
         Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
         Verdict::InProgress => Outcome::InProgress,
         Verdict::Park(code) => {
@@ -171,10 +171,23 @@ pub(super) fn number_text<D: Document>(number: &D) -> Option<String> {
     number.as_number().map(|_| number.to_json())
 }
 
-fn conflicting<D: Document>(kind: ChangeKind, response: &HttpResponse<D>) -> Remote<D> {
+/// A conflict, when the answer is readable: one that ended early may be no conflict at all. A create whose id the
+/// server makes stands on no document, so there is none to be put on.
+fn conflicted<D: Document>(kind: ChangeKind, temporary: bool, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+    match response.body {
+        Body::Html => captive(response, now),
+        Body::Broken(_) => nonsense(response, now),
+        _ if kind == ChangeKind::Create && temporary => {
+            let text = "the server says that this conflicts with what it has; edit, retry or discard it";
+            Outcome::Parked(refusal(Code::Conflict, text, response, now))
+        }
+        _ => Outcome::Conflict(conflicting(response)),
+    }
+}
+
+fn conflicting<D: Document>(response: &HttpResponse<D>) -> Remote<D> {
     match response.json().filter(|_| response.status != 428).and_then(with_text_id) {
         Some(doc) => Remote::Present { revision: response.revision(), at: updated_at(&doc), doc },
-        None if kind == ChangeKind::Create && response.status == 409 => Remote::Unknown,
         None => Remote::Unknown,
     }
 }

@@ -29,16 +29,20 @@ pub fn payload<D: Document>(change: &Pending<D>, below: Option<&D>) -> Sent<D> {
     match change.kind {
         ChangeKind::Create => create_payload(change),
         ChangeKind::Update => update_payload(change, below),
-        ChangeKind::Delete => Sent { method: "DELETE".into(), body: None },
+        ChangeKind::Delete => sent(change, "DELETE", None),
     }
+}
+
+fn sent<D: Document>(change: &Pending<D>, method: &str, body: Option<D>) -> Sent<D> {
+    Sent { method: method.into(), body, revision: change.base_rev.clone() }
 }
 
 fn create_payload<D: Document>(change: &Pending<D>) -> Sent<D> {
     let data = change.data.clone().unwrap_or_else(D::object);
     if change.temp_id.is_some() {
-        return Sent { method: "POST".into(), body: Some(data.with(&[("id", None)])) };
+        return sent(change, "POST", Some(data.with(&[("id", None)])));
     }
-    Sent { method: "PUT".into(), body: Some(data) }
+    sent(change, "PUT", Some(data))
 }
 
 /// A merge patch where it can say the change, otherwise the whole document.
@@ -47,12 +51,12 @@ fn update_payload<D: Document>(change: &Pending<D>, below: Option<&D>) -> Sent<D
     let from = below.unwrap_or(&empty);
     let to = change.changes.apply(from);
     match merge_patch(from, &to) {
-        Some(patch) => Sent { method: "PATCH".into(), body: Some(patch) },
-        None => Sent { method: "PUT".into(), body: Some(to) },
+        Some(patch) => sent(change, "PATCH", Some(patch)),
+        None => sent(change, "PUT", Some(to)),
     }
 }
 
-/// The request of a change: its frozen payload under its key, guarded by the revision it stands on.
+/// The request of a change: its frozen payload under its key, guarded by the revision it was made from.
 pub fn push_request<D: Document>(
     endpoint: &Endpoint,
     path: &str,
@@ -68,7 +72,7 @@ pub fn push_request<D: Document>(
         let patches = &*sent.method == "PATCH";
         headers.push(("Content-Type", if patches { "application/merge-patch+json" } else { JSON }.into()));
     }
-    match &change.base_rev {
+    match &sent.revision {
         Some(revision) if !makes && !revision.starts_with("W/") => {
             headers.push(("If-Match", ["\"", revision, "\""].concat()))
         }

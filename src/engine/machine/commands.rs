@@ -122,6 +122,7 @@ impl<D: Document> Engine<D> {
 
     fn run(&mut self, ticket: u32) {
         self.stopped = self.config.sync.is_none();
+        self.pass.end_order();
         self.all_pulls_due();
         self.done(ticket);
     }
@@ -139,7 +140,7 @@ impl<D: Document> Engine<D> {
             }
             None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).collect(),
         };
-        self.reach.hurry();
+        self.reach.hurry(self.now);
         self.commit(Purpose::Command(ticket, None), Box::new(Retry { config: self.config.clone(), seqs }));
     }
 

@@ -13,7 +13,7 @@ use crate::protocol::{Accepted, Remote};
 use std::rc::Rc;
 
 /// Pause before bookkeeping is tried again after the store failed.
-const STORE_PAUSE: u64 = 1_000;
+pub(super) const STORE_PAUSE: u64 = 1_000;
 
 /// What a commit is for.
 #[derive(Debug)]
@@ -118,7 +118,8 @@ impl<D: Document> Engine<D> {
                 self.refused_until = Some(self.now + STORE_PAUSE);
                 self.timers.set(Timer::Lease, self.now + STORE_PAUSE);
             }
-            Purpose::Nothing | Purpose::Check(_) => {}
+            Purpose::Check(mutation_id) => self.unchecked(&mutation_id),
+            Purpose::Nothing => {}
             owed => {
                 self.store_trouble.push(owed);
                 self.timers.set_by(Timer::StoreRetry, self.now + STORE_PAUSE);
@@ -170,6 +171,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             remote: remote.clone(),
+            asked_at: flight.sent_at,
             now: self.now,
         };
         self.commit(Purpose::Rebase(flight, remote), Box::new(plan));
@@ -200,6 +202,9 @@ impl<D: Document> Engine<D> {
                 }
                 Err(failure) => self.refuse(group.ticket, failure),
             }
+        }
+        if self.phase == Phase::Closed {
+            self.close_waiters();
         }
     }
 

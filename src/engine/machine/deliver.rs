@@ -66,9 +66,13 @@ impl<D: Document> Engine<D> {
         let entries: Vec<_> = read.chain(own).collect();
         let before = self.row_states();
         self.outbox.reset(entries);
+        if std::mem::take(&mut self.pass.hurries) {
+            self.outbox.hurry();
+        }
         if self.phase == Phase::Loading {
             self.phase = Phase::Running;
         }
+        self.unblock();
         self.tell_moved_states(&before);
         self.check_watches();
         if std::mem::take(&mut self.read_again) {

@@ -162,8 +162,8 @@ impl<D: Document> Engine<D> {
         if let Some(output) = self.outputs.pop_front() {
             return output;
         }
-        let sleeps = matches!(self.phase, Phase::Frozen | Phase::Closed);
-        Output::Wait(if sleeps { None } else { self.timers.next().map(|(at, timer)| (at, timer.label())) })
+        let runs = self.phase == Phase::Running;
+        Output::Wait(self.timers.next().filter(|_| runs).map(|(at, timer)| (at, timer.label())))
     }
 
     /// The outbox as known here.
@@ -224,11 +224,10 @@ impl<D: Document> Engine<D> {
                 Timer::RequestDeadline(request) => self.request_deadline(request),
                 Timer::RequestStep(seq) => self.request_step(seq),
                 Timer::Lease => self.lease_due(),
-                Timer::Interval => self.read_outbox(),
+                Timer::Interval | Timer::Reload => self.read_outbox(),
                 Timer::Pull(collection) => self.pull_due(&collection),
                 Timer::ReportDue => self.report_due(),
                 Timer::AuthDue => self.auth = Auth::Fine,
-                Timer::Reload => self.reload_due(),
                 Timer::StoreRetry => self.retry_store(),
                 Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue => {}
             }

@@ -36,6 +36,8 @@ pub(super) struct Pass<D> {
     pub(super) answered_at: Option<Time>,
     /// Changes that could not go although they looked ready.
     pub(super) blocked: Vec<Seq>,
+    /// Whether changes read next are due at once, whatever their pauses.
+    pub(super) hurries: bool,
     /// Attempts between two requests.
     pub(super) steps: Vec<Box<Flight<D>>>,
 }
@@ -67,6 +69,7 @@ impl<D> Default for Pass<D> {
             results: Vec::new(),
             answered_at: None,
             blocked: Vec::new(),
+            hurries: false,
             steps: Vec::new(),
         }
     }
@@ -92,6 +95,11 @@ impl<D> Pass<D> {
     /// Whether an ordered pass runs although sync is stopped.
     pub(super) fn is_ordered(&self) -> bool {
         self.ordered.is_some()
+    }
+
+    /// Sync runs again: nothing is ordered any more.
+    pub(super) fn end_order(&mut self) {
+        self.ordered = None;
     }
 
     fn is_awaited(&self) -> bool {
@@ -122,12 +130,13 @@ impl<D: Document> Engine<D> {
         if self.auth == Auth::Needed {
             self.auth = Auth::Fine;
         }
-        self.reach.hurry();
+        self.reach.hurry(self.now);
         if self.stopped {
             self.pass.ordered = Some(wish.clone());
         }
         if wish.push {
             self.outbox.hurry();
+            self.pass.hurries = true;
             self.read_outbox();
         }
         if wish.pull {

@@ -201,7 +201,7 @@ impl<D: Document> Engine<D> {
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         let from = puller.state.clone().unwrap_or_default();
-        let restarts = std::mem::take(&mut puller.restart);
+        let restarts = std::mem::take(&mut puller.restart) || from.checkpoint.is_none();
         let checkpoint = from.checkpoint.as_ref().filter(|_| !restarts);
         let etag = from.etag.as_deref().filter(|_| checkpoint.is_some());
         let http = pull_request(&sync.endpoint, &path, checkpoint, PAGE, etag);
@@ -261,7 +261,7 @@ impl<D: Document> Engine<D> {
     ) {
         match outcome {
             PullOutcome::News(page) => {
-                self.reach.answered();
+                self.reach.answered(self.now);
                 let foreign = page.epoch.is_some() && from.epoch.is_some() && page.epoch != from.epoch;
                 if foreign && !restarts {
                     return self.restart_pull(collection);
@@ -276,11 +276,11 @@ impl<D: Document> Engine<D> {
                 self.apply_page(collection, page, from, restarts, false, at);
             }
             PullOutcome::NotModified => {
-                self.reach.answered();
+                self.reach.answered(self.now);
                 self.pull_complete(collection);
             }
             PullOutcome::Resync => {
-                self.reach.answered();
+                self.reach.answered(self.now);
                 self.restart_pull(collection);
             }
             other => self.pull_refused(collection, other),
@@ -320,7 +320,7 @@ impl<D: Document> Engine<D> {
         if endpoint {
             self.fail_endpoint(failure.clone(), after);
         } else {
-            self.reach.answered();
+            self.reach.answered(self.now);
         }
         self.pull_failed(collection, &failure, after);
     }
@@ -335,6 +335,9 @@ impl<D: Document> Engine<D> {
     fn restart_pull(&mut self, collection: &Collection) {
         if let Some(puller) = self.pulls.get_mut(collection) {
             puller.restart = true;
+        }
+        if !self.may_send() {
+            return self.pull_interrupted(collection);
         }
         self.ask_page(collection);
     }
@@ -404,7 +407,7 @@ impl<D: Document> Engine<D> {
 
     fn sweep(&mut self, collection: &Collection, after: Option<Rc<str>>) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = Sweep { fence, collection: collection.clone(), after };
+        let plan = Sweep { fence, collection: collection.clone(), after, now: self.now };
         self.commit(Purpose::Sweep(collection.clone()), Box::new(plan));
     }
 
@@ -413,6 +416,7 @@ impl<D: Document> Engine<D> {
             puller.deleted += effects.changes.len();
             if let Some(state) = puller.state.as_mut().filter(|_| next.is_none()) {
                 state.sweeping = false;
+                state.rewinds = false;
             }
         }
         self.deliver(false, effects);

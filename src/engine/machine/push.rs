@@ -39,7 +39,7 @@ pub(super) struct Flight<D> {
     change: Box<Pending<D>>,
     /// Requests made in this attempt.
     requests: u32,
-    sent_at: Time,
+    pub(super) sent_at: Time,
     /// Whether the request asks for the current document after a conflict.
     looks: bool,
 }
@@ -48,7 +48,8 @@ impl<D: Document> Engine<D> {
     /// Whether anything could be done as leader.
     pub(super) fn has_work(&self) -> bool {
         let ready = self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1);
-        self.may_send() && (!ready.is_empty() || !self.pulls_due().is_empty())
+        let pushes = !ready.is_empty() && self.pass.may_push();
+        self.may_send() && (pushes || !self.pulls_due().is_empty())
     }
 
     pub(super) fn push_work(&mut self) {
@@ -105,6 +106,9 @@ impl<D: Document> Engine<D> {
 
     fn send(&mut self, mut flight: Flight<D>) {
         let Some(sync) = self.config.sync.as_ref() else { return };
+        if let Some(until) = self.reach.opens_at(self.now) {
+            return self.held_back(flight, until);
+        }
         let Some(sent) = flight.change.sent.as_ref() else { return self.free(flight.seq) };
         let path = self.config.collection(&flight.key.collection).map_or("", |collection| &collection.path);
         let http = if flight.looks {
@@ -119,6 +123,15 @@ impl<D: Document> Engine<D> {
         self.timers.set(Timer::RequestDeadline(request), deadline);
         self.flights.insert(request, flight);
         self.outputs.push_back(Output::Request { request, http });
+    }
+
+    /// The server asked for a pause while this change was on its way to the network.
+    fn held_back(&mut self, flight: Flight<D>, until: Time) {
+        if self.auth == Auth::Trying(flight.seq) {
+            self.auth = Auth::Fine;
+        }
+        let wait = Wait { from: self.now, until };
+        self.wait_again(flight, None, Some(wait));
     }
 
     pub(super) fn request_deadline(&mut self, request: u32) {
@@ -157,7 +170,7 @@ impl<D: Document> Engine<D> {
             self.auth = Auth::Fine;
         }
         if !matches!(outcome, Outcome::Endpoint { .. }) {
-            self.reach.answered();
+            self.reach.answered(self.now);
         }
         match outcome {
             Outcome::Done(accepted) => self.commit_acknowledge(Box::new(flight), accepted),
@@ -190,7 +203,7 @@ impl<D: Document> Engine<D> {
                 self.wait_again(flight, None, Some(Wait::new(self.now, 1_000)));
             }
             PullOutcome::News(remote) => {
-                self.reach.answered();
+                self.reach.answered(self.now);
                 self.commit_rebase(Box::new(flight), remote);
             }
             PullOutcome::Later { failure, after, .. } => self.endpoint_failed(flight, failure, after),

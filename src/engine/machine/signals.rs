@@ -20,12 +20,19 @@ impl<D: Document> Engine<D> {
             Signal::Frozen if self.phase != Phase::Closed => self.phase = Phase::Frozen,
             Signal::Resumed if self.phase == Phase::Frozen => {
                 self.phase = Phase::Running;
+                self.tell_all_stale();
                 self.write();
                 self.read_outbox();
                 self.look_around();
             }
             Signal::Frozen | Signal::Resumed => {}
         }
+    }
+
+    /// Messages that came while the page was frozen were left unread: any document may have changed.
+    fn tell_all_stale(&mut self) {
+        let names = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        self.tell(Event::Stale(names));
     }
 
     fn flag_online(&mut self, online: bool) {
@@ -38,7 +45,7 @@ impl<D: Document> Engine<D> {
 
     /// Something may have happened while nobody looked.
     fn look_around(&mut self) {
-        self.reach.hurry();
+        self.reach.hurry(self.now);
         if self.auth == Auth::Needed {
             self.auth = Auth::Fine;
         }
@@ -51,7 +58,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn handle_message(&mut self, message: Message<D>) {
-        if self.phase == Phase::Closed {
+        if matches!(self.phase, Phase::Closed | Phase::Frozen) {
             return;
         }
         match message {
@@ -113,11 +120,6 @@ impl<D: Document> Engine<D> {
         ])
     }
 
-    /// Reads the outbox again after changes that looked ready could not go.
-    pub(super) fn reload_due(&mut self) {
-        self.unblock();
-        self.read_outbox();
-    }
 }
 
 /// Fields that both sides changed, with all three values.

@@ -3,8 +3,8 @@
 //! A watch follows the outbox row that carries the change, also when the change was folded into an earlier one. It
 //! ends from what this tab itself committed, or else from what the store says (I-41); messages only make it sooner.
 
-use super::commits::Purpose;
-use super::Engine;
+use super::commits::{Purpose, STORE_PAUSE};
+use super::{Engine, Timer};
 use crate::engine::output::{Event, Settled};
 use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone};
 use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq};
@@ -93,6 +93,14 @@ impl<D: Document> Engine<D> {
                 self.end_failed(mutation_id, Failure::new(Code::Discarded, "this change was discarded").at(self.now));
             }
             Ending::Parked(failure) => self.end_failed(mutation_id, failure),
+        }
+    }
+
+    /// The store could not say: it is asked again.
+    pub(super) fn unchecked(&mut self, mutation_id: &Rc<str>) {
+        if let Some(watch) = self.watches.get_mut(mutation_id) {
+            watch.asked = false;
+            self.timers.set_by(Timer::Reload, self.now + STORE_PAUSE);
         }
     }
 

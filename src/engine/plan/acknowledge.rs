@@ -11,7 +11,7 @@ use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{ChangeKind, Collection, DocKey, Document, Pending, Row, Seq, Set, Time};
+use crate::model::{sort_by, ChangeKind, Collection, DocKey, Document, Pending, Row, Seq, Set, Time};
 use crate::protocol::Accepted;
 use std::rc::Rc;
 
@@ -43,7 +43,8 @@ impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let first = [Read::Pending(self.seq), Read::Meta(MetaKey::Mark)].into_iter().chain(self.referring());
+        let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
+        let first = [Read::Pending(self.seq), Read::Meta(MetaKey::Mark), pull].into_iter().chain(self.referring());
         let missing = rows.missing(first);
         if !missing.is_empty() {
             return Step::Need(missing);
@@ -99,6 +100,9 @@ impl<D: Document> Acknowledge<D> {
         let existing = if own == target { None } else { world.take(target) };
         let server = self.server_document(change, &lane);
         self.settle(&mut lane, server.as_ref(), target, existing);
+        if let Some(row) = lane.row.as_mut() {
+            row.seen = rows.pull_state(&own.collection).generation;
+        }
         let doc = lane.doc().cloned();
         let mut changes = vec![change_of(&lane, own, target)];
         world.put(lane);
@@ -137,14 +141,17 @@ impl<D: Document> Acknowledge<D> {
         if Mutant::AcknowledgeRemovesLane.is_on() {
             lane.changes.clear();
         }
+        let pulled = self.pulled_since(lane);
         lane.changes.retain(|change| change.seq != self.seq);
         let row = lane.row.get_or_insert_with(|| Row::fresh(&lane.key.id, self.now));
-        row.synced_at = server.map(|_| self.now);
-        row.rev = server.and(self.accepted.revision.clone());
-        row.server_at = if server.is_some() { self.accepted.at.or(row.server_at) } else { None };
         row.at = self.now;
         row.local = false;
-        let mut base = server.cloned();
+        let mut base = pulled.unwrap_or_else(|| {
+            row.synced_at = server.map(|_| self.now);
+            row.rev = server.and(self.accepted.revision.clone());
+            row.server_at = if server.is_some() { self.accepted.at.or(row.server_at) } else { None };
+            server.cloned()
+        });
         let mut revision = row.rev.clone();
         if let Some(existing) = existing {
             (base, revision) = adopt(lane, existing, base, revision);
@@ -159,6 +166,20 @@ impl<D: Document> Acknowledge<D> {
         }
         lane.rebase(base, revision);
         finish_row(lane, target);
+    }
+
+    /// The server's state below this change, where a pull brought one that is later than this answer: an answer that
+    /// was lost comes again as it was, while the document moved on or was deleted (I-11, I-36).
+    fn pulled_since(&self, lane: &Lane<D>) -> Option<Option<D>> {
+        let row = lane.row.as_ref()?;
+        let change = lane.changes.first().filter(|change| change.seq == self.seq)?;
+        let later = if change.kind == ChangeKind::Delete {
+            let made_from = change.sent.as_ref()?.revision.as_ref()?;
+            row.is_on_server() && row.rev.as_ref() != Some(made_from)
+        } else {
+            self.accepted.at.zip(row.server_at).is_some_and(|(at, known)| at < known)
+        };
+        later.then(|| change.base.clone())
     }
 
     fn rewrite_reference(
@@ -199,6 +220,7 @@ fn adopt<D: Document>(
     let Some(pulled) = existing.row else { return (base, revision) };
     let first = existing.changes.first().map(|change| (change.base.clone(), change.base_rev.clone()));
     lane.changes.extend(existing.changes);
+    sort_by(&mut lane.changes, |left, right| (!left.is_attempted(), left.seq).cmp(&(!right.is_attempted(), right.seq)));
     let row = lane.row.as_mut();
     match row {
         Some(row) if pulled.server_at > row.server_at => {

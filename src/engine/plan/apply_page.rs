@@ -113,6 +113,7 @@ impl<D: Document> ApplyPage<D> {
     fn next_state(&self, stored: &PullState<D>) -> PullState<D> {
         let restarts = self.restarts;
         let ends = !self.page.has_more;
+        let foreign = stored.epoch.is_some() && self.page.epoch != stored.epoch;
         PullState {
             checkpoint: self.page.checkpoint.clone().or_else(|| stored.checkpoint.clone()),
             epoch: self.page.epoch.clone().or_else(|| stored.epoch.clone()),
@@ -122,15 +123,16 @@ impl<D: Document> ApplyPage<D> {
                 .clone()
                 .filter(|_| same_checkpoint(self.page.checkpoint.as_ref(), self.from.checkpoint.as_ref())),
             completed_at: if ends { Some(self.now) } else { stored.completed_at },
-            generation: if restarts { self.now.max(stored.generation + 1) } else { stored.generation },
+            generation: if restarts { self.asked_at.max(stored.generation + 1) } else { stored.generation },
             sweeping: restarts || stored.sweeping,
+            rewinds: (restarts && foreign) || (!restarts && stored.rewinds),
         }
     }
 
     fn apply(&self, world: &mut World<D>, item: &Item<D>, applied: &mut Applied<D>) {
         let key = DocKey::new(&self.collection, &item.id);
         let Some(lane) = world.lane(&key) else { return };
-        match self.judge(lane, item) {
+        match self.judge(lane, item, &applied.state) {
             Verdict::Refuse => return,
             Verdict::Fetch => return applied.fetch.push(item.id.clone()),
             Verdict::Known => return see(lane, applied.state.generation),
@@ -141,7 +143,7 @@ impl<D: Document> ApplyPage<D> {
         match &item.doc {
             Some(doc) => self.take(lane, doc, item, applied),
             None if existed => {
-                bury(lane, self.now);
+                bury(lane, item, self.now);
                 applied.deleted += 1;
             }
             None => return,
@@ -149,13 +151,14 @@ impl<D: Document> ApplyPage<D> {
         applied.effects.changes.push(Change { key, row_key, previous: None, doc: lane.doc().cloned() });
     }
 
-    fn judge(&self, lane: &Lane<D>, item: &Item<D>) -> Verdict {
-        let Some(row) = lane.row.as_ref().filter(|row| row.is_on_server()) else { return Verdict::Take };
-        if Mutant::StalePullAfterAcknowledge.is_on() {
+    fn judge(&self, lane: &Lane<D>, item: &Item<D>, state: &PullState<D>) -> Verdict {
+        let Some(row) = lane.row.as_ref().filter(|_| !Mutant::StalePullAfterAcknowledge.is_on()) else {
             return Verdict::Take;
-        }
+        };
+        let rewound = state.rewinds && row.seen != state.generation;
         match (item.at, row.server_at) {
-            (Some(pulled), Some(known)) if pulled < known => return Verdict::Refuse,
+            (Some(pulled), Some(known)) if pulled < known && !rewound => return Verdict::Refuse,
+            _ if !row.is_on_server() => return Verdict::Take,
             (Some(_), Some(_)) => {}
             _ if !self.single && row.synced_at.is_some_and(|at| at >= self.asked_at) => return Verdict::Fetch,
             _ => {}
@@ -191,14 +194,14 @@ fn see<D>(lane: &mut Lane<D>, generation: u64) {
 }
 
 /// A document that is gone on the server: gone here too, unless something waits to be sent for it.
-fn bury<D: Document>(lane: &mut Lane<D>, now: Time) {
+fn bury<D: Document>(lane: &mut Lane<D>, item: &Item<D>, now: Time) {
     if lane.changes.is_empty() {
         lane.row = None;
         return;
     }
     if let Some(row) = lane.row.as_mut() {
         row.rev = None;
-        row.server_at = None;
+        row.server_at = item.at;
         row.synced_at = None;
         row.at = now;
     }

@@ -8,7 +8,7 @@ use super::world::Fence;
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
-use crate::engine::outbox::{temporary_references, Entry};
+use crate::engine::outbox::{references, temporary_references, Entry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time};
 use crate::protocol::payload;
@@ -58,6 +58,11 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
         if !missing.is_empty() {
             return Step::Need(missing);
         }
+        let heads = found().flat_map(|change| references(change, &self.config)).filter_map(|key| head_of(&key, rows));
+        let missing = rows.missing(heads.map(Read::Pending));
+        if !missing.is_empty() {
+            return Step::Need(missing);
+        }
         let mut writes = Vec::new();
         let dispatched = self.changes.iter().map(|(seq, fresh)| self.decide(*seq, fresh, rows, &mut writes)).collect();
         Step::Done(writes, Report::Dispatched(dispatched))
@@ -67,8 +72,16 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
 impl Dispatch {
     fn reads_of<D: Document>(&self, change: &Pending<D>) -> Vec<Read> {
         let own = Read::Main(DocKey { collection: change.collection.clone(), id: change.id.clone() });
-        let refers = temporary_references(change, &self.config).into_iter();
-        refers.flat_map(|key| [Read::Alias(key.clone()), Read::Main(key)]).chain([own]).collect()
+        let aliases = temporary_references(change, &self.config).into_iter().map(Read::Alias);
+        let refers = references(change, &self.config).into_iter().map(Read::Main);
+        refers.chain(aliases).chain([own]).collect()
+    }
+
+    /// Whether a document it refers to has an earlier create that the server has not acknowledged (I-07).
+    fn waits_for_create<D: Document>(&self, change: &Pending<D>, rows: &Rows<D>) -> bool {
+        let creates = |head: &Pending<D>| head.kind == ChangeKind::Create && head.seq < change.seq;
+        let heads = references(change, &self.config).into_iter().filter_map(|key| head_of(&key, rows));
+        heads.filter_map(|seq| rows.pending(seq)).any(creates)
     }
 
     fn decide<D: Document>(
@@ -84,6 +97,9 @@ impl Dispatch {
         }
         let mut change = change.clone();
         if change.sent.is_none() && !Mutant::TemporaryIdLeaks.is_on() {
+            if self.waits_for_create(&change, rows) {
+                return Dispatched::NotReady(seq);
+            }
             match self.resolve(&mut change, rows) {
                 Resolved::Done => {}
                 Resolved::Later => return Dispatched::NotReady(seq),
@@ -146,6 +162,10 @@ pub(super) fn rewrite<D: Document>(change: &mut Pending<D>, config: &Config, key
             }
         }
     }
+}
+
+fn head_of<D: Document>(key: &DocKey, rows: &Rows<D>) -> Option<Seq> {
+    rows.main(key)?.lane.first().copied()
 }
 
 fn is_head<D: Document>(change: &Pending<D>, rows: &Rows<D>) -> bool {

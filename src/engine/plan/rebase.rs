@@ -30,6 +30,8 @@ pub struct Rebase<D> {
     pub key: DocKey,
     /// The server's current state.
     pub remote: Remote<D>,
+    /// When it was asked for.
+    pub asked_at: Time,
     /// When.
     pub now: Time,
 }
@@ -59,7 +61,8 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Fence::read(), Read::Meta(MetaKey::Mark)]);
+        let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
+        let missing = rows.missing([Fence::read(), Read::Meta(MetaKey::Mark), pull]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -76,6 +79,9 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
             return Step::Done(Vec::new(), Report::Nothing);
         }
         let mut report = self.apply(lane);
+        if let Some(row) = lane.row.as_mut().filter(|row| row.is_on_server()) {
+            row.seen = rows.pull_state(&self.key.collection).generation;
+        }
         let change = Change {
             key: self.key.clone(),
             row_key: lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone()),
@@ -103,16 +109,23 @@ impl<D: Document> Rebase<D> {
         lane.dirty.insert(self.seq);
         match &self.remote {
             Remote::Present { doc, revision, at } => {
+                let (doc, revision) = self.pulled_since(lane, *at).unwrap_or_else(|| {
+                    confirm(lane, revision.clone(), *at, self.now);
+                    (doc.clone(), revision.clone())
+                });
                 report.remote = Some(doc.clone());
-                confirm(lane, revision.clone(), *at, self.now);
-                adapt(lane, doc);
-                report.done = self.is_done(lane, doc);
+                adapt(lane, &doc);
+                report.done = self.is_done(lane, &doc);
                 if report.done {
                     lane.changes.remove(0);
                 } else {
                     report.parked = self.next_round(lane);
                 }
-                lane.rebase(Some(doc.clone()), revision.clone());
+                lane.rebase(Some(doc), revision);
+            }
+            Remote::Deleted if lane.changes.first().is_some_and(|change| change.kind == ChangeKind::Create) => {
+                report.parked = self.next_round(lane);
+                forget_server(lane);
             }
             Remote::Deleted | Remote::Unknown => {
                 forget_server(lane);
@@ -121,6 +134,13 @@ impl<D: Document> Rebase<D> {
             }
         }
         report
+    }
+
+    /// The server's state below the change, where a pull brought one meanwhile that is later than this answer (I-11).
+    fn pulled_since(&self, lane: &Lane<D>, at: Option<Time>) -> Option<(D, Option<String>)> {
+        let row = lane.row.as_ref().filter(|row| row.synced_at.is_some_and(|pulled| pulled >= self.asked_at))?;
+        at.zip(row.server_at).filter(|(at, known)| at < known)?;
+        Some((lane.changes.first()?.base.clone()?, row.rev.clone()))
     }
 
     /// Whether the server's document already is what the change wants.

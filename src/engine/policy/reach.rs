@@ -18,12 +18,14 @@ pub struct Reach {
     reachable: Option<bool>,
     failures: u32,
     wait: Option<Wait>,
+    /// Whether the server itself asked for the pause: then nothing but time ends it.
+    ordered: bool,
     failure: Option<Failure>,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { flagged_online: true, reachable: None, failures: 0, wait: None, failure: None }
+        Self { flagged_online: true, reachable: None, failures: 0, wait: None, ordered: false, failure: None }
     }
 }
 
@@ -31,21 +33,21 @@ impl Reach {
     /// The browser's flag changed. Coming online ends the pause, unless the server itself asked for it.
     pub fn flag(&mut self, online: bool, now: Time) {
         self.flagged_online = online;
-        if !online {
-            self.wait = Some(Wait::new(now, OFFLINE_PROBE));
-            self.reachable = Some(false);
-        } else if !self.is_rate_limited() {
-            self.wait = None;
-            self.reachable = None;
+        self.reachable = if online { None } else { Some(false) };
+        if self.is_ordered(now) {
+            return;
         }
+        self.wait = (!online).then(|| Wait::new(now, OFFLINE_PROBE));
     }
 
-    /// The server answered.
-    pub fn answered(&mut self) {
+    /// The server answered. A pause it asked for stands, for other requests were under way then.
+    pub fn answered(&mut self, now: Time) {
         self.reachable = Some(true);
         self.failures = 0;
-        self.wait = None;
-        self.failure = None;
+        if !self.is_ordered(now) {
+            self.wait = None;
+            self.failure = None;
+        }
     }
 
     /// Something failed for the whole endpoint: everything pauses, for as long as the server asks or by backoff.
@@ -53,16 +55,24 @@ impl Reach {
         self.failures += 1;
         let long = if failure.status == Some(507) { backoff.max } else { 0 };
         let pause = after.unwrap_or_else(|| backoff.pause(self.failures, rng).max(long));
-        self.wait = Some(Wait::new(now, pause));
+        let ordered = self.wait.filter(|_| self.is_ordered(now));
+        if ordered.is_none_or(|wait| wait.until < now.saturating_add(pause)) {
+            self.wait = Some(Wait::new(now, pause));
+            self.ordered = after.is_some() || ordered.is_some();
+        }
         self.reachable = Some(!matches!(failure.code, Code::Network | Code::CaptivePortal | Code::Timeout));
         self.failure = Some(failure);
     }
 
     /// Ends a pause that the server did not ask for.
-    pub fn hurry(&mut self) {
-        if !self.is_rate_limited() {
+    pub fn hurry(&mut self, now: Time) {
+        if !self.is_ordered(now) {
             self.wait = None;
         }
+    }
+
+    fn is_ordered(&self, now: Time) -> bool {
+        self.ordered && self.wait.is_some_and(|wait| !wait.is_over(now))
     }
 
     /// Whether requests may go out.
@@ -123,10 +133,13 @@ mod tests {
         let mut reach = Reach::default();
         let mut rng = Rng::from_number(1);
         reach.failed(Failure::new(Code::RateLimited, "slower"), Some(90_000), &backoff(), &mut rng, 0);
-        reach.hurry();
+        reach.hurry(1);
+        reach.flag(false, 1);
         reach.flag(true, 1);
+        reach.answered(2);
+        reach.failed(Failure::new(Code::Network, "down"), None, &backoff(), &mut rng, 3);
         assert!(!reach.is_open(89_999) && reach.is_open(90_000));
-        reach.answered();
+        reach.answered(90_000);
         assert!(reach.is_open(0) && !reach.is_doubtful());
     }
 
