@@ -198,10 +198,10 @@ export interface Client {
   pendingCount(state?: string): Promise<number>;
   /** One change, or all. */
   retry(mutationId?: string): Promise<number>;
-  discard(mutationId: string): Promise<void>;
-  edit(mutationId: string, doc: object): Promise<void>;
-  /** Takes a change back when no attempt was made; says whether it could. */
-  cancel(mutationId: string): Promise<boolean>;
+  discard(mutationId: string): Promise<unknown>;
+  edit(mutationId: string, doc: object): Promise<unknown>;
+  /** Takes a change back when no attempt was made; gives how many it took. */
+  cancel(mutationId: string): Promise<number>;
 
   settingGet(key: string): Promise<unknown>;
   settingSet(key: string, value: unknown): Promise<void>;

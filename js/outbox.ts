@@ -49,14 +49,14 @@ export function outboxOf(handle: Handle): Outbox {
     async discard(mutationId) {
       handle.alive();
       checkMutationId(mutationId);
-      return handle.run((client) => client.discard(mutationId));
+      await handle.run((client) => client.discard(mutationId));
     },
     async edit(mutationId, doc) {
       handle.alive();
       checkMutationId(mutationId);
       const copy = snapshotDraft(doc);
       await validateEdit(handle, mutationId, copy);
-      return handle.run((client) => client.edit(mutationId, copy));
+      await handle.run((client) => client.edit(mutationId, copy));
     },
   };
 }

@@ -44,7 +44,7 @@ export function writeOf<T>(handle: Handle, outcome: WriteOutcome): Write<T> {
     async cancel() {
       handle.alive();
       if (mutationId === undefined) return false;
-      const done = await handle.run((client) => client.cancel(mutationId));
+      const done = (await handle.run((client) => client.cancel(mutationId))) > 0;
       if (done) discarded();
       return done;
     },

@@ -15,6 +15,8 @@ use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
 use crate::shell::store::{PendingQuery, Store, StoreEvent, Told};
 use crate::shell::{clock, tell};
+use core::future::Future;
+use core::pin::Pin;
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -66,17 +68,14 @@ impl Client {
     }
 
     /// A read of the store that is refused after `close`.
-    fn read<F>(&self, work: impl FnOnce(Rc<Store>) -> F + 'static) -> Promise
+    fn read<F>(&self, work: impl FnOnce(Rc<Store>) -> F) -> Promise
     where
-        F: core::future::Future<Output = Result<JsValue, Failure>> + 'static,
+        F: Future<Output = Result<JsValue, Failure>> + 'static,
     {
-        let (store, closed) = (self.store.clone(), self.closed.clone());
-        future_to_promise(async move {
-            if closed.get() {
-                return Err(to_js(&Failure::new(Code::Closed, "this handle is closed")));
-            }
-            work(store).await.map_err(|failure| to_js(&failure))
-        })
+        if self.closed.get() {
+            return Promise::reject(&to_js(&Failure::new(Code::Closed, "this handle is closed")));
+        }
+        promised(Box::pin(work(self.store.clone())))
     }
 
     fn tell(&self, command: Command<JsDoc>) {
@@ -194,21 +193,18 @@ impl Client {
     }
 
     /// Drops a change.
-    pub async fn discard(&self, mutation_id: String) -> Result<(), JsValue> {
-        let done = self.mailbox.ask(Command::Discard(mutation_id));
-        JsFuture::from(done).await.map(drop)
+    pub fn discard(&self, mutation_id: String) -> Promise {
+        self.mailbox.ask(Command::Discard(mutation_id))
     }
 
     /// Replaces the document of a change.
-    pub async fn edit(&self, mutation_id: String, doc: JsValue) -> Result<(), JsValue> {
-        let done = self.mailbox.ask(Command::Edit(mutation_id, JsDoc(doc)));
-        JsFuture::from(done).await.map(drop)
+    pub fn edit(&self, mutation_id: String, doc: JsValue) -> Promise {
+        self.mailbox.ask(Command::Edit(mutation_id, JsDoc(doc)))
     }
 
-    /// Takes a change back if no attempt was made; says whether it could.
-    pub async fn cancel(&self, mutation_id: String) -> Result<bool, JsValue> {
-        let done = self.mailbox.ask(Command::Cancel(mutation_id));
-        Ok(JsFuture::from(done).await?.as_f64().is_some_and(|met| met > 0.0))
+    /// Takes a change back if no attempt was made; gives how many it took.
+    pub fn cancel(&self, mutation_id: String) -> Promise {
+        self.mailbox.ask(Command::Cancel(mutation_id))
     }
 
     /// A setting.
@@ -245,6 +241,11 @@ impl Client {
         self.store.close();
         crash::forget(self.number);
     }
+}
+
+/// One place makes promises, so that its code is there once.
+fn promised(work: Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>>) -> Promise {
+    future_to_promise(async move { work.await.map_err(|failure| to_js(&failure)) })
 }
 
 fn hook(hooks: &JsValue, name: &str) -> Option<Function> {

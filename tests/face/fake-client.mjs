@@ -76,7 +76,7 @@ export function fakeClient(emit = () => {}) {
     retry: async () => 0,
     async discard() {},
     async edit() {},
-    cancel: async () => true,
+    cancel: async () => 1,
     settingGet: async (key) => settings.get(key),
     async settingSet(key, value) {
       settings.set(key, value);

@@ -9,8 +9,9 @@ use super::open::{self, Fate, Handle};
 use super::{StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure};
 use core::cell::RefCell;
-use core::future::poll_fn;
+use core::future::{poll_fn, Future};
 use core::ops::AsyncFnMut;
+use core::pin::Pin;
 use core::task::{Poll, Waker};
 use gloo_timers::future::TimeoutFuture;
 use std::rc::Rc;
@@ -49,6 +50,11 @@ enum Look {
     Refused(Fault),
 }
 
+/// A future behind a pointer: its code is there once, and not in every caller.
+fn boxed<'f, T>(future: impl Future<Output = T> + 'f) -> Pin<Box<dyn Future<Output = T> + 'f>> {
+    Box::pin(future)
+}
+
 impl Connection {
     /// Opens the first connection; this once without a second attempt.
     pub(super) async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
@@ -74,16 +80,16 @@ impl Connection {
 
     /// Makes an attempt, and on a dead connection further ones on new connections.
     pub(super) async fn attempt<T>(&self, mut run: impl AsyncFnMut(&Handle) -> Result<T, Fault>) -> Result<T, Failure> {
-        let mut pauses = PAUSES_MS.into_iter();
+        let mut pauses = PAUSES_MS.iter();
         loop {
-            let (handle, fault) = match self.handle().await {
+            let (handle, fault) = match boxed(self.handle()).await {
                 Ok(handle) => match run(&handle).await {
                     Ok(report) => return Ok(report),
                     Err(fault) => (Some(handle), fault),
                 },
                 Err(fault) => (None, fault),
             };
-            self.again(handle, fault, &mut pauses).await?;
+            boxed(self.again(handle, fault, &mut pauses)).await?;
         }
     }
 
@@ -92,7 +98,7 @@ impl Connection {
         &self,
         handle: Option<Rc<Handle>>,
         fault: Fault,
-        pauses: &mut impl Iterator<Item = u32>,
+        pauses: &mut core::slice::Iter<'_, u32>,
     ) -> Result<(), Failure> {
         let lost = handle.as_ref().is_some_and(|handle| handle.fate() == Fate::Lost);
         if let Some(handle) = handle.filter(|_| fault.dead || fault.failure.code == Code::TxTimeout) {
@@ -103,8 +109,8 @@ impl Connection {
         match pauses.next().filter(|_| fault.dead || lost) {
             None => Err(fault.failure),
             Some(pause) => {
-                if pause > 0 {
-                    TimeoutFuture::new(pause).await;
+                if *pause > 0 {
+                    TimeoutFuture::new(*pause).await;
                 }
                 Ok(())
             }
