@@ -8,7 +8,7 @@ import { main, run, Stop, say, seconds } from './lib/run.mjs';
 import { setup } from './lib/setup.mjs';
 import { quickNeeds, quickStages, stages } from './lib/stages.mjs';
 
-const NEEDS = ['packages', 'wasm', 'lint', 'headless', ...browserNames];
+const NEEDS = ['packages', 'wasm', 'lint', ...browserNames];
 
 const { values: options } = parseArgs({
   options: {

@@ -46,11 +46,12 @@ const OPT = [
 const sources = ['Cargo.toml', 'Cargo.lock', 'src', 'js/binding.ts'].map((name) => join(root, name));
 
 export async function buildWasm() {
+  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: await remapped(), SEAKEEP_BUILD: buildOf(sources) };
   await step(`cargo build --release --target ${TARGET}`, () =>
     run('cargo', ['build', '--release', '--package', 'seakeep', '--lib', '--target', TARGET, ...cargoFlags()], {
       log: 'cargo-wasm',
       name: 'cargo build (wasm)',
-      env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: remapped(), SEAKEEP_BUILD: buildOf(sources) },
+      env,
     }),
   );
   const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
@@ -69,11 +70,15 @@ export async function buildWasm() {
 }
 
 /** Panic messages name source files: by their place in a crate, not on this machine, so that builds are alike. */
-function remapped() {
+async function remapped() {
   const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
   const registry = join(home, 'registry', 'src');
-  const sources = existsSync(registry) ? readdirSync(registry).map((name) => join(registry, name)) : [];
-  return [...sources, root].map((folder) => `--remap-path-prefix=${folder}=.`).join(' ');
+  const crates = existsSync(registry) ? readdirSync(registry).map((name) => join(registry, name)) : [];
+  const sysroot = (await run('rustc', ['--print', 'sysroot'])).trim();
+  const [, commit] = /commit-hash: (\w+)/.exec(await run('rustc', ['-vV'])) ?? [];
+  const library = [join(sysroot, 'lib', 'rustlib', 'src', 'rust'), `/rustc/${commit}`];
+  const places = [...crates, root].map((folder) => [folder, '.']);
+  return [...places, library].map(([from, to]) => `--remap-path-prefix=${from}=${to}`).join(' ');
 }
 
 /** Names this build, the same on every machine: script and module tell by it that they belong together. */

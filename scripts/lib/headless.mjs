@@ -1,16 +1,21 @@
-// The suites compiled to wasm (tests/*.rs gated to wasm32), run inside a real browser by wasm-pack's headless mode.
+// The suites compiled to wasm (tests/*.rs gated to wasm32), run inside a real browser by wasm-bindgen's test runner.
+//
+// This is what `wasm-pack test --headless` does, less one step: wasm-pack first compiles every test of the crate for
+// wasm, and the unit tests of the engine are native on purpose.
 //
 // WebKitGTK has no mode of its own there: its driver speaks the protocol of Safari's, starts MiniBrowser by itself,
 // and needs a display, which Xvfb gives.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, tools, toolsBin } from './paths.mjs';
+import { root, tools } from './paths.mjs';
 import { end, run, Stop, start } from './run.mjs';
+import { cargoFlags } from './rust.mjs';
 import { setup } from './setup.mjs';
 import { need } from './system.mjs';
 
 const LIMIT_S = 600;
+const TARGET = 'wasm32-unknown-unknown';
 
 /** Quiet in the closed sense: no look-ups, no updates, no first-run pages. */
 const CHROMIUM = [
@@ -32,17 +37,16 @@ const FIREFOX = {
 
 const browsers = {
   chromium: () => ({
-    args: ['--chrome', '--chromedriver', need('chromedriver')],
+    env: { CHROMEDRIVER: need('chromedriver') },
     capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
   }),
   firefox: () => ({
-    args: ['--firefox', '--geckodriver', need('geckodriver')],
+    env: { GECKODRIVER: need('geckodriver') },
     capabilities: { 'moz:firefoxOptions': { binary: need('firefox'), args: [], prefs: FIREFOX } },
   }),
   webkit: () => ({
-    args: ['--safari', '--safaridriver', need('webkitdriver')],
+    env: { SAFARIDRIVER: need('webkitdriver'), WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
     capabilities: {},
-    env: { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
     display: true,
   }),
 };
@@ -53,20 +57,23 @@ export const browserNames = Object.keys(browsers);
 export async function headless(name, filters = []) {
   if (!(name in browsers))
     throw new Stop(`test:browser needs one of ${browserNames.join(', ')}; not ${name ?? 'nothing'}`);
-  await setup('packages', 'wasm', 'headless', name);
-  const { args, capabilities, env = {}, display = false } = browsers[name]();
+  await setup('packages', 'wasm', name);
+  const { env, capabilities, display = false } = browsers[name]();
   const xvfb = display ? await virtualDisplay() : undefined;
   try {
     await run(
-      join(toolsBin, 'wasm-pack'),
-      ['test', '--headless', ...args, '--mode', 'no-install', '.', ...suites(), ...filters],
+      'cargo',
+      ['test', '--package', 'seakeep', '--target', TARGET, ...suites(), ...cargoFlags(), '--', ...filters],
       {
         show: true,
         timeout: 2 * LIMIT_S * 1000,
-        name: `wasm-pack test in ${name}`,
+        name: `suites in ${name}`,
         env: {
+          ...withoutDrivers(),
           ...env,
           ...(xvfb && { DISPLAY: xvfb.name }),
+          CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'wasm-bindgen-test-runner',
+          WASM_BINDGEN_TEST_ONLY_WEB: '1',
           WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
           WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
           WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
@@ -76,6 +83,11 @@ export async function headless(name, filters = []) {
   } finally {
     end(xvfb?.pid);
   }
+}
+
+/** The runner takes the first driver it is told of: a variable left over from elsewhere must not decide. */
+function withoutDrivers() {
+  return { CHROMEDRIVER: undefined, GECKODRIVER: undefined, SAFARIDRIVER: undefined, MSEDGEDRIVER: undefined };
 }
 
 /** `--test NAME` for each test crate that exists only for wasm. */

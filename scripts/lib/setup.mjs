@@ -30,7 +30,6 @@ const needs = {
     await ensureComponent('clippy', 'clippy');
     await ensureCargoTool('cargo-deny');
   },
-  headless: () => ensureCargoTool('wasm-pack'),
   chromium: () => ensurePrograms('chromium'),
   firefox: async () => {
     await ensurePrograms('firefox');
