@@ -8,6 +8,8 @@
 //   --browser NAME    chromium
 //   --check           ends with an error when a goal is missed
 //   --dist DIR        another build of the package
+//   --other DIR       a build of the package to compare with, as one more contender
+//   --contenders a,b  only these (default: all); raw must be among them
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -27,13 +29,15 @@ const { values: options } = parseArgs({
     browser: { type: 'string', default: 'chromium' },
     check: { type: 'boolean', default: false },
     dist: { type: 'string' },
+    other: { type: 'string' },
+    contenders: { type: 'string' },
   },
 });
 const repetitions = Number(options.repetitions);
 if (!Number.isInteger(repetitions) || repetitions < 1) throw new Error('--repetitions takes a whole number from 1 on');
 if (options.browser !== 'chromium') throw new Error('--browser knows chromium; see bench/README.md');
 
-const server = await serve({ dist: options.dist });
+const server = await serve({ dist: options.dist, other: options.other });
 const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
 try {
   const rows = await measure(browser.page);
@@ -62,7 +66,8 @@ async function measure(page) {
   const rows = [];
   for (const one of wanted) {
     process.stderr.write(`▸ ${one.title}\n`);
-    const times = await page.evaluate(([id, count]) => globalThis.bench.run(id, count), [one.id, repetitions]);
+    const args = [one.id, repetitions, options.contenders?.split(',')];
+    const times = await page.evaluate(([...given]) => globalThis.bench.run(...given), args);
     rows.push(row(one, times));
   }
   return rows;

@@ -4,12 +4,13 @@
 export function row({ id, title, goal }, times) {
   const medians = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]));
   const ratio = (name) => (medians[name] === undefined ? undefined : medians.raw / medians[name]);
-  const ratios = { dexie: ratio('dexie'), seakeep: ratio('seakeep') };
+  const ratios = { dexie: ratio('dexie'), seakeep: ratio('seakeep'), other: ratio('other') };
   return { id, title, goal, medians, ratios, met: goal === undefined || ratios.seakeep >= goal, times };
 }
 
 export function table(rows) {
-  const head = ['', 'raw', 'Dexie', 'Seakeep', 'Dexie/raw', 'Seakeep/raw', 'goal', ''];
+  const hasOther = rows.some(({ ratios }) => ratios.other !== undefined);
+  const head = ['', 'raw', 'Dexie', 'Seakeep', 'Dexie/raw', 'Seakeep/raw', 'goal', '', hasOther ? 'other/raw' : ''];
   const body = rows.map(({ title, goal, medians, ratios, met }) => [
     title,
     time(medians.raw),
@@ -19,6 +20,7 @@ export function table(rows) {
     times(ratios.seakeep),
     goal === undefined ? '' : `>= ${goal}`,
     goal === undefined ? '' : met ? 'met' : 'MISSED',
+    times(ratios.other),
   ]);
   const widths = head.map((_, at) => Math.max(...[head, ...body].map((cells) => cells[at].length)));
   const line = (cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd : cell.padStart).call(cell, widths[at]));

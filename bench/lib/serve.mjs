@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
-/** Serves until closed. `dist`: another folder in the place of the built package. */
-export async function serve({ dist = join(root, 'dist') } = {}) {
+/** Serves until closed. `dist`: another folder in the place of the built package; `other`: a build to compare it with. */
+export async function serve({ dist = join(root, 'dist'), other } = {}) {
   const bundle = await bundled();
   const server = createServer((request, response) => {
-    const found = content(new URL(request.url, 'http://host').pathname, bundle, dist);
+    const found = content(new URL(request.url, 'http://host').pathname, bundle, { dist, other });
     response.writeHead(found === undefined ? 404 : 200, {
       'content-type': TYPES[extname(request.url)] ?? TYPES['.html'],
       'cross-origin-opener-policy': 'same-origin',
@@ -25,12 +25,14 @@ export async function serve({ dist = join(root, 'dist') } = {}) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-function content(path, bundle, dist) {
+function content(path, bundle, builds) {
   if (path === '/') return readFileSync(join(root, 'bench/page/index.html'));
   if (path === '/bench.js') return bundle;
   if (path === '/favicon.ico') return '';
-  if (!path.startsWith('/dist/')) return undefined;
-  const file = join(dist, normalize(path.slice('/dist'.length)));
+  const [, name, ...rest] = normalize(path).split('/');
+  const build = Object.hasOwn(builds, name) ? builds[name] : undefined;
+  if (build === undefined) return undefined;
+  const file = join(build, ...rest);
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file) : undefined;
 }
 
@@ -44,7 +46,7 @@ async function bundled() {
     format: 'esm',
     target: 'es2022',
     minify: true,
-    external: ['/dist/*'],
+    external: ['/dist/*', '/other/*'],
     logLevel: 'warning',
   });
   return outputFiles[0].contents;

@@ -7,9 +7,11 @@ import * as dexie from './dexie.mjs';
 import { documents } from './documents.mjs';
 import * as raw from './raw.mjs';
 import { counting } from './requests.mjs';
-import * as seakeep from './seakeep.mjs';
+import { contender } from './seakeep.mjs';
 
-const contenders = { raw, dexie, seakeep };
+const contenders = { raw, dexie, seakeep: contender(await import('/dist/index.js')) };
+const other = await import('/other/index.js').catch(() => undefined);
+if (other !== undefined) contenders.other = contender(other);
 const keep = new Map();
 let number = 0;
 

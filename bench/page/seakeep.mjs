@@ -1,12 +1,15 @@
 // Seakeep as built, through its public surface. A server is named that nothing is ever sent to (`auto: false`), so that
 // each write leaves its change in the outbox: the same work as the others do. Options as they come otherwise.
 
-import { destroy, open as openDatabase } from '/dist/index.js';
-
 const NOWHERE = 'http://127.0.0.1:9/';
 
-export async function open(name, { durability }) {
-  let { db, collection } = await connect(name, durability);
+/** The contender of a build of the package. */
+export function contender(seakeep) {
+  return { open: (name, { durability }) => open(seakeep, name, durability) };
+}
+
+async function open(seakeep, name, durability) {
+  let { db, collection } = await connect(seakeep, name, durability);
 
   return {
     write: (doc) => collection.put(doc),
@@ -39,17 +42,17 @@ export async function open(name, { durability }) {
     },
     async reopen() {
       await db.close();
-      ({ db, collection } = await connect(name, durability));
+      ({ db, collection } = await connect(seakeep, name, durability));
     },
     async close() {
       await db.close();
-      await destroy(name, { discardPending: true });
+      await seakeep.destroy(name, { discardPending: true });
     },
   };
 }
 
-async function connect(name, durability) {
-  const db = await openDatabase(name, {
+async function connect(seakeep, name, durability) {
+  const db = await seakeep.open(name, {
     collections: { documents: { indexes: ['category'] } },
     sync: { url: NOWHERE, auto: false },
     persist: false,
