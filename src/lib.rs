@@ -11,7 +11,7 @@
 //! | 5 | `bindings` | the wasm-bindgen surface; functions of a few lines (wasm32 only) |
 //!
 //! Floors 0 to 3 know no browser, no clock and no randomness: the browser crates do not even exist in a native build.
-//! [`native`] is the opposite: a JSON document for tests and the simulator, absent from the shipped module.
+//! `native` is the opposite: a JSON document for tests and the simulator, absent from the shipped module.
 
 pub mod engine;
 pub mod model;

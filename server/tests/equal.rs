@@ -83,14 +83,7 @@ impl Pair {
         };
         let service = Service::open(None, Rules::default(), sources).await.expect("opens");
         let memory = MemoryTables::new("made0");
-        Self {
-            memory,
-            service,
-            now,
-            made,
-            tag: String::new(),
-            checkpoint: String::new(),
-        }
+        Self { memory, service, now, made, tag: String::new(), checkpoint: String::new() }
     }
 
     async fn compare(&mut self, step: &Step) {
@@ -156,9 +149,7 @@ fn batch(step: &Step) -> CoreRequest {
         json!({ "mutationId": format!("m{n}"), "idempotencyKey": key, "collection": step.collection, "id": id,
             "kind": kind, "temporary": n == 0, "doc": { "name": "a" } })
     };
-    let changes: Vec<_> = (0..4)
-        .map(|n| change(n, if n < 2 { "create" } else { "delete" }))
-        .collect();
+    let changes: Vec<_> = (0..4).map(|n| change(n, if n < 2 { "create" } else { "delete" })).collect();
     let atomic = step.id.is_some();
     CoreRequest::new("POST", "/_batch").json(&json!({ "changes": changes, "atomic": atomic }))
 }

@@ -55,7 +55,7 @@ impl JsDoc {
             return self.clone();
         };
         let copy = Object::new();
-        for field in Object::keys(object).iter() {
+        for field in Object::keys(object).iter().filter(|field| field.as_string().as_deref() != Some(FORBIDDEN)) {
             let value = Reflect::get(object, &field).map(|value| Self(value).deep_copy().0);
             set(&copy, &field, &value.unwrap_or_default());
         }
@@ -192,11 +192,9 @@ fn is_own(value: &JsValue, field: &str) -> bool {
     field != FORBIDDEN && plain(value).is_some_and(|object| Object::has_own(object, &name(field)))
 }
 
-/// Sets an ordinary property of an object made here: it cannot fail, and `__proto__` is left out.
+/// Sets an ordinary property of an object made here, which cannot fail; `__proto__` is left out by who calls.
 fn set(object: &Object, field: &JsValue, value: &JsValue) {
-    if field.as_string().as_deref() != Some(FORBIDDEN) {
-        let _ = Reflect::set(object, field, value);
-    }
+    let _ = Reflect::set(object, field, value);
 }
 
 fn same(left: &JsValue, right: &JsValue, depth: usize) -> bool {

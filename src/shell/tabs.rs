@@ -1,6 +1,6 @@
 //! The channel between tabs of one database: hints only, nothing depends on their arrival (pitfalls C7).
 //!
-//! A host without BroadcastChannel has no channel, and all still converges.
+//! A host without `BroadcastChannel` has no channel, and all still converges.
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::Closure;

@@ -14,8 +14,8 @@ pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc
             let changes = changes.into_iter().map(change_object).collect();
             tagged("changes", &[("own", Some(JsDoc::boolean(own))), ("changes", Some(JsDoc::list(changes)))])
         }
-        Event::Stale(collections) => tagged("stale", &[("collections", names(&collections))]),
-        Event::States(collections) => tagged("states", &[("collections", names(&collections))]),
+        Event::Stale(collections) => tagged("stale", &[("collections", Some(names(&collections)))]),
+        Event::States(collections) => tagged("states", &[("collections", Some(names(&collections)))]),
         Event::Complete(collection) => tagged("complete", &[("collection", Some(JsDoc::text(&collection)))]),
         Event::Settled { mutation_id, result } => {
             let id = ("mutationId", Some(JsDoc::text(&mutation_id)));
@@ -70,6 +70,6 @@ fn error_object(failure: &Failure, parked: bool) -> JsDoc {
     failure.to_document::<JsDoc>().with(&[("parked", parked.then(|| JsDoc::boolean(true)))])
 }
 
-fn names(collections: &[Collection]) -> Option<JsDoc> {
-    Some(JsDoc::list(collections.iter().map(|name| JsDoc::text(name)).collect()))
+fn names(collections: &[Collection]) -> JsDoc {
+    JsDoc::list(collections.iter().map(|name| JsDoc::text(name)).collect())
 }

@@ -70,17 +70,10 @@ impl Batch {
         let written = Written::deserialize(Value::Object(body))
             .map_err(|_| Problem::new(400, "invalid-batch", "The batch is not of the profile's form."))?;
         if written.changes.len() > MOST_CHANGES {
-            return Err(Problem::new(
-                413,
-                "batch-too-large",
-                "A batch has at most 1,000 changes.",
-            ));
+            return Err(Problem::new(413, "batch-too-large", "A batch has at most 1,000 changes."));
         }
         let entries = written.changes.into_iter().map(|change| change.into_entry(rules));
-        Ok(Self {
-            entries: entries.collect(),
-            atomic: written.atomic,
-        })
+        Ok(Self { entries: entries.collect(), atomic: written.atomic })
     }
 
     /// The members that are well formed.
@@ -122,11 +115,7 @@ impl WrittenChange {
             (Kind::Delete, ..) => Action::Delete,
             _ => return Err(Problem::new(422, "invalid-change", "Send either `doc` or `changes`.")),
         };
-        let id = if named_by_server {
-            None
-        } else {
-            Some(checked_id(self.id)?)
-        };
+        let id = if named_by_server { None } else { Some(checked_id(self.id)?) };
         Ok(Change {
             key: self.idempotency_key.map(checked_key).transpose()?,
             collection: self.collection,
@@ -150,10 +139,7 @@ pub(super) fn decide(batch: &Batch, rows: &Rows, at: Circumstances<'_>) -> Decis
                 let wanted = if change.id.is_none() { fresh_ids.next() } else { None };
                 decide_change(change, wanted.map_or("", String::as_str), &rows, at)
             }
-            Err(problem) => Decision {
-                writes: Writes::default(),
-                response: problem.clone().into_response(),
-            },
+            Err(problem) => Decision { writes: Writes::default(), response: problem.clone().into_response() },
         };
         rows.apply(&decision.writes);
         writes.extend(decision.writes);
@@ -163,10 +149,7 @@ pub(super) fn decide(batch: &Batch, rows: &Rows, at: Circumstances<'_>) -> Decis
         writes = Writes::default();
         responses = responses.into_iter().map(undone).collect();
     }
-    Decision {
-        writes,
-        response: results(&batch.entries, &responses),
-    }
+    Decision { writes, response: results(&batch.entries, &responses) }
 }
 
 fn is_success(response: &CoreResponse) -> bool {
@@ -183,11 +166,7 @@ fn undone(response: CoreResponse) -> CoreResponse {
 }
 
 fn results(entries: &[Entry], responses: &[CoreResponse]) -> CoreResponse {
-    let results: Vec<Value> = entries
-        .iter()
-        .zip(responses)
-        .map(|(entry, response)| result(entry, response))
-        .collect();
+    let results: Vec<Value> = entries.iter().zip(responses).map(|(entry, response)| result(entry, response)).collect();
     let body = serde_json::json!({ "results": results }).to_string();
     CoreResponse::with_body(200, "application/json", body.into_bytes())
 }
@@ -200,17 +179,11 @@ fn result(entry: &Entry, response: &CoreResponse) -> Value {
     let body = response.json();
     let is_problem = response.header_value("content-type") == Some("application/problem+json");
     let doc = body.as_ref().filter(|_| !is_problem);
-    put(
-        "id",
-        doc.map_or_else(|| entry.id.clone().into(), |doc| doc["id"].clone()),
-    );
+    put("id", doc.map_or_else(|| entry.id.clone().into(), |doc| doc["id"].clone()));
     if let Some(tag) = response.header_value("etag") {
         put("revision", tag.trim_matches('"').into());
     }
-    if let Some(seconds) = response
-        .header_value("retry-after")
-        .and_then(|text| text.parse::<u64>().ok())
-    {
+    if let Some(seconds) = response.header_value("retry-after").and_then(|text| text.parse::<u64>().ok()) {
         put("retryAfter", seconds.into());
     }
     if response.header_value("idempotency-replayed").is_some() {

@@ -32,14 +32,7 @@ pub(super) fn apply(
             return Err(Problem::invalid(errors).into_response());
         }
     }
-    let document = Draft {
-        change,
-        id,
-        previous,
-        rows,
-        at,
-    }
-    .finish(fields);
+    let document = Draft { change, id, previous, rows, at }.finish(fields);
     let response = match (&document.text, current) {
         (None, _) => CoreResponse::empty(204),
         (Some(_), None) => with_document(201, &document),
@@ -116,9 +109,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn finish(&self, fields: Option<Map<String, Value>>) -> Document {
-        let updated_at = self
-            .previous
-            .map_or(self.at.now, |previous| self.at.now.max(previous.updated_at + 1));
+        let updated_at = self.previous.map_or(self.at.now, |previous| self.at.now.max(previous.updated_at + 1));
         let alive = self.previous.filter(|previous| previous.text.is_some());
         let created_at = alive.map_or(updated_at, |previous| previous.created_at);
         let changes = self.previous.map_or(1, |previous| previous.changes + 1);
@@ -138,23 +129,14 @@ impl Draft<'_> {
     fn text(&self, fields: Map<String, Value>, created_at: u64, updated_at: u64) -> String {
         let mut document = Map::with_capacity(fields.len() + MADE_BY_SERVER.len());
         document.insert("id".to_owned(), self.id.into());
-        document.extend(
-            fields
-                .into_iter()
-                .filter(|(name, _)| !MADE_BY_SERVER.contains(&name.as_str())),
-        );
+        document.extend(fields.into_iter().filter(|(name, _)| !MADE_BY_SERVER.contains(&name.as_str())));
         document.insert("createdAt".to_owned(), iso_time(created_at).into());
         document.insert("updatedAt".to_owned(), iso_time(updated_at).into());
         Value::Object(document).to_string()
     }
 
     fn revision(&self, changes: u64, text: Option<&str>) -> String {
-        let parts = [
-            &self.rows.epoch,
-            &self.change.collection,
-            self.id,
-            text.unwrap_or_default(),
-        ];
+        let parts = [&self.rows.epoch, &self.change.collection, self.id, text.unwrap_or_default()];
         format!("{changes}-{}", &digest(&parts.map(str::as_bytes))[..8])
     }
 }

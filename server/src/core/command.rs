@@ -93,10 +93,9 @@ impl Command {
             (Route::Health, "GET" | "HEAD") => Ok(Self::Health),
             (Route::Collection(name), "GET" | "HEAD") => pull(request, name, rules),
             (Route::Collection(name), "POST") => change(request, rules, name, None),
-            (Route::Document(name, id), "GET" | "HEAD") => Ok(Self::Get {
-                key: (name, id),
-                if_none_match: owned(request, "if-none-match"),
-            }),
+            (Route::Document(name, id), "GET" | "HEAD") => {
+                Ok(Self::Get { key: (name, id), if_none_match: owned(request, "if-none-match") })
+            }
             (Route::Document(name, id), "PUT" | "PATCH" | "DELETE") => change(request, rules, name, Some(id)),
             (Route::Batch, "POST") => {
                 Batch::parse(object(request, rules.depth_limit + BATCH_DEPTH, false)?, rules).map(Self::Batch)
@@ -109,14 +108,8 @@ impl Command {
     pub fn needs(&self) -> Needs {
         match self {
             Self::Health => Needs::default(),
-            Self::Get { key, .. } => Needs {
-                documents: vec![key.clone()],
-                ..Needs::default()
-            },
-            Self::Pull { need, .. } => Needs {
-                page: Some(need.clone()),
-                ..Needs::default()
-            },
+            Self::Get { key, .. } => Needs { documents: vec![key.clone()], ..Needs::default() },
+            Self::Pull { need, .. } => Needs { page: Some(need.clone()), ..Needs::default() },
             Self::Change(change) => Needs::of_changes([change]),
             Self::Batch(batch) => Needs::of_changes(batch.changes()),
         }
@@ -161,9 +154,7 @@ impl Needs {
         let mut needs = Self::default();
         for change in changes {
             needs.keys.extend(change.key.clone());
-            needs
-                .documents
-                .extend(change.id.clone().map(|id| (change.collection.clone(), id)));
+            needs.documents.extend(change.id.clone().map(|id| (change.collection.clone(), id)));
         }
         needs
     }
@@ -172,27 +163,16 @@ impl Needs {
 fn pull(request: &CoreRequest, collection: String, rules: &Rules) -> Result<Command, Problem> {
     let limit = match request.query_value("limit") {
         None => rules.page_default,
-        Some(text) => text
-            .parse()
-            .map_err(|_| Problem::new(400, "invalid-limit", "`limit` is a whole number."))?,
+        Some(text) => text.parse().map_err(|_| Problem::new(400, "invalid-limit", "`limit` is a whole number."))?,
     };
     let need = PageNeed {
         collection,
-        since: request
-            .query_value("since")
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned),
+        since: request.query_value("since").filter(|text| !text.is_empty()).map(str::to_owned),
         limit: limit.clamp(1, rules.page_max),
     };
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&request.query)
-        .finish();
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
     let target = format!("{}?{query}", request.path);
-    Ok(Command::Pull {
-        need,
-        target,
-        if_none_match: owned(request, "if-none-match"),
-    })
+    Ok(Command::Pull { need, target, if_none_match: owned(request, "if-none-match") })
 }
 
 fn change(request: &CoreRequest, rules: &Rules, collection: String, id: Option<String>) -> Result<Command, Problem> {
@@ -208,9 +188,7 @@ fn change(request: &CoreRequest, rules: &Rules, collection: String, id: Option<S
         id,
         action,
         if_match: owned(request, "if-match"),
-        if_absent: request
-            .header_value("if-none-match")
-            .is_some_and(|value| value.trim() == "*"),
+        if_absent: request.header_value("if-none-match").is_some_and(|value| value.trim() == "*"),
     };
     change.checked(rules).map(Command::Change)
 }
@@ -220,11 +198,7 @@ impl Change {
     pub(super) fn checked(self, rules: &Rules) -> Result<Self, Problem> {
         let unguarded = self.id.is_some() && self.if_match.is_none() && !self.if_absent;
         if rules.require_precondition && unguarded {
-            return Err(Problem::new(
-                428,
-                "precondition-required",
-                "Send `If-Match` or `If-None-Match: *`.",
-            ));
+            return Err(Problem::new(428, "precondition-required", "Send `If-Match` or `If-None-Match: *`."));
         }
         Ok(self)
     }
@@ -237,9 +211,7 @@ impl Change {
             Action::Patch(fields) => ("PATCH", Some(fields)),
             Action::Delete => ("DELETE", None),
         };
-        let body = fields
-            .and_then(|fields| serde_json::to_vec(fields).ok())
-            .unwrap_or_default();
+        let body = fields.and_then(|fields| serde_json::to_vec(fields).ok()).unwrap_or_default();
         let id = self.id.as_deref().unwrap_or_default();
         digest(&[method.as_bytes(), self.collection.as_bytes(), id.as_bytes(), &body])
     }

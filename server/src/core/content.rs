@@ -12,13 +12,8 @@ const LONGEST_KEY: usize = 255;
 /// The body as a JSON object.
 pub(super) fn object(request: &CoreRequest, depth_limit: usize, patch: bool) -> Result<Map<String, Value>, Problem> {
     check_content_type(request.header_value("content-type"), patch)?;
-    let value = serde_json::from_slice(&request.body).map_err(|_| {
-        Problem::new(
-            400,
-            "invalid-json",
-            "The request body is not JSON, or is nested too deeply.",
-        )
-    })?;
+    let value = serde_json::from_slice(&request.body)
+        .map_err(|_| Problem::new(400, "invalid-json", "The request body is not JSON, or is nested too deeply."))?;
     match value {
         value if depth_exceeds(&value, depth_limit) => {
             Err(Problem::new(400, "too-deep", "The request body is nested too deeply."))
@@ -29,13 +24,7 @@ pub(super) fn object(request: &CoreRequest, depth_limit: usize, patch: bool) -> 
 }
 
 fn check_content_type(value: Option<&str>, patch: bool) -> Result<(), Problem> {
-    let essence = value
-        .unwrap_or("")
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
+    let essence = value.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => Ok(()),
         "application/merge-patch+json" if patch => Ok(()),
@@ -62,10 +51,7 @@ pub(super) fn idempotency_key(request: &CoreRequest) -> Result<Option<String>, P
     let Some(text) = request.header_value("idempotency-key") else {
         return Ok(None);
     };
-    unquote(text.trim())
-        .ok_or_else(unreadable_key)
-        .and_then(checked_key)
-        .map(Some)
+    unquote(text.trim()).ok_or_else(unreadable_key).and_then(checked_key).map(Some)
 }
 
 /// A key of acceptable length.

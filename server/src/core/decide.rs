@@ -31,11 +31,7 @@ pub fn decide(command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision
         Command::Get { key, if_none_match } => {
             unwritten(get(rows.documents.get(key), if_none_match.as_deref()).unwrap_or_else(Problem::into_response))
         }
-        Command::Pull {
-            need,
-            target,
-            if_none_match,
-        } => {
+        Command::Pull { need, target, if_none_match } => {
             let page = pull::page(rows, need, target, if_none_match.as_deref());
             unwritten(page.unwrap_or_else(Problem::into_response))
         }
@@ -48,10 +44,7 @@ pub fn decide(command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision
 }
 
 fn unwritten(response: CoreResponse) -> Decision {
-    Decision {
-        writes: Writes::default(),
-        response,
-    }
+    Decision { writes: Writes::default(), response }
 }
 
 fn get(document: Option<&Document>, if_none_match: Option<&str>) -> Result<CoreResponse, Problem> {
@@ -90,12 +83,8 @@ fn executed(
     response: CoreResponse,
     at: Circumstances<'_>,
 ) -> Decision {
-    let result = change.key.clone().map(|key| StoredResult {
-        key,
-        fingerprint,
-        at: at.now,
-        response: response.clone(),
-    });
+    let result =
+        change.key.clone().map(|key| StoredResult { key, fingerprint, at: at.now, response: response.clone() });
     let writes = Writes {
         documents: vec![(document, change.key.clone())],
         forget_before: result.as_ref().map(|_| at.now.saturating_sub(at.rules.retention_ms)),

@@ -65,11 +65,7 @@ impl MemoryTables {
         };
         let fresh_ids: Vec<String> = (0..command.ids_wanted()).map(|_| id()).collect();
         let rules = Arc::clone(&self.rules);
-        let at = Circumstances {
-            rules: &rules,
-            now: now_ms,
-            fresh_ids: &fresh_ids,
-        };
+        let at = Circumstances { rules: &rules, now: now_ms, fresh_ids: &fresh_ids };
         let decision = answer(request, &command, &self.load(&command.needs()), at);
         self.apply(decision.writes);
         decision.response
@@ -93,10 +89,7 @@ impl MemoryTables {
     /// The documents of a collection by id, tombstones included.
     pub fn documents<'a>(&'a self, collection: &'a str) -> impl Iterator<Item = &'a Document> + 'a {
         let from = (collection.to_owned(), String::new());
-        self.documents
-            .range(from..)
-            .map(|(_, document)| document)
-            .take_while(move |d| d.collection == collection)
+        self.documents.range(from..).map(|(_, document)| document).take_while(move |d| d.collection == collection)
     }
 
     /// One document or its tombstone.
@@ -143,12 +136,8 @@ impl MemoryTables {
         let Some(positions) = self.positions.get(&need.collection) else {
             return Vec::new();
         };
-        let ids = positions
-            .range(after + 1..)
-            .map(|(_, id)| (need.collection.clone(), id.clone()));
-        ids.filter_map(|key| self.documents.get(&key).cloned())
-            .take(need.rows())
-            .collect()
+        let ids = positions.range(after + 1..).map(|(_, id)| (need.collection.clone(), id.clone()));
+        ids.filter_map(|key| self.documents.get(&key).cloned()).take(need.rows()).collect()
     }
 
     fn apply(&mut self, writes: Writes) {

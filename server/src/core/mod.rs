@@ -32,10 +32,7 @@ pub use stamp::http_date;
 /// Decides a command and dresses the response for the wire.
 pub fn answer(request: &CoreRequest, command: &Command, rows: &Rows, at: Circumstances<'_>) -> Decision {
     let decision = decide(command, rows, at);
-    Decision {
-        writes: decision.writes,
-        response: dress(request, decision.response, at.now),
-    }
+    Decision { writes: decision.writes, response: dress(request, decision.response, at.now) }
 }
 
 /// The response to a request that is refused before any row is read.
@@ -47,7 +44,5 @@ fn dress(request: &CoreRequest, mut response: CoreResponse, now: u64) -> CoreRes
     if request.method == "HEAD" {
         response.body.clear();
     }
-    response
-        .header("cache-control", "no-cache")
-        .header("date", http_date(now))
+    response.header("cache-control", "no-cache").header("date", http_date(now))
 }

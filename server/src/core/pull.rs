@@ -84,10 +84,7 @@ fn item(document: &Document) -> Item<'_> {
         id: &document.id,
         revision: &document.revision,
         updated_at: document.updated_at,
-        doc: document
-            .text
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok()),
+        doc: document.text.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         deleted: document.text.is_none(),
     }
 }

@@ -70,19 +70,12 @@ pub struct CoreResponse {
 impl CoreResponse {
     /// A response without a body.
     pub fn empty(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// A response with a body of that content type.
     pub fn with_body(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type".to_owned(), content_type.to_owned())],
-            body,
-        }
+        Self { status, headers: vec![("content-type".to_owned(), content_type.to_owned())], body }
     }
 
     /// The same response with one more header.
@@ -104,8 +97,5 @@ impl CoreResponse {
 }
 
 fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

@@ -96,8 +96,7 @@ impl Rows {
     pub(super) fn apply(&mut self, writes: &Writes) {
         for (document, _) in &writes.documents {
             self.head = document.position;
-            self.documents
-                .insert((document.collection.clone(), document.id.clone()), document.clone());
+            self.documents.insert((document.collection.clone(), document.id.clone()), document.clone());
         }
         for result in &writes.results {
             self.results.insert(result.key.clone(), result.clone());

@@ -61,9 +61,7 @@ impl Rules {
     /// What is wrong with a whole document of that collection, by field; empty when nothing is.
     pub fn check(&self, collection: &str, document: &Map<String, Value>) -> BTreeMap<String, String> {
         let fields = self.schemas.get(collection).into_iter().flatten();
-        fields
-            .filter_map(|(name, field)| Some((name.clone(), field.fault(document.get(name))?)))
-            .collect()
+        fields.filter_map(|(name, field)| Some((name.clone(), field.fault(document.get(name))?))).collect()
     }
 }
 
@@ -104,9 +102,7 @@ mod tests {
     use serde_json::json;
 
     fn faults(document: &Value) -> Vec<String> {
-        let Value::Object(map) = document else {
-            panic!("an object")
-        };
+        let Value::Object(map) = document else { panic!("an object") };
         Rules::default().check("assistants", map).into_keys().collect()
     }
 
@@ -115,20 +111,14 @@ mod tests {
         let long = |n: usize| "é".repeat(n);
         for (document, expected) in [
             (json!({ "name": "a" }), vec![]),
-            (
-                json!({ "name": long(100), "description": long(2_000), "category": long(50) }),
-                vec![],
-            ),
+            (json!({ "name": long(100), "description": long(2_000), "category": long(50) }), vec![]),
             (json!({ "name": "a", "description": null, "other": 1 }), vec![]),
             (json!({}), vec!["name"]),
             (json!({ "name": null }), vec!["name"]),
             (json!({ "name": "" }), vec!["name"]),
             (json!({ "name": 7 }), vec!["name"]),
             (json!({ "name": long(101) }), vec!["name"]),
-            (
-                json!({ "description": long(2_001), "category": long(51) }),
-                vec!["category", "description", "name"],
-            ),
+            (json!({ "description": long(2_001), "category": long(51) }), vec!["category", "description", "name"]),
         ] {
             assert_eq!(faults(&document), expected, "{document}");
         }

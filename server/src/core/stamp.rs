@@ -45,11 +45,7 @@ pub(super) fn entity_tag(revision: &str) -> String {
 /// Whether an `If-Match` or `If-None-Match` list names the revision. Weak tags count only when `weak`.
 pub(super) fn names_revision(list: &str, revision: &str, weak: bool) -> bool {
     list.split(',').map(str::trim).any(|tag| {
-        let strong = if weak {
-            tag.strip_prefix("W/").unwrap_or(tag)
-        } else {
-            tag
-        };
+        let strong = if weak { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
         strong == "*" || strong.strip_prefix('"').and_then(|t| t.strip_suffix('"')) == Some(revision)
     })
 }

@@ -30,10 +30,7 @@ pub(super) struct App {
 
 /// Everything the server answers.
 pub(super) fn router(app: Arc<App>, base: &str, www: Option<&Path>, cors: &[HeaderValue]) -> Router {
-    let control = app
-        .faults
-        .clone()
-        .map(|plan| faults::routes(plan, Arc::clone(&app.service)));
+    let control = app.faults.clone().map(|plan| faults::routes(plan, Arc::clone(&app.service)));
     let api = Router::new().fallback(api).with_state(app);
     let router = control.unwrap_or_default();
     let router = match (base, www) {
@@ -92,23 +89,12 @@ fn nothing_here() -> Problem {
 
 fn other_origins(origins: &[HeaderValue]) -> CorsLayer {
     let anyone = origins.iter().any(|origin| origin == "*");
-    let allowed = if anyone {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.to_vec())
-    };
+    let allowed = if anyone { AllowOrigin::any() } else { AllowOrigin::list(origins.to_vec()) };
     let replayed = HeaderName::from_static("idempotency-replayed");
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_credentials(!anyone)
-        .allow_methods([
-            Method::GET,
-            Method::HEAD,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-        ])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::ETAG, header::DATE, header::RETRY_AFTER, header::LINK, replayed])
         .max_age(Duration::from_secs(600))

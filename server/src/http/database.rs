@@ -29,9 +29,7 @@ impl Database {
             Some(file) => SqliteConnectOptions::new().filename(file).create_if_missing(true),
             None => SqliteConnectOptions::new().in_memory(true),
         };
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1);
         // The connection must outlive idleness: in memory it is the database.
         let pool = pool.idle_timeout(None).max_lifetime(None).connect_with(options).await?;
@@ -46,9 +44,7 @@ impl Database {
         for migration in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
             sqlx::raw_sql(migration).execute(&mut *tx).await?;
         }
-        sqlx::raw_sql(&format!("PRAGMA user_version = {}", MIGRATIONS.len()))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::raw_sql(&format!("PRAGMA user_version = {}", MIGRATIONS.len())).execute(&mut *tx).await?;
         sqlx::query("INSERT OR IGNORE INTO history (one, epoch, head) VALUES (1, ?, 0)")
             .bind(fresh_epoch)
             .execute(&mut *tx)
@@ -69,11 +65,7 @@ impl Database {
         let mut tx = self.begin().await?;
         let rows = load(&mut tx, command).await?;
         let decision = decide(&rows);
-        let head = decision
-            .writes
-            .documents
-            .last()
-            .map_or(rows.head, |(last, _)| last.position);
+        let head = decision.writes.documents.last().map_or(rows.head, |(last, _)| last.position);
         apply(&mut tx, decision.writes).await?;
         tx.commit().await?;
         Ok((decision.response, head))
@@ -81,9 +73,7 @@ impl Database {
 
     /// Position of the last change.
     pub(super) async fn head(&self) -> Result<u64> {
-        let head: i64 = sqlx::query_scalar("SELECT head FROM history")
-            .fetch_one(&self.pool)
-            .await?;
+        let head: i64 = sqlx::query_scalar("SELECT head FROM history").fetch_one(&self.pool).await?;
         Ok(unsigned(head))
     }
 
@@ -92,9 +82,7 @@ impl Database {
         const SQL: &str = "SELECT collection, MAX(position) AS last FROM documents
             WHERE position > ? GROUP BY collection ORDER BY last";
         let rows = sqlx::query(SQL).bind(signed(position)).fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?))))
-            .collect()
+        rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)))).collect()
     }
 
     /// Empties everything and starts a history of that name.
@@ -103,10 +91,7 @@ impl Database {
         for sql in ["DELETE FROM documents", "DELETE FROM results"] {
             sqlx::query(sql).execute(&mut *tx).await?;
         }
-        sqlx::query("UPDATE history SET epoch = ?, head = 0")
-            .bind(epoch)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query("UPDATE history SET epoch = ?, head = 0").bind(epoch).execute(&mut *tx).await?;
         tx.commit().await
     }
 
@@ -118,14 +103,9 @@ impl Database {
 
 async fn load(tx: &mut Tx, command: &Command) -> Result<Rows> {
     let needs = command.needs();
-    let history = sqlx::query("SELECT epoch, head FROM history")
-        .fetch_one(&mut **tx)
-        .await?;
-    let mut rows = Rows {
-        epoch: history.try_get("epoch")?,
-        head: unsigned(history.try_get("head")?),
-        ..Rows::default()
-    };
+    let history = sqlx::query("SELECT epoch, head FROM history").fetch_one(&mut **tx).await?;
+    let mut rows =
+        Rows { epoch: history.try_get("epoch")?, head: unsigned(history.try_get("head")?), ..Rows::default() };
     for key in needs.keys {
         if let Some(result) = load_result(tx, &key).await? {
             rows.results.insert(key, result);

@@ -52,14 +52,7 @@ impl Listener {
             head.mark_changed();
         }
         let ready = VecDeque::from([Event::default().comment("listening")]);
-        Self {
-            service,
-            stopping,
-            cut,
-            head,
-            told: told.unwrap_or(now),
-            ready,
-        }
+        Self { service, stopping, cut, head, told: told.unwrap_or(now), ready }
     }
 
     fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {

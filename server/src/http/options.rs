@@ -64,20 +64,13 @@ pub struct Options {
 impl Options {
     /// What is meant by the command line's defaults, listening on any free port.
     pub fn for_tests() -> Self {
-        Self {
-            port: 0,
-            quiet: true,
-            ..Self::parse_from(["seakeep-server"])
-        }
+        Self { port: 0, quiet: true, ..Self::parse_from(["seakeep-server"]) }
     }
 
     /// The core's rules these options ask for.
     pub fn rules(&self) -> Result<Rules, String> {
-        let mut rules = Rules {
-            body_limit: self.body_limit,
-            require_precondition: self.require_if_match,
-            ..Rules::default()
-        };
+        let mut rules =
+            Rules { body_limit: self.body_limit, require_precondition: self.require_if_match, ..Rules::default() };
         rules.schemas.extend(self.read_schemas()?);
         Ok(rules)
     }

@@ -28,13 +28,7 @@ impl Service {
     pub async fn open(file: Option<&Path>, rules: Rules, sources: Sources) -> Result<Self, sqlx::Error> {
         let database = Database::open(file, &(sources.id)()).await?;
         let head = watch::Sender::new(database.head().await?);
-        Ok(Self {
-            database,
-            rules,
-            sources,
-            running: Mutex::default(),
-            head,
-        })
+        Ok(Self { database, rules, sources, running: Mutex::default(), head })
     }
 
     /// Answers one request. `pause` passes while the request already counts as running.
@@ -60,11 +54,7 @@ impl Service {
         let fresh_ids: Vec<String> = (0..command.ids_wanted()).map(|_| (self.sources.id)()).collect();
         let decide = |rows: &_| {
             let now = (self.sources.now)();
-            let at = Circumstances {
-                rules: &self.rules,
-                now,
-                fresh_ids: &fresh_ids,
-            };
+            let at = Circumstances { rules: &self.rules, now, fresh_ids: &fresh_ids };
             answer(request, command, rows, at)
         };
         let (response, head) = self.database.transact(command, decide).await?;
@@ -115,13 +105,7 @@ impl Service {
         let mut running = self.running();
         let (busy, free) = keys.into_iter().partition(|key| running.contains(key));
         running.extend(BTreeSet::clone(&free));
-        (
-            Claim {
-                service: self,
-                keys: free,
-            },
-            busy,
-        )
+        (Claim { service: self, keys: free }, busy)
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {

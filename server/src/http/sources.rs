@@ -16,10 +16,7 @@ pub struct Sources {
 impl Sources {
     /// The system's clock, and ids of 21 random letters.
     pub fn system() -> Self {
-        Self {
-            now: Box::new(system_now),
-            id: Box::new(|| nanoid::nanoid!()),
-        }
+        Self { now: Box::new(system_now), id: Box::new(|| nanoid::nanoid!()) }
     }
 }
 

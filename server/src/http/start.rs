@@ -74,11 +74,7 @@ pub async fn start(options: &Options, sources: Sources) -> Result<Running, Start
     });
     let router = router(app, &options.api_base, options.www.as_deref(), &options.cors);
     let task = tokio::spawn(run(listener, router, service, stopping.subscribe()));
-    Ok(Running {
-        address,
-        stopping,
-        task,
-    })
+    Ok(Running { address, stopping, task })
 }
 
 fn check(options: &Options) -> Result<(), StartError> {

@@ -23,10 +23,7 @@ pub(super) async fn read(request: Request<Body>, body_limit: usize) -> Option<Co
 
 fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-        .collect()
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 async fn read_body(mut body: Body, limit: usize) -> Option<Vec<u8>> {

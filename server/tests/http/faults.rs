@@ -19,30 +19,19 @@ async fn a_key_in_work_is_a_conflict_of_its_own() {
     };
     let (slow, quick) = tokio::join!(slow, quick);
     let quick = quick.expect("an answer");
-    assert_eq!(
-        (slow.expect("an answer").status().as_u16(), quick.status().as_u16()),
-        (201, 409)
-    );
+    assert_eq!((slow.expect("an answer").status().as_u16(), quick.status().as_u16()), (201, 409));
     let problem = json_of(quick).await;
-    assert!(problem["type"]
-        .as_str()
-        .is_some_and(|kind| kind.ends_with("/idempotency-in-progress")));
+    assert!(problem["type"].as_str().is_some_and(|kind| kind.ends_with("/idempotency-in-progress")));
 }
 
 #[tokio::test]
 async fn dropped_before_or_after_the_commit() {
     let server = Server::with_faults().await;
-    server
-        .order(json!([{ "fault": { "drop": "before" } }, { "fault": { "drop": "after" } }]))
-        .await;
+    server.order(json!([{ "fault": { "drop": "before" } }, { "fault": { "drop": "after" } }])).await;
     assert!(server.create("k1", &json!({ "name": "one" })).send().await.is_err());
     assert!(server.create("k2", &json!({ "name": "two" })).send().await.is_err());
     assert_eq!(server.names().await, ["two"]);
-    let again = server
-        .create("k2", &json!({ "name": "two" }))
-        .send()
-        .await
-        .expect("an answer");
+    let again = server.create("k2", &json!({ "name": "two" })).send().await.expect("an answer");
     assert_eq!(header(again.headers(), "idempotency-replayed"), "true");
     let log = json_of(server.get("/_faults/log").await).await;
     assert_eq!((&log[0]["status"], &log[1]["key"]), (&Value::Null, &json!("k2")));
@@ -77,11 +66,7 @@ async fn answers_on_order() {
 #[tokio::test]
 async fn broken_bodies() {
     let server = Server::with_faults().await;
-    server
-        .create("k", &json!({ "name": "Ada" }))
-        .send()
-        .await
-        .expect("an answer");
+    server.create("k", &json!({ "name": "Ada" })).send().await.expect("an answer");
     server
         .order(json!([
             { "fault": { "truncate": 20 } },
@@ -94,10 +79,7 @@ async fn broken_bodies() {
     assert_eq!(cut.status(), 200);
     assert_eq!(cut.chunk().await.expect("a beginning").map(|part| part.len()), Some(20));
     assert!(cut.chunk().await.is_err());
-    assert_eq!(
-        server.get("/api/assistants").await.bytes().await.expect("a body").len(),
-        20
-    );
+    assert_eq!(server.get("/api/assistants").await.bytes().await.expect("a body").len(), 20);
     let begun = Instant::now();
     let stalled = server.get("/api/assistants").await;
     assert!(begun.elapsed() < Duration::from_millis(150));
@@ -109,15 +91,9 @@ async fn broken_bodies() {
 #[tokio::test]
 async fn offline_until_cleared_and_a_fresh_world() {
     let server = Server::with_faults().await;
-    server
-        .create("k", &json!({ "name": "Ada" }))
-        .send()
-        .await
-        .expect("an answer");
+    server.create("k", &json!({ "name": "Ada" })).send().await.expect("an answer");
     let mut listening = server.get("/api/_events").await;
-    server
-        .order(json!([{ "times": 0, "fault": { "offline": true } }]))
-        .await;
+    server.order(json!([{ "times": 0, "fault": { "offline": true } }])).await;
     while listening.chunk().await.expect("a clean end").is_some() {}
     for _ in 0..3 {
         assert!(server.ask("GET", "/api/_health").send().await.is_err());
@@ -127,15 +103,8 @@ async fn offline_until_cleared_and_a_fresh_world() {
     let reset = server.ask("POST", "/_faults/reset").json(&json!({ "epoch": "x" }));
     assert_eq!(reset.send().await.expect("an answer").status(), 204);
     let page = json_of(server.get("/api/assistants").await).await;
-    assert_eq!(
-        page,
-        json!({ "items": [], "checkpoint": "0.x", "hasMore": false, "epoch": "x" })
-    );
-    let created = server
-        .create("k", &json!({ "name": "Ada" }))
-        .send()
-        .await
-        .expect("an answer");
+    assert_eq!(page, json!({ "items": [], "checkpoint": "0.x", "hasMore": false, "epoch": "x" }));
+    let created = server.create("k", &json!({ "name": "Ada" })).send().await.expect("an answer");
     assert!(created.headers().get("idempotency-replayed").is_none());
     let bad = server.ask("POST", "/_faults").json(&json!([{ "fault": {} }]));
     assert_eq!(bad.send().await.expect("an answer").status(), 400);

@@ -13,10 +13,7 @@ fn batch(changes: &Value, atomic: bool) -> CoreRequest {
 fn results(world: &mut World, changes: &Value, atomic: bool) -> Vec<Value> {
     let response = world.send(&batch(changes, atomic));
     assert_eq!(response.status, 200);
-    response.json().expect("JSON")["results"]
-        .as_array()
-        .expect("results")
-        .clone()
+    response.json().expect("JSON")["results"].as_array().expect("results").clone()
 }
 
 fn statuses(results: &[Value]) -> Vec<u64> {
@@ -48,10 +45,7 @@ fn each_member_has_its_own_result() {
     assert_eq!(results[2]["doc"]["n"], 3);
     assert_eq!(results[2]["revision"], results[1]["revision"]);
     assert_eq!(results[3]["problem"]["errors"]["name"], "is required");
-    assert_eq!(
-        (&results[4]["mutationId"], &results[4]["id"]),
-        (&json!("m5"), &json!("old"))
-    );
+    assert_eq!((&results[4]["mutationId"], &results[4]["id"]), (&json!("m5"), &json!("old")));
     assert_eq!(world.tables.log().count(), 4);
 }
 
@@ -59,21 +53,13 @@ fn each_member_has_its_own_result() {
 fn a_key_counts_the_same_alone_and_in_a_batch() {
     let mut world = World::new();
     results(&mut world, &json!([put("m1", "a")]), false);
-    let request = CoreRequest::new("PUT", "/notes/a")
-        .header("if-none-match", "*")
-        .header("idempotency-key", "m1");
+    let request = CoreRequest::new("PUT", "/notes/a").header("if-none-match", "*").header("idempotency-key", "m1");
     let alone = world.send(&request.clone().json(&json!({ "n": 1 })));
-    assert_eq!(
-        (alone.status, alone.header_value("idempotency-replayed")),
-        (201, Some("true"))
-    );
+    assert_eq!((alone.status, alone.header_value("idempotency-replayed")), (201, Some("true")));
     let other = world.send(&request.json(&json!({ "n": 2 })));
     assert_eq!(code(&other), "idempotency-key-reused");
     let twice = results(&mut world, &json!([put("m2", "b"), put("m2", "b")]), false);
-    assert_eq!(
-        (statuses(&twice), &twice[1]["replayed"]),
-        (vec![201, 201], &json!(true))
-    );
+    assert_eq!((statuses(&twice), &twice[1]["replayed"]), (vec![201, 201], &json!(true)));
     assert_eq!((world.tables.executions("m1"), world.tables.executions("m2")), (1, 1));
 }
 
@@ -81,11 +67,7 @@ fn a_key_counts_the_same_alone_and_in_a_batch() {
 fn an_atomic_batch_is_all_or_none() {
     let mut world = World::new();
     results(&mut world, &json!([put("m0", "z")]), false);
-    let refused = results(
-        &mut world,
-        &json!([put("m0", "z"), put("m1", "a"), put("m2", "z")]),
-        true,
-    );
+    let refused = results(&mut world, &json!([put("m0", "z"), put("m1", "a"), put("m2", "z")]), true);
     assert_eq!(statuses(&refused), [201, 424, 412]);
     assert_eq!(world.tables.log().count(), 1);
     let done = results(&mut world, &json!([put("m1", "a"), put("m3", "b")]), true);

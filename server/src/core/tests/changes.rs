@@ -35,11 +35,7 @@ fn a_chosen_id_is_created_once() {
 #[test]
 fn changes_carry_preconditions() {
     let mut world = World::new();
-    let tag = world
-        .put_new("a", &json!({ "n": 1 }))
-        .header_value("etag")
-        .map(str::to_owned)
-        .expect("a tag");
+    let tag = world.put_new("a", &json!({ "n": 1 })).header_value("etag").map(str::to_owned).expect("a tag");
     let patch = CoreRequest::new("PATCH", "/notes/a").json(&json!({ "n": 2 }));
     let put = CoreRequest::new("PUT", "/notes/a").json(&json!({ "n": 3 }));
     let delete = CoreRequest::new("DELETE", "/notes/a");
@@ -93,10 +89,7 @@ fn absent_and_deleted_documents_are_told_apart() {
 #[test]
 fn merge_patch_follows_rfc_7396() {
     let mut world = World::new();
-    world.put_new(
-        "a",
-        &json!({ "keep": 1, "drop": 2, "deep": { "x": 1, "y": 2 }, "list": [1, 2] }),
-    );
+    world.put_new("a", &json!({ "keep": 1, "drop": 2, "deep": { "x": 1, "y": 2 }, "list": [1, 2] }));
     let patch =
         json!({ "drop": null, "deep": { "y": null, "z": 3 }, "list": [3], "createdAt": null, "updatedAt": "x" });
     let mut request = CoreRequest::new("PATCH", "/notes/a").json(&patch);
@@ -135,11 +128,7 @@ fn ids_are_one_decoded_segment() {
 #[test]
 fn a_document_is_304_while_its_revision_stands() {
     let mut world = World::new();
-    let tag = world
-        .put_new("a", &json!({}))
-        .header_value("etag")
-        .map(str::to_owned)
-        .expect("a tag");
+    let tag = world.put_new("a", &json!({})).header_value("etag").map(str::to_owned).expect("a tag");
     let ask = CoreRequest::new("GET", "/notes/a").header("if-none-match", format!("W/{tag}"));
     assert_eq!(world.send(&ask).status, 304);
     world.send(&CoreRequest::new("PATCH", "/notes/a").json(&json!({})));
@@ -159,9 +148,7 @@ fn health_and_head_have_no_body() {
 fn oracles_see_documents_log_and_executions() {
     let mut world = World::new();
     let put = |id: &str, key: &str| {
-        CoreRequest::new("PUT", &format!("/notes/{id}"))
-            .header("idempotency-key", key)
-            .json(&json!({}))
+        CoreRequest::new("PUT", &format!("/notes/{id}")).header("idempotency-key", key).json(&json!({}))
     };
     world.send(&put("a", "k1"));
     world.send(&put("b", "k2"));
@@ -170,31 +157,12 @@ fn oracles_see_documents_log_and_executions() {
         .tables
         .log()
         .map(|entry| {
-            (
-                entry.document.position,
-                entry.document.id.as_str(),
-                entry.document.text.is_some(),
-                entry.key.as_deref(),
-            )
+            (entry.document.position, entry.document.id.as_str(), entry.document.text.is_some(), entry.key.as_deref())
         })
         .collect();
-    assert_eq!(
-        log,
-        [
-            (1, "a", true, Some("k1")),
-            (2, "b", true, Some("k2")),
-            (3, "a", false, None)
-        ]
-    );
-    let documents: Vec<_> = world
-        .tables
-        .documents("notes")
-        .map(|d| (d.id.as_str(), d.value().is_some()))
-        .collect();
+    assert_eq!(log, [(1, "a", true, Some("k1")), (2, "b", true, Some("k2")), (3, "a", false, None)]);
+    let documents: Vec<_> = world.tables.documents("notes").map(|d| (d.id.as_str(), d.value().is_some())).collect();
     assert_eq!(documents, [("a", false), ("b", true)]);
-    assert_eq!(
-        world.tables.all_executions().collect::<Vec<_>>(),
-        [("k1", 1), ("k2", 1)]
-    );
+    assert_eq!(world.tables.all_executions().collect::<Vec<_>>(), [("k1", 1), ("k2", 1)]);
     assert_eq!(world.tables.collections().collect::<Vec<_>>(), ["notes"]);
 }

@@ -9,9 +9,7 @@ use super::{code, CoreRequest, Rules, World};
 #[test]
 fn a_repeated_key_is_answered_from_the_stored_result() {
     let mut world = World::new();
-    let create = CoreRequest::new("POST", "/notes")
-        .header("idempotency-key", "\"k1\"")
-        .json(&json!({ "n": 1 }));
+    let create = CoreRequest::new("POST", "/notes").header("idempotency-key", "\"k1\"").json(&json!({ "n": 1 }));
     let first = world.send(&create);
     world.now += 24 * 3_600_000;
     let again = world.send(&create);
@@ -26,15 +24,11 @@ fn a_repeated_key_is_answered_from_the_stored_result() {
 #[test]
 fn a_key_belongs_to_method_path_and_body_but_not_to_headers() {
     let mut world = World::new();
-    let put = CoreRequest::new("PUT", "/notes/a")
-        .header("idempotency-key", "k")
-        .json(&json!({ "n": 1 }));
+    let put = CoreRequest::new("PUT", "/notes/a").header("idempotency-key", "k").json(&json!({ "n": 1 }));
     assert_eq!(world.send(&put).status, 201);
     assert_eq!(world.send(&put.clone().header("if-match", "\"other\"")).status, 201);
     let with = |method: &str, target: &str, body: Value| {
-        CoreRequest::new(method, target)
-            .header("idempotency-key", "k")
-            .json(&body)
+        CoreRequest::new(method, target).header("idempotency-key", "k").json(&body)
     };
     for request in [
         with("PUT", "/notes/a", json!({ "n": 2 })),
@@ -42,19 +36,14 @@ fn a_key_belongs_to_method_path_and_body_but_not_to_headers() {
         with("PATCH", "/notes/a", json!({ "n": 1 })),
     ] {
         let refused = world.send(&request);
-        assert_eq!(
-            (refused.status, code(&refused).as_str()),
-            (422, "idempotency-key-reused")
-        );
+        assert_eq!((refused.status, code(&refused).as_str()), (422, "idempotency-key-reused"));
     }
 }
 
 #[test]
 fn refusals_are_judged_anew() {
     let mut world = World::new();
-    let patch = CoreRequest::new("PATCH", "/notes/a")
-        .header("idempotency-key", "k")
-        .json(&json!({ "n": 2 }));
+    let patch = CoreRequest::new("PATCH", "/notes/a").header("idempotency-key", "k").json(&json!({ "n": 2 }));
     assert_eq!(world.send(&patch).status, 404);
     world.put_new("a", &json!({ "n": 1 }));
     assert_eq!(world.send(&patch).status, 200);
@@ -64,11 +53,7 @@ fn refusals_are_judged_anew() {
 #[test]
 fn results_are_forgotten_after_their_time() {
     let mut world = World::new();
-    let create = |key: &str| {
-        CoreRequest::new("POST", "/notes")
-            .header("idempotency-key", key)
-            .json(&json!({}))
-    };
+    let create = |key: &str| CoreRequest::new("POST", "/notes").header("idempotency-key", key).json(&json!({}));
     world.send(&create("old"));
     world.now += Rules::default().retention_ms + 1;
     world.send(&create("young"));

@@ -24,11 +24,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
-            tables: MemoryTables::new("e1"),
-            now: T0,
-            made: 0,
-        }
+        Self { tables: MemoryTables::new("e1"), now: T0, made: 0 }
     }
 
     fn send(&mut self, request: &CoreRequest) -> CoreResponse {
@@ -61,10 +57,5 @@ fn code(response: &CoreResponse) -> String {
 }
 
 fn ids(page: &Value) -> Vec<&str> {
-    page["items"]
-        .as_array()
-        .expect("items")
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .collect()
+    page["items"].as_array().expect("items").iter().filter_map(|item| item["id"].as_str()).collect()
 }

@@ -47,12 +47,9 @@ fn limits_are_clamped() {
     for n in 0..1_100 {
         world.put_new(&format!("d{n}"), &json!({}));
     }
-    for (target, expected) in [
-        ("/notes", 200),
-        ("/notes?limit=0", 1),
-        ("/notes?limit=5000", 1_000),
-        ("/notes?limit=7", 7),
-    ] {
+    for (target, expected) in
+        [("/notes", 200), ("/notes?limit=0", 1), ("/notes?limit=5000", 1_000), ("/notes?limit=7", 7)]
+    {
         assert_eq!(ids(&world.page(target)).len(), expected, "{target}");
     }
 }
@@ -61,11 +58,7 @@ fn limits_are_clamped() {
 fn an_unchanged_page_is_304_at_its_own_url() {
     let mut world = World::new();
     world.put_new("a", &json!({}));
-    let tag = world
-        .get("/notes")
-        .header_value("etag")
-        .map(str::to_owned)
-        .expect("a tag");
+    let tag = world.get("/notes").header_value("etag").map(str::to_owned).expect("a tag");
     let ask = |target: &str| CoreRequest::new("GET", target).header("if-none-match", tag.clone());
     let unchanged = world.send(&ask("/notes"));
     assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
@@ -83,11 +76,7 @@ fn a_checkpoint_of_another_history_is_gone() {
     world.put_new("a", &json!({}));
     for since in ["2.e1", "1.e0", "garbage", "1"] {
         let response = world.get(&format!("/notes?since={since}"));
-        assert_eq!(
-            (response.status, code(&response).as_str()),
-            (410, "unknown-checkpoint"),
-            "{since}"
-        );
+        assert_eq!((response.status, code(&response).as_str()), (410, "unknown-checkpoint"), "{since}");
     }
     let backup = world.tables.clone();
     world.put_new("b", &json!({}));

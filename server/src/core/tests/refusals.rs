@@ -17,10 +17,7 @@ fn documents_are_validated_by_field_also_after_a_patch() {
     let patch = CoreRequest::new("PATCH", "/assistants/a").json(&json!({ "name": null }));
     assert_eq!(world.send(&patch).status, 422);
     let renamed = world.send(&CoreRequest::new("PATCH", "/assistants/a").json(&json!({ "id": "b" })));
-    assert_eq!(
-        renamed.json().expect("problem")["errors"]["id"],
-        "differs from the path"
-    );
+    assert_eq!(renamed.json().expect("problem")["errors"]["id"], "differs from the path");
     assert_eq!(world.tables.log().count(), 1);
 }
 
@@ -31,10 +28,8 @@ fn requests_that_no_row_can_save_are_refused() {
         body: body.as_bytes().to_vec(),
         ..CoreRequest::new(method, target).header("content-type", "application/json")
     };
-    let text = CoreRequest {
-        body: b"{}".to_vec(),
-        ..CoreRequest::new("POST", "/notes").header("content-type", "text/plain")
-    };
+    let text =
+        CoreRequest { body: b"{}".to_vec(), ..CoreRequest::new("POST", "/notes").header("content-type", "text/plain") };
     let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
     let bottomless = "[".repeat(100_000);
     for (request, status, expected) in [
@@ -43,21 +38,9 @@ fn requests_that_no_row_can_save_are_refused() {
         (json("POST", "/notes", &deep), 400, "too-deep"),
         (json("POST", "/notes", &bottomless), 400, "invalid-json"),
         (json("POST", "/notes", "[]"), 422, "not-an-object"),
-        (
-            json("POST", "/notes", "{}").header("idempotency-key", "\"k"),
-            400,
-            "invalid-idempotency-key",
-        ),
-        (
-            json("POST", "/notes", "{}").header("idempotency-key", ""),
-            400,
-            "invalid-idempotency-key",
-        ),
-        (
-            json("POST", "/notes", &" ".repeat((1 << 20) + 1)),
-            413,
-            "body-too-large",
-        ),
+        (json("POST", "/notes", "{}").header("idempotency-key", "\"k"), 400, "invalid-idempotency-key"),
+        (json("POST", "/notes", "{}").header("idempotency-key", ""), 400, "invalid-idempotency-key"),
+        (json("POST", "/notes", &" ".repeat((1 << 20) + 1)), 413, "body-too-large"),
         (text, 415, "unsupported-media-type"),
         (CoreRequest::new("PATCH", "/notes/a"), 415, "unsupported-media-type"),
         (json("DELETE", "/notes", ""), 405, "method-not-allowed"),
@@ -84,15 +67,9 @@ fn requests_that_no_row_can_save_are_refused() {
 
 #[test]
 fn preconditions_may_be_required() {
-    let rules = Rules {
-        require_precondition: true,
-        ..Rules::default()
-    };
+    let rules = Rules { require_precondition: true, ..Rules::default() };
     let mut tables = MemoryTables::with_rules("e", rules);
     let patch = CoreRequest::new("PATCH", "/notes/a").json(&json!({}));
     let response = tables.handle(&patch, T0, String::new);
-    assert_eq!(
-        (response.status, code(&response).as_str()),
-        (428, "precondition-required")
-    );
+    assert_eq!((response.status, code(&response).as_str()), (428, "precondition-required"));
 }

@@ -92,18 +92,13 @@ async fn really(fault: &Fault, response: Response<Body>) -> Response<Body> {
 
 async fn truncated(response: Response<Body>, length: usize, clean: bool) -> Response<Body> {
     let (mut head, body) = response.into_parts();
-    let whole = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
+    let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let part = whole.slice(..length.min(whole.len()));
     if clean {
         head.headers.remove(header::CONTENT_LENGTH);
         return Response::from_parts(head, Body::from(part));
     }
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     Response::from_parts(head, breaking(part, FLUSH))
 }
 
@@ -113,10 +108,7 @@ async fn instead(fault: &Fault) -> Response<Body> {
     }
     if let Some(location) = &fault.redirect {
         let status = fault.status.unwrap_or(302);
-        return with_headers(
-            answer(status, Body::empty()),
-            &[("location".to_owned(), location.clone())],
-        );
+        return with_headers(answer(status, Body::empty()), &[("location".to_owned(), location.clone())]);
     }
     if fault.html {
         return Html(LOGIN_PAGE).into_response();
@@ -142,11 +134,7 @@ fn ordered(fault: &Fault, status: u16) -> Response<Body> {
         Some(Value::String(text)) => json_type(answer(status, Body::from(text.clone()))),
         Some(value) => json_type(answer(status, Body::from(value.to_string()))),
     };
-    let headers: Vec<_> = fault
-        .headers
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let headers: Vec<_> = fault.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     with_headers(response, &headers)
 }
 
@@ -163,11 +151,7 @@ fn answer(status: u16, body: Body) -> Response<Body> {
 }
 
 fn json_type(response: Response<Body>) -> Response<Body> {
-    let kind = if response.status().as_u16() < 400 {
-        "application/json"
-    } else {
-        "application/problem+json"
-    };
+    let kind = if response.status().as_u16() < 400 { "application/json" } else { "application/problem+json" };
     with_headers(response, &[("content-type".to_owned(), kind.to_owned())])
 }
 

@@ -73,11 +73,7 @@ struct Reset {
 }
 
 async fn reset(State(control): State<Control>, body: Bytes) -> Response<Body> {
-    let read = if body.is_empty() {
-        Ok(Reset::default())
-    } else {
-        serde_json::from_slice(&body)
-    };
+    let read = if body.is_empty() { Ok(Reset::default()) } else { serde_json::from_slice(&body) };
     let epoch = match read {
         Ok(Reset { epoch }) => epoch,
         Err(error) => return refusal(400, &error.to_string()),

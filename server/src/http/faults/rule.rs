@@ -97,18 +97,11 @@ pub(super) enum When {
 
 impl Rule {
     pub(super) fn matches(&self, request: &CoreRequest) -> bool {
-        let Condition {
-            method,
-            path,
-            body_includes,
-            key,
-        } = &self.condition;
+        let Condition { method, path, body_includes, key } = &self.condition;
         let holds = |wanted: &Option<String>, test: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(test);
         holds(method, &|method| request.method.eq_ignore_ascii_case(method))
             && holds(path, &|part| target(request).contains(part))
-            && holds(body_includes, &|part| {
-                String::from_utf8_lossy(&request.body).contains(part)
-            })
+            && holds(body_includes, &|part| String::from_utf8_lossy(&request.body).contains(part))
             && holds(key, &|key| key_of(request).as_deref() == Some(key))
     }
 }
@@ -147,15 +140,11 @@ pub(super) fn target(request: &CoreRequest) -> String {
     if request.query.is_empty() {
         return request.path.clone();
     }
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&request.query)
-        .finish();
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
     format!("{}?{query}", request.path)
 }
 
 /// The idempotency key without its quotes.
 pub(super) fn key_of(request: &CoreRequest) -> Option<String> {
-    request
-        .header_value("idempotency-key")
-        .map(|key| key.trim_matches('"').to_owned())
+    request.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned())
 }
