@@ -213,7 +213,8 @@ impl Outbox {
 
     /// Whether a change refers, over other creates, to another one.
     fn leads_to(&self, from: Seq, to: Seq, links: usize) -> bool {
-        let next = self.entries.get(&from).into_iter().flat_map(|entry| &entry.refers).filter_map(|key| self.create_of(key));
+        let next =
+            self.entries.get(&from).into_iter().flat_map(|entry| &entry.refers).filter_map(|key| self.create_of(key));
         links > 0 && next.into_iter().any(|next| next == to || self.leads_to(next, to, links - 1))
     }
 

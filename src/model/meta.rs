@@ -39,7 +39,15 @@ pub struct PullState<D> {
 
 impl<D> Default for PullState<D> {
     fn default() -> Self {
-        Self { checkpoint: None, epoch: None, etag: None, completed_at: None, generation: 0, sweeping: false, rewinds: false }
+        Self {
+            checkpoint: None,
+            epoch: None,
+            etag: None,
+            completed_at: None,
+            generation: 0,
+            sweeping: false,
+            rewinds: false,
+        }
     }
 }
 

@@ -238,12 +238,10 @@ impl<D: Document> Record<D> for Pending<D> {
 
     fn from_record(record: &D) -> Option<Self> {
         let wait = whole(record, "waitingSince").zip(whole(record, "nextAttemptAt"));
-        let sent = record
-            .get("sent")
-            .and_then(|sent| {
-                let (body, revision) = (sent.get("body"), sent.text_of("rev"));
-                Some(Sent { method: sent.text_of("method")?.into(), body, revision })
-            });
+        let sent = record.get("sent").and_then(|sent| {
+            let (body, revision) = (sent.get("body"), sent.text_of("rev"));
+            Some(Sent { method: sent.text_of("method")?.into(), body, revision })
+        });
         Some(Self {
             seq: whole(record, "seq")?,
             mutation_id: record.text_of("mutationId")?.into(),

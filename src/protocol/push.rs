@@ -19,7 +19,12 @@ pub struct Accepted<D> {
     pub doc: Option<D>,
     /// The server's `updatedAt`.
     pub at: Option<Time>,
+    /// Whether the answer is an old one that came again: the document may have moved on or be gone.
+    pub repeated: bool,
 }
+
+/// An answer whose document is so much older than the answer itself was given before.
+const REPEATED: u64 = 5_000;
 
 /// The server's current state of one document.
 #[derive(Debug, Clone)]
@@ -88,7 +93,7 @@ pub fn push_outcome<D: Document>(
     }
     match write_verdict(kind, status, problem_type(response).as_deref()) {
         Verdict::Done => accepted(kind, temporary, id, response, now),
-        Verdict::Gone => Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None }),
+        Verdict::Gone => Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None, repeated: false }),
         Verdict::Conflict => conflicted(kind, temporary, response, now),
         Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
         Verdict::InProgress => Outcome::InProgress,
@@ -135,14 +140,18 @@ fn accepted<D: Document>(
         Body::Html => captive(response, now),
         Body::Broken(_) => nonsense(response, now),
         Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
-        Body::Empty => Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response) }),
+        Body::Empty => {
+            Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response), repeated: false })
+        }
         Body::Json(_) if kind == ChangeKind::Delete => {
-            Outcome::Done(Accepted { id: None, revision, doc: None, at: None })
+            Outcome::Done(Accepted { id: None, revision, doc: None, at: None, repeated: false })
         }
         Body::Json(body) => match named(body, id, temporary) {
             Some((id, doc)) => {
                 let at = updated_at(&doc).or_else(|| last_modified(response));
-                Outcome::Done(Accepted { id: Some(id), revision, doc: Some(doc), at })
+                let answered = response.date.as_deref().and_then(http_date);
+                let repeated = answered.zip(at).is_some_and(|(answered, at)| answered > at.saturating_add(REPEATED));
+                Outcome::Done(Accepted { id: Some(id), revision, doc: Some(doc), at, repeated })
             }
             None => nonsense(response, now),
         },

@@ -74,7 +74,12 @@ impl<D: Document> Engine<D> {
     fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {
         match (purpose, report) {
             (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
-            (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => self.acknowledged(&flight, done),
+            (Purpose::Acknowledge(flight, accepted), Report::Acknowledged(done)) => {
+                if let Some(done) = done.as_ref().filter(|_| accepted.repeated) {
+                    self.fetch(&flight.key.collection, &done.id);
+                }
+                self.acknowledged(&flight, done);
+            }
             (Purpose::Settle(flight, setting), Report::Settled(settled)) => self.settled(&flight, &setting, settled),
             (Purpose::Rebase(flight, _), Report::Rebased(rebased)) => self.rebased(&flight, rebased),
             (Purpose::RollBack(flight, failure), report) => self.rolled_back(&flight, &failure, report),

@@ -109,6 +109,15 @@ impl<D: Document> Engine<D> {
         }
     }
 
+    /// Makes one document be asked for by itself: what is known of it is old.
+    pub(super) fn fetch(&mut self, collection: &Collection, id: &str) {
+        if let Some(puller) = self.pulls.get_mut(collection) {
+            puller.fetch.push(id.into());
+            puller.due = true;
+            puller.forced = true;
+        }
+    }
+
     /// Another tab did what was due here.
     pub(super) fn forget_pulls(&mut self) {
         for puller in self.pulls.values_mut() {
@@ -277,7 +286,7 @@ impl<D: Document> Engine<D> {
             }
             PullOutcome::NotModified => {
                 self.reach.answered(self.now);
-                self.pull_complete(collection);
+                self.pull_on(collection);
             }
             PullOutcome::Resync => {
                 self.reach.answered(self.now);

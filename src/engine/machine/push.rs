@@ -164,7 +164,7 @@ impl<D: Document> Engine<D> {
         let temporary = kind == ChangeKind::Create && flight.change.temp_id.is_some();
         let mut outcome = push_outcome(kind, temporary, &flight.key.id, response, self.now);
         if Mutant::TrustAnySuccess.is_on() && response.status == 200 {
-            outcome = Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None });
+            outcome = Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None, repeated: false });
         }
         if !matches!(outcome, Outcome::NeedsAuth(_)) && self.auth == Auth::Trying(flight.seq) {
             self.auth = Auth::Fine;
@@ -344,7 +344,9 @@ impl<D: Document> Engine<D> {
         if self.config.collection(&flight.key.collection).is_some_and(|collection| collection.rolls_back) {
             return self.commit_roll_back(Box::new(flight), failure);
         }
-        let setting = self.setting(&flight, PendingState::Parked, true, None, Some(failure), true);
+        // A redirect is not the server's own word: an attempt before it may have been executed.
+        let refused = failure.code != Code::UnexpectedRedirect;
+        let setting = self.setting(&flight, PendingState::Parked, true, None, Some(failure), refused);
         self.commit_settle(Box::new(flight), setting);
     }
 

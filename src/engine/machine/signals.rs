@@ -119,7 +119,6 @@ impl<D: Document> Engine<D> {
             ("fields", Some(D::list(differing_fields(rebased)))),
         ])
     }
-
 }
 
 /// Fields that both sides changed, with all three values.

@@ -100,7 +100,7 @@ impl<D: Document> Acknowledge<D> {
         let existing = if own == target { None } else { world.take(target) };
         let server = self.server_document(change, &lane);
         self.settle(&mut lane, server.as_ref(), target, existing);
-        if let Some(row) = lane.row.as_mut() {
+        if let Some(row) = lane.row.as_mut().filter(|_| !self.accepted.repeated) {
             row.seen = rows.pull_state(&own.collection).generation;
         }
         let doc = lane.doc().cloned();
@@ -147,7 +147,7 @@ impl<D: Document> Acknowledge<D> {
         row.at = self.now;
         row.local = false;
         let mut base = pulled.unwrap_or_else(|| {
-            row.synced_at = server.map(|_| self.now);
+            row.synced_at = server.map(|_| self.known_at());
             row.rev = server.and(self.accepted.revision.clone());
             row.server_at = if server.is_some() { self.accepted.at.or(row.server_at) } else { None };
             server.cloned()
@@ -166,6 +166,11 @@ impl<D: Document> Acknowledge<D> {
         }
         lane.rebase(base, revision);
         finish_row(lane, target);
+    }
+
+    /// When the server had what it answered. An answer that came again says nothing about the time since.
+    fn known_at(&self) -> Time {
+        self.accepted.at.filter(|at| self.accepted.repeated && *at < self.now).unwrap_or(self.now)
     }
 
     /// The server's state below this change, where a pull brought one that is later than this answer: an answer that
@@ -220,8 +225,12 @@ fn adopt<D: Document>(
     let Some(pulled) = existing.row else { return (base, revision) };
     let first = existing.changes.first().map(|change| (change.base.clone(), change.base_rev.clone()));
     lane.changes.extend(existing.changes);
-    sort_by(&mut lane.changes, |left, right| (!left.is_attempted(), left.seq).cmp(&(!right.is_attempted(), right.seq)));
+    sort_by(&mut lane.changes, |left, right| left.seq.cmp(&right.seq));
     let row = lane.row.as_mut();
+    let row = row.map(|row| {
+        row.seen = row.seen.max(pulled.seen);
+        row
+    });
     match row {
         Some(row) if pulled.server_at > row.server_at => {
             row.rev = pulled.rev.clone();

@@ -155,7 +155,8 @@ impl<D: Document> ApplyPage<D> {
         let Some(row) = lane.row.as_ref().filter(|_| !Mutant::StalePullAfterAcknowledge.is_on()) else {
             return Verdict::Take;
         };
-        let rewound = state.rewinds && row.seen != state.generation;
+        let meanwhile = row.synced_at.is_some_and(|at| at >= self.asked_at && at <= self.now);
+        let rewound = state.rewinds && row.seen != state.generation && !meanwhile;
         match (item.at, row.server_at) {
             (Some(pulled), Some(known)) if pulled < known && !rewound => return Verdict::Refuse,
             _ if !row.is_on_server() => return Verdict::Take,

@@ -182,13 +182,16 @@ fn freeze<D: Document>(change: &mut Pending<D>, fresh: &Rc<str>) {
     if change.sent.is_some() && !change.refused {
         return;
     }
-    let next = payload(change, change.base.as_ref());
+    let mut next = payload(change, change.base.as_ref());
     if let Some(before) = change.sent.take() {
         let same_body = match (&before.body, &next.body) {
             (Some(before), Some(next)) => before.same(next),
             (before, next) => before.is_none() && next.is_none(),
         };
-        if !same_body || before.method != next.method {
+        if same_body && before.method == next.method {
+            // Equal bodies can still differ in the order of their fields, and a server may compare the bytes.
+            next.body = before.body;
+        } else {
             change.idempotency_key = fresh.clone();
         }
     }

@@ -3,6 +3,7 @@
 //! A change that the server refused (or that was never sent) takes the new content itself, under a new key when it
 //! is sent. One whose attempts may have been executed stays as it is; the difference queues behind it (I-08).
 
+use super::refer::{referred, resolved};
 use super::world::{moved_mark, Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
@@ -32,7 +33,8 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Read::LastPending, Read::Meta(MetaKey::Mark)]);
+        let referred = referred(&self.operation, &self.config).into_iter().map(Read::Alias);
+        let missing = rows.missing(referred.chain([Read::LastPending, Read::Meta(MetaKey::Mark)]));
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -54,7 +56,7 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
                 Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
-        if let Err(failure) = self.apply(lane, at, rows.last_pending() + 1) {
+        if let Err(failure) = self.apply(lane, at, rows) {
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
         let change = Change {
@@ -74,12 +76,13 @@ impl<D: Document> Edit<D> {
         &self.operation.key
     }
 
-    fn apply(&self, lane: &mut Lane<D>, at: usize, place: Seq) -> Result<(), Failure> {
-        let (Action::Put(doc) | Action::Add(doc)) = &self.operation.action else { return Ok(()) };
+    fn apply(&self, lane: &mut Lane<D>, at: usize, rows: &Rows<D>) -> Result<(), Failure> {
+        let operation = resolved(&self.operation, &self.config, rows);
+        let (Action::Put(doc) | Action::Add(doc)) = &operation.action else { return Ok(()) };
         let executed = lane.changes[at].is_attempted() && !lane.changes[at].refused;
         make_due(lane, at);
         if executed || at + 1 < lane.changes.len() {
-            return lane.fold(&self.operation, place, self.now).map(drop);
+            return lane.fold(&operation, rows.last_pending() + 1, self.now).map(drop);
         }
         let below = lane.below(at);
         let change = &mut lane.changes[at];

@@ -4,6 +4,7 @@
 //! of the app: all of its operations or none; another group's failure does not touch it. Folding happens here, inside
 //! the write's own transaction; a journal would append the operations instead and fold them later.
 
+use super::refer::{referred, resolved};
 use super::world::{moved_mark, Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
@@ -78,7 +79,8 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let aliases = self.operations().filter(|op| may_be_alias(op)).map(|op| Read::Alias(op.key.clone()));
-        let first = rows.missing(aliases.chain([Read::LastPending]).chain(self.mains(rows)));
+        let referred = self.operations().flat_map(|op| referred(op, &self.config)).map(Read::Alias);
+        let first = rows.missing(aliases.chain(referred).chain([Read::LastPending]).chain(self.mains(rows)));
         if !first.is_empty() {
             return Step::Need(first);
         }
@@ -127,7 +129,7 @@ impl<D: Document> LocalWrite<D> {
             if group.operations.len() > 1 {
                 undo.get_or_insert_with(key.clone(), || lane.clone());
             }
-            match fold(lane, op, &key, place, self.now) {
+            match fold(lane, &resolved(op, &self.config, rows), &key, place, self.now) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     failure = Some(error);

@@ -13,6 +13,7 @@ mod lease;
 mod load;
 mod local_write;
 mod rebase;
+mod refer;
 mod settle;
 mod sweep;
 mod world;

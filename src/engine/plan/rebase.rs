@@ -108,6 +108,9 @@ impl<D: Document> Rebase<D> {
         };
         lane.dirty.insert(self.seq);
         match &self.remote {
+            Remote::Present { at, .. } if deleted_since(lane, *at) => {
+                report.parked = Some(park(lane, DELETED, self.now));
+            }
             Remote::Present { doc, revision, at } => {
                 let (doc, revision) = self.pulled_since(lane, *at).unwrap_or_else(|| {
                     confirm(lane, revision.clone(), *at, self.now);
@@ -129,8 +132,7 @@ impl<D: Document> Rebase<D> {
             }
             Remote::Deleted | Remote::Unknown => {
                 forget_server(lane);
-                let text = "changed here, deleted on the server; discard it or write the document anew";
-                report.parked = Some(park(lane, text, self.now));
+                report.parked = Some(park(lane, DELETED, self.now));
             }
         }
         report
@@ -161,6 +163,14 @@ impl<D: Document> Rebase<D> {
         (change.rounds > MAX_ROUNDS)
             .then(|| park(lane, "the document kept changing on the server; retry or discard it", self.now))
     }
+}
+
+const DELETED: &str = "changed here, deleted on the server; discard it or write the document anew";
+
+/// Whether a pull brought the document's deletion, which is later than this answer (I-36).
+fn deleted_since<D: Document>(lane: &Lane<D>, at: Option<Time>) -> bool {
+    let deleted = lane.row.as_ref().filter(|row| !row.is_on_server()).and_then(|row| row.server_at);
+    at.zip(deleted).is_some_and(|(at, deleted)| at < deleted)
 }
 
 fn confirm<D: Document>(lane: &mut Lane<D>, revision: Option<String>, at: Option<Time>, now: Time) {

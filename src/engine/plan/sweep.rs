@@ -47,7 +47,8 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         let mut writes: Vec<Write<D>> = gone.iter().map(|row| Write::DeleteMain(self.key(row))).collect();
         let next = (found.len() == PAGE).then(|| found.last().map(|row| row.id.clone())).flatten();
         if next.is_none() {
-            writes.push(Write::PutMeta(pull, PullState { sweeping: false, rewinds: false, ..state.clone() }.to_record()));
+            writes
+                .push(Write::PutMeta(pull, PullState { sweeping: false, rewinds: false, ..state.clone() }.to_record()));
         }
         if !gone.is_empty() {
             writes.push(moved_mark(rows));
