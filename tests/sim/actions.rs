@@ -127,7 +127,8 @@ impl World {
     fn refer(&mut self, tab: usize, doc: &mut serde_json::Value) {
         for (field, target) in [("list", "lists"), ("parent", "cards")] {
             let disk = &self.profiles[self.tabs[tab].profile].disk;
-            let ids: Vec<String> = disk.main_rows(target).filter(|row| row.doc.is_some()).map(|row| row.id.to_string()).collect();
+            let ids: Vec<String> =
+                disk.main_rows(target).filter(|row| row.doc.is_some()).map(|row| row.id.to_string()).collect();
             if self.chance.hit(500) {
                 if let Some(id) = self.chance.pick(&ids) {
                     doc[field] = json!(id);
@@ -151,7 +152,8 @@ impl World {
     }
 
     fn write_op(&mut self, collection: &str, id: &str, kind: WriteKind<Json>) -> WriteOp<Json> {
-        let priority = [Priority::High, Priority::User, Priority::User, Priority::Background][self.chance.below(4) as usize];
+        let priority =
+            [Priority::High, Priority::User, Priority::User, Priority::Background][self.chance.below(4) as usize];
         WriteOp { collection: collection.into(), id: id.into(), kind, priority, local: false }
     }
 
@@ -218,7 +220,8 @@ fn brief(command: &Command<Json>) -> String {
                     WriteKind::Put(doc) => format!("put {}", doc.0),
                     WriteKind::Add(doc) => format!("add {}", doc.0),
                     WriteKind::Patch(patch) => {
-                        let set: Vec<String> = patch.set.iter().map(|(field, value)| format!("{field}={}", value.0)).collect();
+                        let set: Vec<String> =
+                            patch.set.iter().map(|(field, value)| format!("{field}={}", value.0)).collect();
                         format!("patch {set:?} -{:?} +{:?}", patch.unset, patch.inc)
                     }
                     WriteKind::Remove => "remove".into(),

@@ -92,7 +92,7 @@ impl Faults {
             outbox_commands: if chance.below(3) == 0 { 100 } else { 0 },
             sync_commands: chance.rate(150),
             shared_ids: chance.rate(300),
-            long_waits: chance.below(16) == 0,
+            long_waits: chance.below(64) == 0,
         }
     }
 

@@ -4,7 +4,11 @@
 //! with the command that runs its schedule again. Without arguments it runs the stored regressions, fresh schedules,
 //! and a bounded hunt for each seeded bug, as part of the tests.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the seed of a run and its speed come from the clock; schedules do not")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the seed of a run and its speed come from the clock; schedules do not"
+)]
 
 mod actions;
 mod chance;
@@ -51,7 +55,11 @@ fn main() -> ExitCode {
     } else {
         run_all(&options)
     };
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_one(options: &Options) -> bool {
@@ -73,7 +81,8 @@ fn report(seed: u64, steps: u64, ran: &Ran) {
 fn run_all(options: &Options) -> usize {
     let started = Instant::now();
     println!("simulator: {} schedules of {} steps from seed {}", options.schedules, options.steps, options.seed);
-    let stored: Vec<u64> = REGRESSIONS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    let stored: Vec<u64> =
+        REGRESSIONS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     let mut runs = Runs::default();
     for seed in &stored {
         runs.take(*seed, run(Order { seed: *seed, steps: options.steps, traces: false, mutant: None }));

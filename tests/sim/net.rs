@@ -51,8 +51,15 @@ impl World {
         let core = to_core(http);
         let key = core.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned());
         let wire = Rc::new(Wire { tab, life: self.tabs[tab].life, request, sent_at: self.now, core, key });
-        self.trace(|| format!("tab {tab} requests {request}: {} {} {:?}", wire.core.method, wire.core.path, wire.key.as_ref().or(wire.core.query.first().map(|(_, value)| value))));
-        self.tabs[tab].requests.insert(request);
+        self.trace(|| {
+            format!(
+                "tab {tab} requests {request}: {} {} {:?}",
+                wire.core.method,
+                wire.core.path,
+                wire.key.as_ref().or(wire.core.query.first().map(|(_, value)| value))
+            )
+        });
+        self.tabs[tab].requests.insert(request, wire.key.clone());
         self.request_leaves(&wire);
         self.route(&wire);
     }
@@ -109,7 +116,9 @@ impl World {
             Some(response) => response,
             None => self.carry_out_at_server(wire),
         };
-        self.trace(|| format!("server answers {} {} with {} ({fate:?})", wire.core.method, wire.core.path, response.status));
+        self.trace(|| {
+            format!("server answers {} {} with {} ({fate:?})", wire.core.method, wire.core.path, response.status)
+        });
         let result = match fate {
             Fate::Ignored => return,
             Fate::Arrives => Ok(response),

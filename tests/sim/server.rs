@@ -32,15 +32,7 @@ impl Server {
     pub(crate) fn new(page_max: usize) -> Self {
         let rules = Rules { page_max, ..Rules::default() };
         let tables = MemoryTables::with_rules("e0", rules);
-        Self {
-            replica: tables.clone(),
-            tables,
-            backup: None,
-            wants_login: false,
-            restored: 0,
-            renamed: 0,
-            ids: 0,
-        }
+        Self { replica: tables.clone(), tables, backup: None, wants_login: false, restored: 0, renamed: 0, ids: 0 }
     }
 
     /// Carries a request out at a simulated time.

@@ -5,8 +5,8 @@
 
 use super::event::Event;
 use super::world::World;
-use seakeep::engine::plan::{AnyPlan, Report};
 use seakeep::engine::disk::Disk;
+use seakeep::engine::plan::{AnyPlan, Report};
 use seakeep::engine::store::Write;
 use seakeep::model::{Code, Collection, DocKey, Failure, Lease, Pending, PullState, Record, Row};
 use seakeep::native::Json;

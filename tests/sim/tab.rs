@@ -61,7 +61,8 @@ pub(crate) struct Tab {
     pub(crate) drafts: BTreeMap<String, Vec<u64>>,
     /// Changes whose end it promised to tell.
     pub(crate) watched: BTreeSet<String>,
-    pub(crate) requests: BTreeSet<u32>,
+    /// Requests under way, with their idempotency keys.
+    pub(crate) requests: BTreeMap<u32, Option<String>>,
     pub(crate) holds: Vec<u32>,
     pub(crate) stopped: bool,
     pub(crate) last_hold: u32,
@@ -92,7 +93,7 @@ impl Tab {
             last_report: 0,
             drafts: BTreeMap::new(),
             watched: BTreeSet::new(),
-            requests: BTreeSet::new(),
+            requests: BTreeMap::new(),
             holds: Vec::new(),
             stopped: false,
             last_hold: 0,

@@ -53,7 +53,10 @@ impl World {
     pub(crate) fn new(seed: u64, traces: bool) -> Self {
         let mut chance = Chance::new(seed);
         let faults = Faults::draw(&mut chance);
-        let config = config(&mut chance);
+        let mut config = config(&mut chance);
+        if let Some(sync) = config.sync.as_mut().filter(|_| faults.long_waits) {
+            sync.pull_interval = 0;
+        }
         let page_max = [1, 2, 3, 200][chance.below(4) as usize];
         let mut world = Self {
             now: 0,
@@ -134,7 +137,11 @@ impl World {
             }
             Event::Reach { wire, fate } => self.reach(&wire, fate),
             Event::Respond { wire, result } => {
-                self.deliver(wire.tab, wire.life, Input::Responded { request: wire.request, result: (*result).clone() });
+                self.deliver(
+                    wire.tab,
+                    wire.life,
+                    Input::Responded { request: wire.request, result: (*result).clone() },
+                );
                 self.response_arrived(&wire, &result);
             }
             Event::Message { tab, life, message } => self.deliver(tab, life, Input::Message(*message)),

@@ -28,7 +28,12 @@ impl World {
         }
         let outbox = engine.outbox();
         if (outbox.pending(), outbox.parked(), outbox.conflicted()) != (pending, parked, conflicts) {
-            let text = format!("tab {tab} counts {} {} {}, holds {pending} {parked} {conflicts}", outbox.pending(), outbox.parked(), outbox.conflicted());
+            let text = format!(
+                "tab {tab} counts {} {} {}, holds {pending} {parked} {conflicts}",
+                outbox.pending(),
+                outbox.parked(),
+                outbox.conflicted()
+            );
             self.broken("I-45", text);
         }
     }
@@ -54,14 +59,18 @@ impl World {
         let (last, count) = self.tabs[tab].burst;
         self.tabs[tab].burst = if last == second { (second, count + 1) } else { (second, 1) };
         if self.tabs[tab].burst.1 > MOST_COMMITS {
-            self.broken("I-19", format!("tab {tab} orders {count} transactions in a second, at last on {:?}", plan.scope().collections));
+            self.broken(
+                "I-19",
+                format!("tab {tab} orders {count} transactions in a second, at last on {:?}", plan.scope().collections),
+            );
         }
     }
 
     /// Messages to the other tabs of a profile: each may be lost, or late.
     pub(crate) fn broadcast(&mut self, from: usize, message: &Message<Json>) {
         for tab in 0..4 {
-            let reaches = tab != from && self.tabs[tab].profile == self.tabs[from].profile && self.tabs[tab].engine.is_some();
+            let reaches =
+                tab != from && self.tabs[tab].profile == self.tabs[from].profile && self.tabs[tab].engine.is_some();
             if reaches && !self.chance.hit(self.faults.message_loss) {
                 let delay = self.chance.delay(5, 500);
                 let life = self.tabs[tab].life;
@@ -73,7 +82,12 @@ impl World {
     /// The engine tells its app something.
     pub(crate) fn told(&mut self, tab: usize, event: Told<Json>) {
         if let Told::Settled { mutation_id, result } = event {
-            self.trace(|| format!("tab {tab} settles {mutation_id}: {:?}", result.as_ref().map(|done| &done.id).map_err(|failure| failure.code)));
+            self.trace(|| {
+                format!(
+                    "tab {tab} settles {mutation_id}: {:?}",
+                    result.as_ref().map(|done| &done.id).map_err(|failure| failure.code)
+                )
+            });
             self.tabs[tab].watched.remove(&*mutation_id);
         }
     }
@@ -83,7 +97,13 @@ impl World {
         let Some(asked) = self.tabs[tab].open.remove(&ticket) else {
             return self.broken("I-41", format!("tab {tab} answers ticket {ticket} which nobody waits for"));
         };
-        self.trace(|| format!("tab {tab} answers {} ({ticket}): {:?}", asked.what, result.as_ref().map(|_| ()).map_err(|failure| failure.code)));
+        self.trace(|| {
+            format!(
+                "tab {tab} answers {} ({ticket}): {:?}",
+                asked.what,
+                result.as_ref().map(|_| ()).map_err(|failure| failure.code)
+            )
+        });
         if let Ok(Reply::Written(outcomes)) = &result {
             self.trace(|| format!("  {:?}", outcomes.iter().map(|outcome| outcome.0.to_string()).collect::<Vec<_>>()));
             self.tabs[tab].watched.extend(outcomes.iter().filter_map(|outcome| outcome.text_of("mutationId")));
@@ -91,7 +111,7 @@ impl World {
         if !self.tabs[tab].open.values().any(|asked| asked.what == "write") {
             self.tabs[tab].drafts.clear();
         }
-        if asked.what == "close" {
+        if asked.what == "close" && result.is_ok() {
             self.closing_ended(tab);
         }
     }

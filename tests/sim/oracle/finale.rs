@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::tab::{Asked, Sleep};
 use crate::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Signal, Wish};
+use seakeep::engine::machine::Engine;
 use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
 use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ const RECOVERY: u64 = 3 * 3_600_000;
 const LONG_RECOVERY: u64 = 30 * 3_600_000;
 /// Events that recovery may take, whatever the work.
 const BASE_EVENTS: u64 = 20_000;
+/// The same where a day has to pass.
+const LONG_EVENTS: u64 = 400_000;
 /// Events that each pending change and document may take.
 const EVENTS_EACH: u64 = 600;
 
@@ -23,7 +26,8 @@ impl World {
     pub(crate) fn recover(&mut self) {
         self.heal();
         let work: u64 = (0..2).map(|profile| self.profiles[profile].disk.pending_rows().count() as u64).sum();
-        let most = self.events + BASE_EVENTS + EVENTS_EACH * (work + 10);
+        let base = if self.faults.long_waits { LONG_EVENTS } else { BASE_EVENTS };
+        let most = self.events + base + EVENTS_EACH * (work + 10);
         let time = if self.faults.long_waits { LONG_RECOVERY } else { RECOVERY };
         let until = self.now + time;
         if !self.run_until(until, most, Self::is_settled) {
@@ -32,8 +36,10 @@ impl World {
         for tab in 0..4 {
             self.command(tab, Asked { what: "now", claims: Vec::new() }, Command::Now(Wish::all()));
         }
-        let most = self.events + BASE_EVENTS;
-        if !self.run_until(self.now + time, most, |world| world.is_settled() && world.tabs.iter().all(|tab| tab.open.is_empty())) {
+        let most = self.events + base;
+        if !self.run_until(self.now + time, most, |world| {
+            world.is_settled() && world.tabs.iter().all(|tab| tab.open.is_empty())
+        }) {
             return self.report_stuck("a pass does not end");
         }
         let until = self.now + 400_000;
@@ -90,15 +96,20 @@ impl World {
         };
         let open: Vec<(usize, &str)> =
             (0..4).flat_map(|tab| self.tabs[tab].open.values().map(move |asked| (tab, asked.what))).collect();
-        let wakes: Vec<_> = self.tabs.iter().map(|tab| tab.wake.map(|(at, label)| (at.saturating_sub(self.now), label))).collect();
-        let text = format!("{text}: {:?} {:?}, open {open:?}, timers {wakes:?}", rows(0), rows(1));
+        let wakes: Vec<_> =
+            self.tabs.iter().map(|tab| tab.wake.map(|(at, label)| (at.saturating_sub(self.now), label))).collect();
+        let states = self.tabs.iter().filter_map(|tab| tab.engine.as_ref().map(Engine::status));
+        let states: Vec<_> = states.map(|status| (status.state, status.phase, status.pending)).collect();
+        let text = format!("{text}: {:?} {:?}, open {open:?}, timers {wakes:?}, {states:?}", rows(0), rows(1));
         self.broken("I-19", text);
     }
 
     /// Nothing is under way, and what waits waits for a person.
     fn is_settled(&self) -> bool {
         let quiet = self.tabs.iter().all(|tab| tab.engine.as_ref().is_some_and(|engine| engine.is_quiet()));
-        quiet && self.profiles.iter().all(|profile| profile.jobs.is_empty()) && (0..2).all(|profile| self.is_drained(profile))
+        quiet
+            && self.profiles.iter().all(|profile| profile.jobs.is_empty())
+            && (0..2).all(|profile| self.is_drained(profile))
     }
 
     fn is_drained(&self, profile: usize) -> bool {
@@ -118,18 +129,25 @@ impl World {
             }
         }
         let waits = |row: &Pending<Json>| matches!(row.state, PendingState::Parked | PendingState::Conflict);
-        let mut blocked: BTreeSet<DocKey> = heads.iter().filter(|(_, row)| waits(row)).map(|(key, _)| key.clone()).collect();
+        let mut blocked: BTreeSet<DocKey> =
+            heads.iter().filter(|(_, row)| waits(row)).map(|(key, _)| key.clone()).collect();
         loop {
             let refers = |row: &Pending<Json>| {
                 let targets = [("list", "lists"), ("parent", "cards")].into_iter().filter_map(|(field, target)| {
-                    let set = row.changes.set.iter().find(|(name, _)| name == field).and_then(|(_, value)| value.as_text());
+                    let set =
+                        row.changes.set.iter().find(|(name, _)| name == field).and_then(|(_, value)| value.as_text());
                     let id = set.or_else(|| row.data.as_ref()?.text_of(field))?;
                     Some(DocKey::new(&target.into(), &id))
                 });
-                targets.into_iter().any(|key| blocked.contains(&key) && heads.get(&key).is_some_and(|head| head.kind == ChangeKind::Create))
+                targets.into_iter().any(|key| {
+                    blocked.contains(&key) && heads.get(&key).is_some_and(|head| head.kind == ChangeKind::Create)
+                })
             };
-            let more: Vec<DocKey> =
-                heads.iter().filter(|(key, row)| !blocked.contains(*key) && row.collection.as_ref() == "cards" && refers(row)).map(|(key, _)| key.clone()).collect();
+            let more: Vec<DocKey> = heads
+                .iter()
+                .filter(|(key, row)| !blocked.contains(*key) && row.collection.as_ref() == "cards" && refers(row))
+                .map(|(key, _)| key.clone())
+                .collect();
             if more.is_empty() {
                 return blocked;
             }
@@ -146,7 +164,9 @@ impl World {
                 }
             }
             let leaked = COLLECTIONS.iter().flat_map(|name| self.profiles[profile].disk.main_rows(name)).find(|row| {
-                row.is_clean() && (row.id.starts_with("pending-") || row.doc.as_ref().is_some_and(|doc| doc.to_json().contains("\"pending-")))
+                row.is_clean()
+                    && (row.id.starts_with("pending-")
+                        || row.doc.as_ref().is_some_and(|doc| doc.to_json().contains("\"pending-")))
             });
             if let Some(id) = leaked.map(|row| row.id.to_string()) {
                 return self.broken("I-35", format!("profile {profile}: {id} still holds a temporary id"));
@@ -164,12 +184,15 @@ impl World {
                 (Some(row), Some(value)) if row.doc.as_ref().is_some_and(|doc| doc.same(&value)) => {}
                 (None, None) => {}
                 (row, value) => {
-                    let (here, there) = (row.and_then(|row| row.doc.as_ref()).map(|doc| &doc.0), value.map(|value| value.0));
+                    let (here, there) =
+                        (row.and_then(|row| row.doc.as_ref()).map(|doc| &doc.0), value.map(|value| value.0));
                     return Some(format!("{collection}/{} is {here:?} here, {there:?} there", document.id));
                 }
             }
         }
-        let unknown = disk.main_rows(collection).find(|row| row.is_clean() && self.server.tables.document(collection, &row.id).is_none());
+        let unknown = disk
+            .main_rows(collection)
+            .find(|row| row.is_clean() && self.server.tables.document(collection, &row.id).is_none());
         unknown.map(|row| format!("{collection}/{} is here and never was there", row.id))
     }
 
@@ -190,9 +213,14 @@ impl World {
             }
             let Some(doc) = doc else { continue };
             let list = (0..4).find(|tab| !waits[tab / 2] && list_of(doc, *tab) != truth.lists[*tab]);
-            let bits = (0..3).find(|who| !waits.get(*who).copied().unwrap_or(false) && bits_of(doc) & truth.bits[*who] != truth.bits[*who]);
+            let bits = (0..3).find(|who| {
+                !waits.get(*who).copied().unwrap_or(false) && bits_of(doc) & truth.bits[*who] != truth.bits[*who]
+            });
             if list.is_some() || bits.is_some() {
-                lost = Some(format!("{tag} on the server is {}, acknowledged were {:?} and {:x?}", doc.0, truth.lists, truth.bits));
+                lost = Some(format!(
+                    "{tag} on the server is {}, acknowledged were {:?} and {:x?}",
+                    doc.0, truth.lists, truth.bits
+                ));
             }
         }
         if let Some(text) = lost {
@@ -210,11 +238,19 @@ impl World {
     fn check_engines(&mut self) {
         for tab in 0..4 {
             let disk = &self.profiles[self.tabs[tab].profile].disk;
-            let rows: Vec<(String, PendingState)> = disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
+            let rows: Vec<(String, PendingState)> =
+                disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
             let parked = rows.iter().filter(|(_, state)| *state == PendingState::Parked).count();
             let status = self.tabs[tab].engine.as_ref().map(|engine| engine.status());
-            if let Some(status) = status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked)) {
-                let text = format!("tab {tab} says {} pending, {} parked; the store has {} and {parked}", status.pending, status.parked, rows.len() - parked);
+            if let Some(status) =
+                status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked))
+            {
+                let text = format!(
+                    "tab {tab} says {} pending, {} parked; the store has {} and {parked}",
+                    status.pending,
+                    status.parked,
+                    rows.len() - parked
+                );
                 return self.broken("I-45", text);
             }
             let unsettled = self.tabs[tab].watched.iter().find(|id| !rows.iter().any(|(row, _)| row == *id)).cloned();
@@ -232,13 +268,15 @@ impl World {
         self.run_until(until, u64::MAX, |_| false);
         let pull_interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
         for tab in 0..4 {
-            let waits = self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
+            let waits =
+                self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
             let pulls = LENGTH.checked_div(pull_interval).unwrap_or(0) * 8;
             let allowed = pulls + if waits { 100 } else { 0 };
             let wakes = self.tabs[tab].wakes - before[tab];
             if wakes > allowed {
                 let label = self.tabs[tab].wake.map(|(_, label)| label);
-                return self.broken("I-19", format!("tab {tab} woke {wakes} times with nothing to do, next for {label:?}"));
+                return self
+                    .broken("I-19", format!("tab {tab} woke {wakes} times with nothing to do, next for {label:?}"));
             }
         }
     }

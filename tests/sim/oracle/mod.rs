@@ -9,8 +9,8 @@ mod finale;
 mod store;
 mod wire;
 
-use seakeep::native::Json;
 use seakeep::model::{Document, Pending};
+use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bits of `n` that only a doubled increment sets.
@@ -72,7 +72,6 @@ pub(crate) struct Oracle {
     /// Answers that may count as an attempt, by mutation.
     pub(crate) countable: BTreeMap<String, u32>,
     pub(crate) next_write: u64,
-    pub(crate) next_tag: u64,
 }
 
 impl Oracle {

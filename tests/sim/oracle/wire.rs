@@ -62,6 +62,7 @@ impl World {
         let place = (entry.document.collection.clone(), entry.document.id.clone());
         let value = entry.document.value();
         let tag = value.as_ref().and_then(|value| value.get("tag")?.as_str().map(String::from));
+        let tag = tag.or_else(|| self.oracle.seen.get(&place).map(|seen| seen.tag.clone()));
         let twin = tag.and_then(|tag| self.oracle.truths.get(&tag)).is_some_and(|truth| truth.twin);
         if let Some(key) = entry.key {
             self.check_key(&key, &place, twin);
@@ -151,10 +152,18 @@ impl World {
     fn order_pause(&mut self, wire: &Wire, result: &Result<HttpResponse<Json>, NetworkFailure>) {
         let Ok(response) = result else { return };
         let tab = &self.tabs[wire.tab];
-        if !matches!(response.status, 429 | 503) || tab.life != wire.life || !tab.is_awake() || !tab.requests.contains(&wire.request) {
+        if !matches!(response.status, 429 | 503)
+            || tab.life != wire.life
+            || !tab.is_awake()
+            || !tab.requests.contains_key(&wire.request)
+        {
             return;
         }
-        let Some(pause) = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0)) else { return };
+        let Some(pause) =
+            response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0))
+        else {
+            return;
+        };
         let jumps = self.profiles[tab.profile].jumps;
         let until = self.tabs[wire.tab].ordered.filter(|(_, life)| *life == jumps).map_or(0, |(until, _)| until);
         self.tabs[wire.tab].ordered = Some((until.max(self.now + pause), jumps));
@@ -163,9 +172,9 @@ impl World {
     /// The engine gave a request up: a timeout that may count.
     pub(crate) fn given_up(&mut self, tab: usize, request: u32) {
         self.trace(|| format!("tab {tab} gives up {request}"));
-        self.tabs[tab].requests.remove(&request);
-        for row in self.profiles[self.tabs[tab].profile].disk.pending_rows().filter(|row| row.state == PendingState::Sending) {
-            *self.oracle.countable.entry(row.mutation_id.to_string()).or_default() += 1;
+        let key = self.tabs[tab].requests.remove(&request).flatten();
+        if let Some(info) = key.and_then(|key| self.oracle.keys.get(&key)) {
+            *self.oracle.countable.entry(info.mutation.clone()).or_default() += 1;
         }
     }
 }
@@ -174,7 +183,8 @@ impl World {
 fn never_counts(result: &Result<HttpResponse<Json>, NetworkFailure>) -> bool {
     match result {
         Ok(response) => {
-            let asks = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0));
+            let asks =
+                response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0));
             matches!(response.status, 401 | 409 | 412 | 428 | 429 | 511) || (response.status >= 500 && asks.is_some())
         }
         Err(_) => true,
