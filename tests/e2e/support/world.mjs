@@ -9,7 +9,7 @@ import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { browser, closeBrowser } from './browser.mjs';
 import { startServer } from './server.mjs';
-import { until } from './wait.mjs';
+import { eventually, until } from './wait.mjs';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = fileURLToPath(new URL('../page', import.meta.url));
@@ -87,9 +87,15 @@ export async function reload(page) {
 
 /** The outbox is empty, and so says the store. */
 export async function drained(page, timeout) {
-  await until(
+  const left = () =>
+    page.evaluate(async () => {
+      const rows = await raw('pending');
+      const about = ({ kind, id, state, retryCount, lastError }) => [kind, id, state, retryCount, lastError?.code];
+      return { count: await db.outbox.count(), rows: rows.map(about) };
+    });
+  await eventually(
     'the outbox to be empty',
-    () => page.evaluate(async () => (await db.outbox.count()) === 0 && (await raw('pending')).length === 0),
+    async () => assert.deepEqual(await left(), { count: 0, rows: [] }),
     timeout,
   );
 }
