@@ -3,9 +3,10 @@
 import { stripVTControlCharacters } from 'node:util';
 
 const CARGO = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
+const PLAIN = /^(\d+) passed, (\d+) failed$/gm;
 const NODE = /^(?:ℹ|#) (pass|fail|skipped) (\d+)$/gm;
 
-/** Sums the closing lines of cargo's, wasm-bindgen's and Node's test runners. */
+/** Sums the closing lines of cargo's, wasm-bindgen's, the simulator's and Node's test runners. */
 export function countTests(output) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const plain = stripVTControlCharacters(output);
@@ -13,6 +14,10 @@ export function countTests(output) {
     counts.passed += Number(passed);
     counts.failed += Number(failed);
     counts.skipped += Number(ignored);
+  }
+  for (const [, passed, failed] of plain.matchAll(PLAIN)) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
   }
   const names = { pass: 'passed', fail: 'failed', skipped: 'skipped' };
   for (const [, name, number] of plain.matchAll(NODE)) counts[names[name]] += Number(number);

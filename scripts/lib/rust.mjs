@@ -78,6 +78,16 @@ export function cargoFlags() {
 
 /** Where cargo puts what it builds. */
 export async function targetFolder() {
-  const metadata = await run('cargo', ['metadata', '--no-deps', '--format-version', '1']);
-  return JSON.parse(metadata.slice(metadata.indexOf('{'))).target_directory;
+  return (await metadata()).target_directory;
+}
+
+/** The names of all test crates in the workspace. */
+export async function testCrates() {
+  const targets = (await metadata()).packages.flatMap((entry) => entry.targets);
+  return targets.filter((target) => target.kind.includes('test')).map((target) => target.name);
+}
+
+async function metadata() {
+  const printed = await run('cargo', ['metadata', '--no-deps', '--format-version', '1']);
+  return JSON.parse(printed.slice(printed.indexOf('{')));
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { filesIn } from './fresh.mjs';
 import { nodeBin, root } from './paths.mjs';
 import { Stop } from './run.mjs';
-import { cargoFlags } from './rust.mjs';
+import { cargoFlags, testCrates } from './rust.mjs';
 import { buildServer } from './server.mjs';
 import { need } from './system.mjs';
 
@@ -16,7 +16,7 @@ const script = (name, ...args) => [node, join('scripts', name), ...args];
 
 export const stages = {
   lint: { minutes: 20, command: () => script('lint.mjs') },
-  native: { minutes: 30, tests: true, command: () => ['cargo', 'test', '--workspace', ...cargoFlags()] },
+  native: { minutes: 30, tests: true, command: nativeTests },
   simulator: { minutes: 20, tests: true, command: () => script('sim.mjs', '--schedules', SCHEDULES) },
   build: { minutes: 20, command: () => script('build.mjs') },
   size: { minutes: 2, tests: true, command: () => script('size.mjs') },
@@ -31,6 +31,20 @@ export const stages = {
 
 export const quickStages = ['native', 'build', 'types'];
 export const quickNeeds = ['packages', 'wasm'];
+
+/** Unit tests and every test crate but the simulator, which has a stage of its own. */
+async function nativeTests() {
+  const crates = (await testCrates()).filter((name) => name !== 'sim');
+  return [
+    'cargo',
+    'test',
+    '--workspace',
+    '--lib',
+    '--bins',
+    ...crates.flatMap((name) => ['--test', name]),
+    ...cargoFlags(),
+  ];
+}
 
 /** Where end-to-end tests find what they start. */
 async function servers() {

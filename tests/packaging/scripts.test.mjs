@@ -10,11 +10,12 @@ import { digest, filesIn } from '../../scripts/lib/fresh.mjs';
 import { run } from '../../scripts/lib/run.mjs';
 import { atLeast } from '../../scripts/lib/versions.mjs';
 
-test('tests are counted in the words of cargo, wasm-bindgen and Node', () => {
+test('tests are counted in the words of cargo, wasm-bindgen, the simulator and Node', () => {
   const cargo = 'test result: ok. 12 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out\n';
   const colours = 'test result: \u001b[31mFAILED\u001b[0m. 3 passed; 1 failed; 0 ignored; 0 filtered out\n';
   const node = 'ℹ tests 6\nℹ pass 5\nℹ fail 1\nℹ skipped 0\n';
   assert.deepEqual(countTests(cargo + colours + node), { passed: 20, failed: 2, skipped: 2 });
+  assert.deepEqual(countTests('2037 passed, 3 failed\n'), { passed: 2037, failed: 3, skipped: 0 });
   assert.deepEqual(countTests('nothing of the kind: 4 passed'), { passed: 0, failed: 0, skipped: 0 });
   assert.deepEqual(sum([countTests(cargo), countTests(node)]), { passed: 17, failed: 1, skipped: 2 });
 });
