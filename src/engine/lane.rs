@@ -291,3 +291,6 @@ fn update<D: Document>(patch: Patch<D>, op: &Operation<D>, seq: Seq, now: Time) 
 fn deletion<D: Document>(op: &Operation<D>, seq: Seq, now: Time) -> Pending<D> {
     change(ChangeKind::Delete, op, seq, now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,3 +39,6 @@ pub(super) fn object<D: Document>(fields: &[(&str, Option<D>)]) -> D {
     let present: Vec<(&str, Option<D>)> = fields.iter().filter(|(_, value)| value.is_some()).cloned().collect();
     D::object().with(&present)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod page;
 mod push;
 mod request;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 pub use http::{Body, HttpRequest, HttpResponse, NetworkFailure};
 pub use merge_patch::merge_patch;

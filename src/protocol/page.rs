@@ -88,7 +88,7 @@ pub fn single_outcome<D: Document>(response: &HttpResponse<D>, now: Time) -> Pul
 fn outcome<D: Document, T>(
     response: &HttpResponse<D>,
     now: Time,
-    read: impl FnOnce(&D) -> Result<T, &'static str>,
+    read: impl FnOnce(&D) -> Result<T, String>,
 ) -> PullOutcome<T> {
     let after = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now));
     let later = |failure: Failure, endpoint: bool| PullOutcome::Later { failure, after, endpoint };
@@ -102,7 +102,7 @@ fn outcome<D: Document, T>(
     match read_verdict(response.status) {
         Verdict::Done => match response.json().map(read) {
             Some(Ok(news)) => PullOutcome::News(news),
-            Some(Err(place)) => later(failure(Code::BadResponse, place), false),
+            Some(Err(place)) => later(failure(Code::BadResponse, &place), false),
             None => later(broken(response, now), false),
         },
         Verdict::NeedsAuth => {
@@ -120,31 +120,35 @@ fn outcome<D: Document, T>(
     }
 }
 
-fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, &'static str> {
+fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, String> {
     let list = body.get("items").and_then(|items| items.as_list()).ok_or("pull page: \"items\" must be an array")?;
-    let items = list.iter().map(item).collect::<Result<_, _>>()?;
+    let items = list.iter().enumerate().map(|(index, from)| item(index, from)).collect::<Result<_, _>>()?;
     let checkpoint = body.get("checkpoint").filter(|checkpoint| checkpoint.kind() != Kind::Null);
     if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.to_json().len() > MAX_CHECKPOINT) {
-        return Err("pull page: \"checkpoint\" must be JSON of at most 64 KiB");
+        return Err("pull page: \"checkpoint\" must be JSON of at most 64 KiB".into());
     }
     let has_more = body.flag("hasMore");
     if has_more && checkpoint.is_none() {
-        return Err("pull page: \"hasMore\" needs a \"checkpoint\"");
+        return Err("pull page: \"hasMore\" needs a \"checkpoint\"".into());
     }
     Ok(Page { items, checkpoint, has_more, epoch: body.text_of("epoch"), etag })
 }
 
-fn item<D: Document>(from: &D) -> Result<Item<D>, &'static str> {
+fn item<D: Document>(index: usize, from: &D) -> Result<Item<D>, String> {
     let id = from.get("id").and_then(|id| id.as_text().or_else(|| number_text(&id)));
-    let id = id.filter(|id| !id.is_empty()).ok_or("pull page: every item must have an \"id\" (text)")?;
-    let doc = if from.flag("deleted") { None } else { Some(document(from, &id)?) };
+    let id = id.filter(|id| !id.is_empty()).ok_or_else(|| place(index, ".id must be text"))?;
+    let doc = if from.flag("deleted") { None } else { Some(document(index, from, &id)?) };
     let at = updated_at(from).or_else(|| doc.as_ref().and_then(updated_at));
     Ok(Item { revision: from.text_of("revision").as_deref().map(revision), at, doc, id })
 }
 
-fn document<D: Document>(item: &D, id: &str) -> Result<D, &'static str> {
-    let doc =
-        item.get("doc").filter(|doc| doc.kind() == Kind::Object).ok_or("pull page: every \"doc\" must be an object")?;
+fn place(index: usize, text: &str) -> String {
+    ["pull page: items[", &index.to_string(), "]", text].concat()
+}
+
+fn document<D: Document>(index: usize, item: &D, id: &str) -> Result<D, String> {
+    let doc = item.get("doc").filter(|doc| doc.kind() == Kind::Object);
+    let doc = doc.ok_or_else(|| place(index, ".doc must be an object"))?;
     if doc.text_of("id").as_deref() == Some(id) {
         return Ok(doc);
     }

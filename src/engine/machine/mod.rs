@@ -13,6 +13,8 @@ mod pass;
 mod pull;
 mod push;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use super::config::Config;
