@@ -72,6 +72,26 @@ test('A-07 an unreachable server is offline too, whatever the browser says', asy
   await eventually('idle', async () => assert.equal((await status(page)).online, true));
 });
 
+test('A-07 coming online ends every pause but the server’s own: a change that was tried in vain goes at once, not after its 60 s', async (t) => {
+  const { page, context, server } = await world(t);
+  await server.cutOff();
+  await page.evaluate(async () => {
+    await begin({ sync: { backoff: { base: 60_000, max: 60_000, jitter: 'none' } } });
+    await assistants.put({ name: 'Ada' });
+  });
+  await until('an attempt in vain', async () => (await server.log({ method: 'POST' })).length > 0);
+  await eventually('the change waiting again', async () => {
+    assert.equal((await page.evaluate(() => raw('pending')))[0].state, 'waiting');
+  });
+  await context.setOffline(true);
+  await eventually('offline', async () => assert.equal((await status(page)).state, 'offline'));
+  await server.heal();
+  const back = Date.now();
+  await context.setOffline(false);
+  await drained(page);
+  assert.ok(Date.now() - back < 5000);
+});
+
 test('A-08 results per item: success with temporary and new id, failure with its error; a manual sync reports the same', async (t) => {
   const { page, server } = await world(t);
   const report = await page.evaluate(async () => {
