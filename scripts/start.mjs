@@ -14,6 +14,10 @@ await main(async () => {
   const server = await buildServer();
   const defaults = Object.entries(DEFAULTS).filter(([name]) => !given.some((arg) => arg.split('=')[0] === name));
   const child = start(server, [...defaults.flat(), ...given], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => child.kill(signal));
+  }
   child.stdout.on('data', (data) => {
     process.stdout.write(data);
     const url = /listening on (\S+)/.exec(data)?.[1];
