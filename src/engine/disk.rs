@@ -69,7 +69,7 @@ impl<D: Document> Disk<D> {
 
     /// All main rows of a collection, in id order.
     pub fn main_rows(&self, collection: &str) -> impl Iterator<Item = &Row<D>> {
-        self.main.get(collection).into_iter().flat_map(|table| table.values())
+        self.main.get(collection).into_iter().flat_map(Map::values)
     }
 
     /// All outbox rows, in order.

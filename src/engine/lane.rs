@@ -158,16 +158,20 @@ impl<D: Document> Lane<D> {
             return Ok(None);
         }
         match self.open_change() {
-            Some(index) if self.changes[index].kind == ChangeKind::Create => drop(self.changes.remove(index)),
+            // A document that a pull brought below the create is there: removing it is sent.
+            Some(index) if self.changes[index].kind == ChangeKind::Create && !(index == 0 && self.is_on_server()) => {
+                drop(self.changes.remove(index));
+            }
             Some(index) => {
                 let change = self.touch(index);
                 change.kind = ChangeKind::Delete;
+                change.data = None;
                 change.changes = Patch::default();
             }
             None => self.enqueue(deletion(op, seq, now)),
         }
         self.show(None, now);
-        if self.changes.is_empty() && !self.row.as_ref().is_some_and(Row::is_on_server) {
+        if self.changes.is_empty() && !self.is_on_server() {
             self.row = None;
         }
         Ok(self.changes.last().map(|change| change.mutation_id.clone()))
@@ -180,9 +184,13 @@ impl<D: Document> Lane<D> {
         (open || Mutant::FoldIntoAttempted.is_on()).then(|| self.changes.len() - 1)
     }
 
+    fn is_on_server(&self) -> bool {
+        self.row.as_ref().is_some_and(Row::is_on_server)
+    }
+
     /// Whether the server has the document or a change on the way makes it.
     fn confirms(&self) -> bool {
-        !self.changes.is_empty() || self.row.as_ref().is_some_and(Row::is_on_server)
+        !self.changes.is_empty() || self.is_on_server()
     }
 
     fn fold_replacement(&mut self, index: usize, doc: &D) {

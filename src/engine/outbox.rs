@@ -189,7 +189,7 @@ impl Outbox {
 
     /// Mutation ids that must be acknowledged before this change may go.
     pub fn depends_on(&self, entry: &Entry) -> Vec<Rc<str>> {
-        let lane = self.lanes.get(&entry.key).into_iter().flat_map(|lane| lane.iter());
+        let lane = self.lanes.get(&entry.key).into_iter().flat_map(Set::iter);
         let before = lane.take_while(|seq| **seq != entry.seq);
         let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
         let seqs: Vec<Seq> = before.copied().chain(creates).collect();

@@ -1,7 +1,7 @@
 //! The outcome of asking for news: a page of a collection, or one document.
 //!
 //! A page is taken whole or not at all. Every field a server can send is read into a bounded type; what does not fit
-//! is BAD_RESPONSE with the place, never a guess (pitfalls I20, bad inputs 67 to 73).
+//! is `BAD_RESPONSE` with the place, never a guess (pitfalls I20, bad inputs 67 to 73).
 
 use super::date::retry_after;
 use super::http::revision;

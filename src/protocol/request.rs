@@ -74,7 +74,7 @@ pub fn push_request<D: Document>(
     }
     match &sent.revision {
         Some(revision) if !makes && !revision.starts_with("W/") => {
-            headers.push(("If-Match", ["\"", revision, "\""].concat()))
+            headers.push(("If-Match", ["\"", revision, "\""].concat()));
         }
         _ if makes && change.temp_id.is_none() => headers.push(("If-None-Match", "*".into())),
         _ => {}

@@ -5,7 +5,8 @@
 
 use super::push::Flight;
 use super::{Engine, Phase, Timer};
-use crate::engine::output::{Event, Reply};
+use crate::engine::input::Message;
+use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Rebase, Report, Setting, Settle, Written};
 use crate::engine::policy::backoff::MIN_PAUSE;
 use crate::model::{Code, Collection, DocKey, Document, Failure, Seq};
@@ -36,6 +37,8 @@ pub(super) enum Purpose<D> {
     RollBack(Box<Flight<D>>, Failure),
     /// A page or a single document of a collection.
     Apply(Collection),
+    /// The beginning of a full pull.
+    StartPull(Collection),
     /// A part of a sweep.
     Sweep(Collection),
     /// Reading the pull states.
@@ -59,6 +62,7 @@ impl<D: Document> Engine<D> {
             (Purpose::Write(tickets), result) => self.written(&tickets, result),
             (Purpose::Closing(ticket), _) => self.reply(ticket, Reply::Done),
             (Purpose::Setting(ticket, key), Ok(_)) => {
+                self.outputs.push_back(Output::Broadcast(Message::Setting(key.clone())));
                 self.tell(Event::Setting(key));
                 self.reply(ticket, Reply::Done);
             }
@@ -85,6 +89,7 @@ impl<D: Document> Engine<D> {
             (Purpose::RollBack(flight, failure), report) => self.rolled_back(&flight, &failure, report),
             (Purpose::Apply(collection), Report::Applied(applied)) => self.applied(&collection, applied),
             (Purpose::Sweep(collection), Report::Swept(effects, next)) => self.swept(&collection, effects, next),
+            (Purpose::StartPull(collection), Report::Pulls(states)) => self.pull_started(&collection, states),
             (Purpose::LoadPull(names), Report::Pulls(states)) => self.pulls_read(&names, states),
             (Purpose::ReadOutbox, Report::Outbox(loaded)) => self.outbox_read(loaded),
             (Purpose::Lease, Report::Lease(result)) => self.handle_lease(result),
@@ -102,7 +107,9 @@ impl<D: Document> Engine<D> {
         match purpose {
             Purpose::Dispatch(seqs) => seqs.into_iter().for_each(|seq| self.free(seq)),
             Purpose::Settle(flight, _) | Purpose::Rebase(flight, _) => self.free(flight.seq),
-            Purpose::Apply(collection) | Purpose::Sweep(collection) => self.pull_interrupted(&collection),
+            Purpose::Apply(collection) | Purpose::Sweep(collection) | Purpose::StartPull(collection) => {
+                self.pull_interrupted(&collection);
+            }
             _ => {}
         }
         self.timers.set_by(Timer::Reload, self.now + MIN_PAUSE);
@@ -115,7 +122,9 @@ impl<D: Document> Engine<D> {
                 seqs.into_iter().for_each(|seq| self.free(seq));
                 self.store_pause();
             }
-            Purpose::Apply(collection) | Purpose::Sweep(collection) => self.pull_failed(&collection, failure, None),
+            Purpose::Apply(collection) | Purpose::Sweep(collection) | Purpose::StartPull(collection) => {
+                self.pull_failed(&collection, failure, None);
+            }
             Purpose::LoadPull(_) => self.pulls_unread(),
             Purpose::ReadOutbox => self.outbox_unread(),
             Purpose::Lease => {

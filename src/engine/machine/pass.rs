@@ -39,7 +39,7 @@ pub(super) struct Pass<D> {
     /// Whether changes read next are due at once, whatever their pauses.
     pub(super) hurries: bool,
     /// Attempts between two requests.
-    pub(super) steps: Vec<Box<Flight<D>>>,
+    pub(super) steps: Vec<Flight<D>>,
 }
 
 #[derive(Debug)]

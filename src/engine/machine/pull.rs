@@ -7,7 +7,7 @@ use super::commits::Purpose;
 use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::{Event, Output};
-use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, Sweep};
+use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, StartPull, Sweep};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time};
 use crate::protocol::{
     page_outcome, pull_request, single_outcome, single_request, HttpResponse, Item, NetworkFailure, Page, PullOutcome,
@@ -205,15 +205,33 @@ impl<D: Document> Engine<D> {
         self.ask_page(collection);
     }
 
+    /// Asks for the next page; where there is no position to go on from, a full pull is begun first.
     fn ask_page(&mut self, collection: &Collection) {
-        let Some(sync) = self.config.sync.clone() else { return };
-        let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         let from = puller.state.clone().unwrap_or_default();
-        let restarts = std::mem::take(&mut puller.restart) || from.checkpoint.is_none();
-        let checkpoint = from.checkpoint.as_ref().filter(|_| !restarts);
-        let etag = from.etag.as_deref().filter(|_| checkpoint.is_some());
-        let http = pull_request(&sync.endpoint, &path, checkpoint, PAGE, etag);
+        if !std::mem::take(&mut puller.restart) && from.checkpoint.is_some() {
+            return self.request_page(collection, from, false);
+        }
+        let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
+        let plan = StartPull { fence, collection: collection.clone() };
+        self.commit(Purpose::StartPull(collection.clone()), Box::new(plan));
+    }
+
+    /// A full pull has begun: its first page is asked for.
+    pub(super) fn pull_started(&mut self, collection: &Collection, states: Vec<PullState<D>>) {
+        let (Some(puller), Some(state)) = (self.pulls.get_mut(collection), states.into_iter().next()) else { return };
+        puller.state = Some(state.clone());
+        if !self.may_send() {
+            return self.pull_interrupted(collection);
+        }
+        self.request_page(collection, state, true);
+    }
+
+    fn request_page(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
+        let Some(sync) = self.config.sync.clone() else { return };
+        let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
+        let etag = from.etag.as_deref().filter(|_| from.checkpoint.is_some());
+        let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), PAGE, etag);
         let what = Asked::Page { from, restarts };
         self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
     }
@@ -416,7 +434,7 @@ impl<D: Document> Engine<D> {
 
     fn sweep(&mut self, collection: &Collection, after: Option<Rc<str>>) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = Sweep { fence, collection: collection.clone(), after, now: self.now };
+        let plan = Sweep { fence, collection: collection.clone(), after };
         self.commit(Purpose::Sweep(collection.clone()), Box::new(plan));
     }
 

@@ -7,6 +7,7 @@
 use super::commits::Purpose;
 use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
+use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Acknowledged, Discard, DiscardMode, Dispatch, Dispatched, Report, Setting, Settlement};
 use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time, Wait};
@@ -59,7 +60,7 @@ impl<D: Document> Engine<D> {
         }
         let one = self.reach.is_doubtful() || sync.delay_between > 0;
         let room = if one { 1 } else { sync.concurrency }.saturating_sub(self.busy.len());
-        let ready = self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), room);
+        let ready = self.pick(room);
         if ready.is_empty() || room == 0 {
             return;
         }
@@ -71,12 +72,23 @@ impl<D: Document> Engine<D> {
         self.commit(Purpose::Dispatch(ready), Box::new(plan));
     }
 
+    /// Ready changes; the one the way to the server failed with last goes only when there is no other to try it with.
+    fn pick(&self, room: usize) -> Vec<Seq> {
+        let busy = |entry: &Entry| self.busy.contains(&entry.seq);
+        let others = self.outbox.ready(self.now, |entry| busy(entry) || self.last_failed == Some(entry.seq), room);
+        if others.is_empty() {
+            self.outbox.ready(self.now, busy, room)
+        } else {
+            others
+        }
+    }
+
     pub(super) fn dispatched(&mut self, seqs: &[Seq], dispatched: Vec<Dispatched<D>>) {
         let mut moved = crate::engine::plan::Effects::default();
         for one in dispatched {
             match one {
                 Dispatched::Send(change) => {
-                    moved.entries.push(crate::engine::outbox::Entry::of(&change, &self.config));
+                    moved.entries.push(Entry::of(&change, &self.config));
                     let flight = Flight::new(change, self.now);
                     self.send(flight);
                 }
@@ -106,8 +118,8 @@ impl<D: Document> Engine<D> {
 
     fn send(&mut self, mut flight: Flight<D>) {
         let Some(sync) = self.config.sync.as_ref() else { return };
-        if let Some(until) = self.reach.opens_at(self.now) {
-            return self.held_back(flight, until);
+        if !self.reach.is_open(self.now) {
+            return self.held_back(flight);
         }
         let Some(sent) = flight.change.sent.as_ref() else { return self.free(flight.seq) };
         let path = self.config.collection(&flight.key.collection).map_or("", |collection| &collection.path);
@@ -125,13 +137,12 @@ impl<D: Document> Engine<D> {
         self.outputs.push_back(Output::Request { request, http });
     }
 
-    /// The server asked for a pause while this change was on its way to the network.
-    fn held_back(&mut self, flight: Flight<D>, until: Time) {
+    /// A pause of the whole endpoint began while this change was on its way to the network.
+    fn held_back(&mut self, flight: Flight<D>) {
         if self.auth == Auth::Trying(flight.seq) {
             self.auth = Auth::Fine;
         }
-        let wait = Wait { from: self.now, until };
-        self.wait_again(flight, None, Some(wait));
+        self.wait_again(flight, None, None);
     }
 
     pub(super) fn request_deadline(&mut self, request: u32) {
@@ -171,6 +182,7 @@ impl<D: Document> Engine<D> {
         }
         if !matches!(outcome, Outcome::Endpoint { .. }) {
             self.reach.answered(self.now);
+            self.last_failed = None;
         }
         match outcome {
             Outcome::Done(accepted) => self.commit_acknowledge(Box::new(flight), accepted),
@@ -221,7 +233,7 @@ impl<D: Document> Engine<D> {
             }
             NetworkFailure::TimedOut => self.network_failed(flight, Code::Timeout, "the server did not answer in time"),
             NetworkFailure::Unreachable => {
-                self.network_failed(flight, Code::Network, "the server could not be reached")
+                self.network_failed(flight, Code::Network, "the server could not be reached");
             }
             NetworkFailure::NotAResponse => {
                 self.network_failed(flight, Code::TransportResult, "fetch hook must return a Response");
@@ -238,15 +250,14 @@ impl<D: Document> Engine<D> {
         self.endpoint_failed(flight, Failure::new(code, text).at(self.now), None);
     }
 
-    /// Everything waits; this change a little longer, so that another one tries the way next.
+    /// Everything waits; another change than this one tries the way next.
     fn endpoint_failed(&mut self, flight: Flight<D>, failure: Failure, after: Option<u64>) {
         if self.auth == Auth::Trying(flight.seq) {
             self.auth = Auth::Fine;
         }
         self.fail_endpoint(failure.clone(), after);
-        let opens = self.reach.opens_at(self.now).unwrap_or(self.now);
-        let wait = Wait { from: self.now, until: opens + 50 };
-        self.wait_again(flight, Some(failure), Some(wait));
+        self.last_failed = Some(flight.seq);
+        self.wait_again(flight, Some(failure), None);
     }
 
     pub(super) fn fail_endpoint(&mut self, failure: Failure, after: Option<u64>) {
@@ -268,7 +279,7 @@ impl<D: Document> Engine<D> {
         if counted && flight.requests <= steps {
             let at = self.now + sync.backoff.step(flight.requests);
             self.timers.set(Timer::RequestStep(flight.seq), at);
-            self.pass.steps.push(Box::new(flight));
+            self.pass.steps.push(flight);
             return;
         }
         let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
@@ -287,7 +298,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn request_step(&mut self, seq: Seq) {
         let Some(at) = self.pass.steps.iter().position(|flight| flight.seq == seq) else { return };
-        let flight = *self.pass.steps.remove(at);
+        let flight = self.pass.steps.remove(at);
         if self.is_held() {
             return self.wait_again(flight, None, None);
         }

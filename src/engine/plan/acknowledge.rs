@@ -226,14 +226,12 @@ fn adopt<D: Document>(
     let first = existing.changes.first().map(|change| (change.base.clone(), change.base_rev.clone()));
     lane.changes.extend(existing.changes);
     sort_by(&mut lane.changes, |left, right| left.seq.cmp(&right.seq));
-    let row = lane.row.as_mut();
-    let row = row.map(|row| {
+    if let Some(row) = lane.row.as_mut() {
         row.seen = row.seen.max(pulled.seen);
-        row
-    });
-    match row {
+    }
+    match lane.row.as_mut() {
         Some(row) if pulled.server_at > row.server_at => {
-            row.rev = pulled.rev.clone();
+            row.rev.clone_from(&pulled.rev);
             row.server_at = pulled.server_at;
             first.unwrap_or((pulled.doc, pulled.rev))
         }

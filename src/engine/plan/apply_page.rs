@@ -77,7 +77,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         }
         let stored = rows.pull_state(&self.collection);
         if !self.single && !same_position(&stored, &self.from) {
-            return Step::Done(Vec::new(), Report::Applied(self.stale(stored)));
+            return Step::Done(Vec::new(), Report::Applied(stale(stored)));
         }
         let keys = self.page.items.iter().map(|item| (DocKey::new(&self.collection, &item.id), false));
         let mut world = match World::load(rows, keys) {
@@ -85,7 +85,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             Err(missing) => return Step::Need(missing),
         };
         let state = if self.single { stored } else { self.next_state(&stored) };
-        let mut applied = Applied { state, ..self.stale(PullState::default()) };
+        let mut applied = Applied { state, ..stale(PullState::default()) };
         applied.stale = false;
         for (index, item) in self.page.items.iter().enumerate() {
             if !(Mutant::CheckpointBeforeData.is_on() && index + 1 == self.page.items.len()) {
@@ -106,12 +106,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
 }
 
 impl<D: Document> ApplyPage<D> {
-    fn stale(&self, state: PullState<D>) -> Applied<D> {
-        Applied { stale: true, state, fetch: Vec::new(), changed: 0, deleted: 0, effects: Effects::default() }
-    }
-
     fn next_state(&self, stored: &PullState<D>) -> PullState<D> {
-        let restarts = self.restarts;
         let ends = !self.page.has_more;
         let foreign = stored.epoch.is_some() && self.page.epoch != stored.epoch;
         PullState {
@@ -123,9 +118,9 @@ impl<D: Document> ApplyPage<D> {
                 .clone()
                 .filter(|_| same_checkpoint(self.page.checkpoint.as_ref(), self.from.checkpoint.as_ref())),
             completed_at: if ends { Some(self.now) } else { stored.completed_at },
-            generation: if restarts { self.asked_at.max(stored.generation + 1) } else { stored.generation },
-            sweeping: restarts || stored.sweeping,
-            rewinds: (restarts && foreign) || (!restarts && stored.rewinds),
+            generation: stored.generation,
+            sweeping: stored.sweeping,
+            rewinds: stored.rewinds || (self.restarts && foreign),
         }
     }
 
@@ -155,8 +150,7 @@ impl<D: Document> ApplyPage<D> {
         let Some(row) = lane.row.as_ref().filter(|_| !Mutant::StalePullAfterAcknowledge.is_on()) else {
             return Verdict::Take;
         };
-        let meanwhile = row.synced_at.is_some_and(|at| at >= self.asked_at && at <= self.now);
-        let rewound = state.rewinds && row.seen != state.generation && !meanwhile;
+        let rewound = state.rewinds && row.seen != state.generation;
         match (item.at, row.server_at) {
             (Some(pulled), Some(known)) if pulled < known && !rewound => return Verdict::Refuse,
             _ if !row.is_on_server() => return Verdict::Take,
@@ -186,6 +180,10 @@ impl<D: Document> ApplyPage<D> {
         }
         applied.changed += 1;
     }
+}
+
+fn stale<D>(state: PullState<D>) -> Applied<D> {
+    Applied { stale: true, state, fetch: Vec::new(), changed: 0, deleted: 0, effects: Effects::default() }
 }
 
 fn see<D>(lane: &mut Lane<D>, generation: u64) {

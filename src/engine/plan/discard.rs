@@ -75,7 +75,7 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
         let met = gone.len();
         let (mut writes, effects) = world.finish(&self.config);
         writes.push(moved_mark(rows));
-        writes.push(self.remember(rows, &gone));
+        writes.push(remember(rows, &gone));
         Step::Done(writes, Report::Commanded(Effects { changes: vec![change], ..effects }, met))
     }
 }
@@ -93,12 +93,12 @@ impl Discard {
         (self.mode == DiscardMode::Cancel && !fresh)
             .then(|| Failure::new(Code::InFlight, "an attempt was made, or another write was folded into this change"))
     }
+}
 
-    fn remember<D: Document>(&self, rows: &Rows<D>, gone: &[Rc<str>]) -> Write<D> {
-        let mut discarded = rows.discarded();
-        gone.iter().for_each(|mutation_id| discarded.push(mutation_id));
-        Write::PutMeta(MetaKey::Discarded, discarded.to_record())
-    }
+fn remember<D: Document>(rows: &Rows<D>, gone: &[Rc<str>]) -> Write<D> {
+    let mut discarded = rows.discarded();
+    gone.iter().for_each(|mutation_id| discarded.push(mutation_id));
+    Write::PutMeta(MetaKey::Discarded, discarded.to_record())
 }
 
 /// Takes the change at `at` out of its lane, with those that stand on it; gives their mutation ids.
@@ -109,7 +109,7 @@ fn take_out<D: Document>(lane: &mut Lane<D>, at: usize, now: Time) -> Vec<Rc<str
     let gone = if falls { lane.changes.split_off(at) } else { vec![lane.changes.remove(at)] };
     if let Some(row) = lane.row.as_mut() {
         row.at = now;
-        row.doc = base.clone();
+        row.doc.clone_from(&base);
     }
     lane.rebase(base, revision);
     if lane.changes.is_empty() && lane.doc().is_none() {

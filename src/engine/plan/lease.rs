@@ -12,6 +12,8 @@ use std::rc::Rc;
 pub struct TakeLease {
     /// The tab.
     pub owner: Rc<str>,
+    /// Tabs that said farewell.
+    pub gone: Vec<Rc<str>>,
     /// When.
     pub now: Time,
 }
@@ -32,7 +34,7 @@ impl<D: Document> Plan<D, Report<D>> for TakeLease {
         {
             return Step::Done(Vec::new(), Report::Lease(Err(lease.expires_at)));
         }
-        match take(current.as_ref(), &self.owner, self.now) {
+        match take(current.as_ref(), &self.owner, &self.gone, self.now) {
             Ok(lease) => {
                 let write = Write::PutMeta(MetaKey::Lease, lease.to_record());
                 Step::Done(vec![write], Report::Lease(Ok(lease)))

@@ -15,6 +15,7 @@ mod local_write;
 mod rebase;
 mod refer;
 mod settle;
+mod start_pull;
 mod sweep;
 mod world;
 
@@ -29,6 +30,7 @@ pub use load::{LoadOutbox, LoadPull, Loaded};
 pub use local_write::{Group, GroupDone, LocalWrite, WriteOutcome, Written};
 pub use rebase::{Rebase, Rebased};
 pub use settle::{Retry, Setting, Settle, Settlement};
+pub use start_pull::StartPull;
 pub use sweep::Sweep;
 pub use world::{Change, Effects, Fence};
 

@@ -118,7 +118,7 @@ impl<D: Document> Rebase<D> {
                 });
                 report.remote = Some(doc.clone());
                 adapt(lane, &doc);
-                report.done = self.is_done(lane, &doc);
+                report.done = is_done(lane, &doc);
                 if report.done {
                     lane.changes.remove(0);
                 } else {
@@ -145,15 +145,6 @@ impl<D: Document> Rebase<D> {
         Some((lane.changes.first()?.base.clone()?, row.rev.clone()))
     }
 
-    /// Whether the server's document already is what the change wants.
-    fn is_done(&self, lane: &Lane<D>, remote: &D) -> bool {
-        lane.changes.first().is_some_and(|change| {
-            change.kind == ChangeKind::Update
-                && change.changes.inc.is_empty()
-                && change.apply(Some(remote)).is_some_and(|wanted| wanted.same(remote))
-        })
-    }
-
     fn next_round(&self, lane: &mut Lane<D>) -> Option<Failure> {
         let change = lane.changes.first_mut()?;
         change.state = PendingState::Waiting;
@@ -163,6 +154,15 @@ impl<D: Document> Rebase<D> {
         (change.rounds > MAX_ROUNDS)
             .then(|| park(lane, "the document kept changing on the server; retry or discard it", self.now))
     }
+}
+
+/// Whether the server's document already is what the change wants.
+fn is_done<D: Document>(lane: &Lane<D>, remote: &D) -> bool {
+    lane.changes.first().is_some_and(|change| {
+        change.kind == ChangeKind::Update
+            && change.changes.inc.is_empty()
+            && change.apply(Some(remote)).is_some_and(|wanted| wanted.same(remote))
+    })
 }
 
 const DELETED: &str = "changed here, deleted on the server; discard it or write the document anew";

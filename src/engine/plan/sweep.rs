@@ -6,7 +6,7 @@
 use super::world::{moved_mark, Change, Effects, Fence};
 use super::Report;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, PullState, Record, Row, Time};
+use crate::model::{Collection, DocKey, Document, PullState, Record, Row};
 use std::rc::Rc;
 
 /// Rows looked at in one transaction.
@@ -21,8 +21,6 @@ pub struct Sweep {
     pub collection: Collection,
     /// Where to go on.
     pub after: Option<Rc<str>>,
-    /// When.
-    pub now: Time,
 }
 
 impl<D: Document> Plan<D, Report<D>> for Sweep {
@@ -43,7 +41,7 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         }
         let state: PullState<D> = rows.pull_state(&self.collection);
         let found = rows.main_rows(&page);
-        let gone: Vec<&Row<D>> = found.iter().filter(|row| self.is_gone(row, &state)).collect();
+        let gone: Vec<&Row<D>> = found.iter().filter(|row| is_gone(row, &state)).collect();
         let mut writes: Vec<Write<D>> = gone.iter().map(|row| Write::DeleteMain(self.key(row))).collect();
         let next = (found.len() == PAGE).then(|| found.last().map(|row| row.id.clone())).flatten();
         if next.is_none() {
@@ -61,14 +59,12 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
 }
 
 impl Sweep {
-    /// Not seen by this pull, neither in a page nor in an answer. A row that was acknowledged between the first page's
-    /// request and its coming is known by its time; a time that has not come yet is a clock that jumped.
-    fn is_gone<D: Document>(&self, row: &Row<D>, state: &PullState<D>) -> bool {
-        let meanwhile = row.synced_at.is_some_and(|at| at >= state.generation && at <= self.now);
-        row.is_clean() && row.is_on_server() && row.seen != state.generation && !meanwhile
-    }
-
     fn key<D>(&self, row: &Row<D>) -> DocKey {
         DocKey { collection: self.collection.clone(), id: row.id.clone() }
     }
+}
+
+/// Not seen since this pull began, neither in a page nor in an answer.
+fn is_gone<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
+    row.is_clean() && row.is_on_server() && row.seen != state.generation
 }

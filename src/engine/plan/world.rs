@@ -118,7 +118,7 @@ impl<D: Document> World<D> {
         let mut writes = Vec::with_capacity(self.lanes.len() * 2);
         let mut effects = Effects::default();
         for (key, (existed, _)) in self.before.iter() {
-            if *existed && !self.lanes.get(key).is_some_and(|lane| lane.row.is_some()) {
+            if *existed && self.lanes.get(key).is_none_or(|lane| lane.row.is_none()) {
                 writes.push(Write::DeleteMain(key.clone()));
             }
         }
