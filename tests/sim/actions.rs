@@ -82,7 +82,7 @@ impl World {
             self.tabs[tab].drafts.insert(tag.clone(), list.clone());
             claim.list = Some(list);
         }
-        if matches!(what, 1 | 2 | 3) && !tag.starts_with("shared") {
+        if matches!(what, 1..=3) && !tag.starts_with("shared") {
             if let Some(bit) = self.oracle.bit(&tag) {
                 patch.inc.push(("n".into(), bit as f64));
                 claim.bit = bit;
@@ -110,7 +110,10 @@ impl World {
             () if self.chance.hit(300) => (format!("own{number}"), format!("own{number}")),
             () => (String::new(), format!("doc{number}")),
         };
-        let list = vec![number];
+        // An id that two apps chose may exist already: then nothing of this is written, or it goes on where it stands.
+        let known = self.oracle.truths.get(&tag).map(|truth| truth.lists[tab].clone());
+        let mut list = self.tabs[tab].drafts.get(&tag).cloned().or(known).unwrap_or_default();
+        list.push(number);
         let mut doc = json!({ "tag": tag.clone(), LISTS[tab]: list.clone(), "title": "new" });
         if !id.is_empty() {
             doc["id"] = json!(id);

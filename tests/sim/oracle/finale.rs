@@ -11,7 +11,7 @@ use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Simulated time that recovery may take: leases, pauses, probes and alarms, several times over.
-const RECOVERY: u64 = 3 * 3_600_000;
+const RECOVERY: u64 = 1_800_000;
 /// The same where the server asked for its longest pause.
 const LONG_RECOVERY: u64 = 30 * 3_600_000;
 /// Events that recovery may take, whatever the work.
@@ -106,7 +106,7 @@ impl World {
 
     /// Nothing is under way, and what waits waits for a person.
     fn is_settled(&self) -> bool {
-        let quiet = self.tabs.iter().all(|tab| tab.engine.as_ref().is_some_and(|engine| engine.is_quiet()));
+        let quiet = self.tabs.iter().all(|tab| tab.engine.as_ref().is_some_and(Engine::is_quiet));
         quiet
             && self.profiles.iter().all(|profile| profile.jobs.is_empty())
             && (0..2).all(|profile| self.is_drained(profile))
@@ -184,9 +184,9 @@ impl World {
                 (Some(row), Some(value)) if row.doc.as_ref().is_some_and(|doc| doc.same(&value)) => {}
                 (None, None) => {}
                 (row, value) => {
-                    let (here, there) =
+                    let (local, remote) =
                         (row.and_then(|row| row.doc.as_ref()).map(|doc| &doc.0), value.map(|value| value.0));
-                    return Some(format!("{collection}/{} is {here:?} here, {there:?} there", document.id));
+                    return Some(format!("{collection}/{} is {local:?} here, {remote:?} there", document.id));
                 }
             }
         }
@@ -241,7 +241,7 @@ impl World {
             let rows: Vec<(String, PendingState)> =
                 disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
             let parked = rows.iter().filter(|(_, state)| *state == PendingState::Parked).count();
-            let status = self.tabs[tab].engine.as_ref().map(|engine| engine.status());
+            let status = self.tabs[tab].engine.as_ref().map(Engine::status);
             if let Some(status) =
                 status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked))
             {
@@ -267,12 +267,12 @@ impl World {
         let until = self.now + LENGTH;
         self.run_until(until, u64::MAX, |_| false);
         let pull_interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
-        for tab in 0..4 {
+        for (tab, before) in before.into_iter().enumerate() {
             let waits =
                 self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
             let pulls = LENGTH.checked_div(pull_interval).unwrap_or(0) * 8;
             let allowed = pulls + if waits { 100 } else { 0 };
-            let wakes = self.tabs[tab].wakes - before[tab];
+            let wakes = self.tabs[tab].wakes - before;
             if wakes > allowed {
                 let label = self.tabs[tab].wake.map(|(_, label)| label);
                 return self
