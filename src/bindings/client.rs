@@ -6,6 +6,7 @@ use super::{config::store_config, crash};
 use crate::engine::config::Config;
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
+use crate::engine::outbox::Entry;
 use crate::engine::policy::rng::Rng;
 use crate::model::{Code, Document, Failure, Pending, PendingState, Record};
 use crate::shell::document::JsDoc;
@@ -285,12 +286,13 @@ async fn depends_on(mailbox: &Rc<Mailbox>, rows: &[Pending<JsDoc>]) -> Array {
         mailbox.post(Letter::Look(Box::new(move |engine| {
             let outbox = engine.outbox();
             let texts = |ids: Vec<Rc<str>>| ids.iter().map(|id| JsValue::from_str(id)).collect::<Array>();
-            let one = |id: &Rc<str>| texts(outbox.find(id).map(|entry| outbox.depends_on(entry)).unwrap_or_default());
+            let depends = |entry: &Entry| outbox.depends_on(entry);
+            let one = |id: &Rc<str>| texts(outbox.find(id).map(depends).unwrap_or_default());
             // A promise's own functions do not throw.
             let _ = resolve.call1(&JsValue::NULL, &ids.iter().map(one).collect::<Array>());
         })));
     });
-    JsFuture::from(asked).await.map_or_else(|_| Array::new(), |lists| lists.unchecked_into())
+    JsFuture::from(asked).await.map_or_else(|_| Array::new(), JsCast::unchecked_into)
 }
 
 /// A row as `PendingOut`: its record without what only the library needs.

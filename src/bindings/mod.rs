@@ -26,7 +26,7 @@ pub async fn open_client(config: JsValue, hooks: JsValue) -> Result<Client, JsVa
     Client::open(config.into(), &hooks).await.map_err(|failure| to_js(&failure))
 }
 
-/// Deletes a database; PENDING_EXIST while unsent changes exist, unless they are to be discarded.
+/// Deletes a database; `PENDING_EXIST` while unsent changes exist, unless they are to be discarded.
 #[wasm_bindgen(js_name = destroyDatabase)]
 pub async fn destroy_database(name: String, discard_pending: bool) -> Result<(), JsValue> {
     destroy(&name, discard_pending).await.map_err(|failure| to_js(&failure))

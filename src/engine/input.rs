@@ -61,6 +61,10 @@ pub enum Message<D> {
     Changed(Vec<Collection>),
     /// The outbox changed.
     Outbox,
+    /// A setting changed.
+    Setting(Rc<str>),
+    /// A page goes; the lease of this tab need not run out.
+    Gone(Rc<str>),
     /// A follower asks the leader for a pass.
     Ask {
         /// To be repeated in the report.
@@ -211,6 +215,8 @@ impl<D: Document> Message<D> {
                 D::object().with(&[("type", text("changed")), ("collections", Some(D::list(names)))])
             }
             Self::Outbox => D::object().with(&[("type", text("outbox"))]),
+            Self::Setting(key) => D::object().with(&[("type", text("setting")), ("key", text(key))]),
+            Self::Gone(tab) => D::object().with(&[("type", text("gone")), ("tab", text(tab))]),
             Self::Ask { id, wish } => {
                 let collection = wish.collection.as_deref().map_or_else(D::null, D::text);
                 D::object().with(&[
@@ -236,6 +242,8 @@ impl<D: Document> Message<D> {
                 Some(Self::Changed(names.iter().filter_map(|name| name.as_text().map(Rc::from)).collect()))
             }
             "outbox" => Some(Self::Outbox),
+            "setting" => Some(Self::Setting(from.text_of("key")?.into())),
+            "gone" => Some(Self::Gone(from.text_of("tab")?.into())),
             "ask" => Some(Self::Ask { id: from.text_of("id")?, wish: Wish::from_document(from) }),
             "report" => Some(Self::Report { id: from.text_of("id")?, report: from.get("report")? }),
             _ => None,

@@ -16,7 +16,7 @@ pub fn now() -> Time {
 /// 256 random bits.
 pub fn seed() -> Result<[u64; 4], Failure> {
     let crypto = Reflect::get(&js_sys::global(), &"crypto".into()).ok();
-    let crypto = crypto.filter(|crypto| crypto.is_object()).ok_or_else(missing)?;
+    let crypto = crypto.filter(JsValue::is_object).ok_or_else(missing)?;
     let bytes = Uint8Array::new_with_length(32);
     let fill = Reflect::get(&crypto, &"getRandomValues".into()).ok();
     let fill = fill.and_then(|fill| fill.dyn_into::<js_sys::Function>().ok()).ok_or_else(missing)?;

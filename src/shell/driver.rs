@@ -7,6 +7,7 @@
 use super::clock;
 use super::document::JsDoc;
 use super::error::to_js;
+use super::farewell;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
 use super::signals::{is_flagged_offline, Signals};
@@ -51,8 +52,8 @@ pub struct Driver {
 /// Drives the engine until its mailbox is closed.
 pub async fn drive(driver: Driver) {
     let Driver { name, engine, store, calls, events, mailbox, persist } = driver;
-    let tabs = Tabs::open(&name, hear(&mailbox));
-    let signals = Signals::listen(signal_to(&mailbox));
+    let tabs = Rc::new(Tabs::open(&name, hear(&mailbox)));
+    let signals = Signals::listen(signal_to(&mailbox), leave(&name, &engine, &tabs));
     let mut running = Running {
         engine,
         store,
@@ -67,6 +68,9 @@ pub async fn drive(driver: Driver) {
     running.take(Letter::Input(Input::Start));
     if is_flagged_offline() {
         running.take(Letter::Input(Input::Signal(Signal::Offline)));
+    }
+    if let Some(message) = farewell::found(&name).and_then(|word| Message::from_document(&word)) {
+        running.take(Letter::Input(Input::Message(message)));
     }
     while let Some(letter) = mailbox.next().await {
         running.take(letter);
@@ -88,13 +92,22 @@ fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Signal) + 'static {
     move |signal| mailbox.post(Letter::Input(Input::Signal(signal)))
 }
 
+/// While the page goes nothing is written to the store; the word is for those who come after.
+fn leave(name: &str, engine: &Engine<JsDoc>, tabs: &Rc<Tabs>) -> impl Fn() + 'static {
+    let (name, word, tabs) = (name.to_string(), engine.farewell().to_document(), tabs.clone());
+    move || {
+        tabs.post(&word.0);
+        farewell::leave(&name, &word);
+    }
+}
+
 struct Running {
     engine: Engine<JsDoc>,
     store: Rc<Store>,
     calls: Rc<Calls>,
     events: Function,
     mailbox: Rc<Mailbox>,
-    tabs: Tabs,
+    tabs: Rc<Tabs>,
     timer: Option<Timeout>,
     requests: Map<u32, AbortController>,
     persist: bool,

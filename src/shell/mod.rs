@@ -1,12 +1,13 @@
 //! Floor 4: the browser adapters. They carry out what the engine orders and decide nothing.
 //!
-//! [`driver`] owns the engine and drains it; [`store`], [`net`], [`tabs`], [`signals`] and [`clock`] each touch one part
+//! [`driver`] owns the engine and drains it; [`store`], [`net`], [`tabs`], [`farewell`], [`signals`] and [`clock`] each touch one part
 //! of the platform. No adapter imports another; what one needs to know comes through the driver.
 
 pub mod clock;
 pub mod document;
 pub mod driver;
 pub mod error;
+pub mod farewell;
 pub mod mailbox;
 mod names;
 pub mod net;

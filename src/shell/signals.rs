@@ -34,12 +34,13 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts listening; `told` gets each signal.
-    pub fn listen(told: impl Fn(Signal) + 'static) -> Self {
+    /// Starts listening; `told` gets each signal, `leaving` is called while the page goes.
+    pub fn listen(told: impl Fn(Signal) + 'static, leaving: impl Fn() + 'static) -> Self {
         let told = Rc::new(told);
         let global = js_sys::global();
         let document = Reflect::get(&global, &"document".into()).unwrap_or_default();
         let mut signals = Self { listeners: Vec::new() };
+        signals.add(&global, "pagehide", move |_| leaving());
         let mut on = |target: &JsValue, event: &'static str, means: fn(&JsValue) -> Option<Signal>| {
             let told = told.clone();
             signals.add(target, event, move |event| {

@@ -65,6 +65,7 @@ impl<D: Document, R> Script<D, R> {
     }
 
     /// A relaxed one.
+    #[allow(dead_code, reason = "durability shows in IndexedDB alone")]
     pub(crate) fn relaxed(self) -> Self {
         Self { strict: false, ..self }
     }

@@ -10,6 +10,10 @@ use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Fence, ReleaseLease, TakeLease};
 use crate::engine::policy::lease::{RENEWAL, TERM};
 use crate::model::{Document, Lease, Time};
+use std::rc::Rc;
+
+/// How many farewells are remembered.
+const MOST_GONE: usize = 16;
 
 impl<D: Document> Engine<D> {
     /// Proof of leadership, while it stands; otherwise asks for the lease.
@@ -34,7 +38,7 @@ impl<D: Document> Engine<D> {
         let waits = self.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * TERM + 1);
         if !self.asking && !waits {
             self.asking = true;
-            let plan = TakeLease { owner: self.tab.clone(), now: self.now };
+            let plan = TakeLease { owner: self.tab.clone(), gone: self.gone.clone(), now: self.now };
             self.commit(Purpose::Lease, Box::new(plan));
         }
     }
@@ -71,6 +75,26 @@ impl<D: Document> Engine<D> {
         if let Some(lease) = self.lease.take() {
             self.tell_leader(false, lease.epoch);
         }
+    }
+
+    /// A tab said farewell: if it holds the lease, that is free.
+    pub(super) fn tab_gone(&mut self, tab: Rc<str>) {
+        if self.gone.len() >= MOST_GONE {
+            self.gone.remove(0);
+        }
+        self.gone.push(tab);
+        self.refused_until = None;
+        self.timers.set_by(Timer::Lease, self.now);
+        if !self.outbox.is_empty() {
+            self.timers.set_by(Timer::Reload, self.now);
+        }
+    }
+
+    /// A page that comes back is another tab to the others, for they may have taken it for gone.
+    pub(super) fn come_back(&mut self) {
+        self.step_down();
+        let before = std::mem::replace(&mut self.tab, self.rng.text(16).into());
+        self.tab_gone(before);
     }
 
     pub(super) fn lease_due(&mut self) {

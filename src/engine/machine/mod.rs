@@ -18,7 +18,7 @@ mod tests;
 mod watch;
 
 use super::config::Config;
-use super::input::Input;
+use super::input::{Input, Message};
 use super::outbox::{Entry, Outbox};
 use super::output::{Event, Output, Status};
 use super::plan::{AnyPlan, Group};
@@ -61,6 +61,8 @@ pub struct Engine<D: Document> {
     lease: Option<Lease>,
     asking: bool,
     refused_until: Option<Time>,
+    /// Tabs that said farewell: their leases need not run out.
+    gone: Vec<Rc<str>>,
 
     reach: Reach,
     holds: Holds,
@@ -70,6 +72,8 @@ pub struct Engine<D: Document> {
     flights: Map<u32, Flight<D>>,
     /// Changes between being picked and having settled: nobody picks them again.
     busy: Set<Seq>,
+    /// The change with which the way to the server failed last.
+    last_failed: Option<Seq>,
     store_trouble: Vec<Purpose<D>>,
     pulls: Map<Collection, Puller<D>>,
     pull_flights: Map<u32, pull::PullFlight<D>>,
@@ -123,6 +127,7 @@ impl<D: Document> Engine<D> {
             lease: None,
             asking: false,
             refused_until: None,
+            gone: Vec::new(),
             reach: Reach::default(),
             holds: Holds::default(),
             stopped,
@@ -130,6 +135,7 @@ impl<D: Document> Engine<D> {
             needs_update: false,
             flights: Map::new(),
             busy: Set::new(),
+            last_failed: None,
             store_trouble: Vec::new(),
             pulls: Map::new(),
             pull_flights: Map::new(),
@@ -166,6 +172,11 @@ impl<D: Document> Engine<D> {
         }
         let runs = self.phase == Phase::Running;
         Output::Wait(self.timers.next().filter(|_| runs).map(|(at, timer)| (at, timer.label())))
+    }
+
+    /// What this tab says when its page goes: its lease need not run out. A hint, like all messages.
+    pub fn farewell(&self) -> Message<D> {
+        Message::Gone(self.tab.clone())
     }
 
     /// The outbox as known here.

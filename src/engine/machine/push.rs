@@ -227,7 +227,7 @@ impl<D: Document> Engine<D> {
     fn unanswered(&mut self, flight: Flight<D>, failure: NetworkFailure) {
         let heard_since = self.reach.reachable() == Some(true) && self.pass.answered_at >= Some(flight.sent_at);
         match failure {
-            NetworkFailure::TimedOut if heard_since => {
+            NetworkFailure::TimedOut if heard_since && !flight.looks => {
                 let failure = Failure::new(Code::Timeout, "the server did not answer in time");
                 self.back_off(flight, failure.at(self.now), true, None);
             }

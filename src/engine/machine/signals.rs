@@ -20,6 +20,7 @@ impl<D: Document> Engine<D> {
             Signal::Frozen if self.phase != Phase::Closed => self.phase = Phase::Frozen,
             Signal::Resumed if self.phase == Phase::Frozen => {
                 self.phase = Phase::Running;
+                self.come_back();
                 self.tell_all_stale();
                 self.write();
                 self.read_outbox();
@@ -63,6 +64,8 @@ impl<D: Document> Engine<D> {
         }
         match message {
             Message::Changed(collections) => self.tell(Event::Stale(collections)),
+            Message::Setting(key) => self.tell(Event::Setting(key)),
+            Message::Gone(tab) => self.tab_gone(tab),
             Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),

@@ -12,12 +12,16 @@ pub const TERM: u64 = 15_000;
 pub const RENEWAL: u64 = 5_000;
 
 /// The lease that `owner` may write now, or when to ask again.
-pub fn take(current: Option<&Lease>, owner: &Rc<str>, now: Time) -> Result<Lease, Time> {
+///
+/// The lease of a tab that said farewell is over before its time.
+pub fn take(current: Option<&Lease>, owner: &Rc<str>, gone: &[Rc<str>], now: Time) -> Result<Lease, Time> {
     let expires_at = now + TERM;
     match current {
         None => Ok(Lease { owner: owner.clone(), epoch: 1, expires_at }),
         Some(lease) if lease.owner == *owner => Ok(Lease { expires_at, ..lease.clone() }),
-        Some(lease) if is_over(lease, now) => Ok(Lease { owner: owner.clone(), epoch: lease.epoch + 1, expires_at }),
+        Some(lease) if is_over(lease, now) || gone.contains(&lease.owner) => {
+            Ok(Lease { owner: owner.clone(), epoch: lease.epoch + 1, expires_at })
+        }
         Some(lease) => Err(lease.expires_at),
     }
 }
@@ -42,16 +46,22 @@ mod tests {
     #[test]
     fn a_lease_is_taken_renewed_refused_and_taken_over() {
         let me: Rc<str> = "me".into();
-        assert_eq!(take(None, &me, 100), Ok(lease("me", 1, 100 + TERM)));
+        assert_eq!(take(None, &me, &[], 100), Ok(lease("me", 1, 100 + TERM)));
         assert_eq!(
-            take(Some(&lease("me", 4, 200)), &me, 100),
+            take(Some(&lease("me", 4, 200)), &me, &[], 100),
             Ok(lease("me", 4, 100 + TERM)),
             "renewal keeps the epoch"
         );
-        assert_eq!(take(Some(&lease("other", 4, 200)), &me, 100), Err(200));
-        assert_eq!(take(Some(&lease("other", 4, 200)), &me, 200), Ok(lease("me", 5, 200 + TERM)));
+        assert_eq!(take(Some(&lease("other", 4, 200)), &me, &[], 100), Err(200));
+        assert_eq!(take(Some(&lease("other", 4, 200)), &me, &[], 200), Ok(lease("me", 5, 200 + TERM)));
+        let other: [Rc<str>; 1] = ["other".into()];
+        assert_eq!(take(Some(&lease("other", 4, 200)), &me, &other, 100), Ok(lease("me", 5, 100 + TERM)), "a farewell");
         let jumped = lease("other", 4, 100 + 2 * TERM + 1);
-        assert_eq!(take(Some(&jumped), &me, 100), Ok(lease("me", 5, 100 + TERM)), "an absurd expiry does not block");
+        assert_eq!(
+            take(Some(&jumped), &me, &[], 100),
+            Ok(lease("me", 5, 100 + TERM)),
+            "an absurd expiry does not block"
+        );
     }
 
     #[test]

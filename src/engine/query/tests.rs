@@ -8,6 +8,9 @@ use crate::native::Json;
 use proptest::prelude::*;
 use serde_json::{json, Value};
 
+/// Three fields of a document, each there or not.
+type Fields = (Option<Value>, Option<Value>, Option<Value>);
+
 fn values() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => (0..4i32).prop_map(|number| json!(number)),
@@ -24,7 +27,7 @@ fn values() -> impl Strategy<Value = Value> {
 fn docs() -> impl Strategy<Value = Vec<Json>> {
     let field = || prop::option::weighted(0.8, values());
     prop::collection::vec((field(), field(), field()), 0..24).prop_map(|rows| {
-        let doc = |(at, (a, b, c)): (usize, (Option<Value>, Option<Value>, Option<Value>))| {
+        let doc = |(at, (a, b, c)): (usize, Fields)| {
             let mut doc = json!({ "id": id(at) });
             for (name, value) in [("a", a), ("b", b), ("c", c)] {
                 if let Some(value) = value {

@@ -232,9 +232,13 @@ impl World {
 
     /// Whether this is the pulled copy of a create whose answer was lost: both stand until it comes again.
     fn is_twin(&self, profile: usize, row: &Row<Json>, tag: &str) -> bool {
-        let rows = COLLECTIONS_OF_TAGS.iter().flat_map(|name| self.profiles[profile].disk.main_rows(name));
-        let mut others = rows.filter(|other| other.id != row.id);
-        others.any(|other| other.doc.as_ref().and_then(tag_of).as_deref() == Some(tag))
+        let disk = &self.profiles[profile].disk;
+        let of = |other: &Row<Json>| {
+            let made = || disk.pending(*other.lane.first()?)?.data.as_ref().and_then(tag_of);
+            other.doc.as_ref().and_then(tag_of).or_else(made)
+        };
+        let mut rows = COLLECTIONS_OF_TAGS.iter().flat_map(|name| disk.main_rows(name));
+        rows.any(|other| other.id != row.id && of(other).as_deref() == Some(tag))
     }
 
     /// I-11: an older state of the server never replaces a newer one.
@@ -280,12 +284,12 @@ impl World {
             }
             // A full pull may leave deleted documents out: its sweep at the end finds them.
             if !state.sweeping {
-                self.check_covered(done, &name, new, &epoch);
+                self.check_covered(done, &name, new, &epoch, state.generation);
             }
         }
     }
 
-    fn check_covered(&mut self, done: &Done, name: &str, position: u64, epoch: &str) {
+    fn check_covered(&mut self, done: &Done, name: &str, position: u64, epoch: &str, generation: u64) {
         if self.server.tables.epoch() != epoch || self.server.restored > 0 {
             return;
         }
@@ -296,7 +300,8 @@ impl World {
             let dirty = disk.main(&DocKey::new(&name.into(), &document.id)).is_some_and(|row| !row.is_clean());
             let current = match (row, document.text.is_some()) {
                 (Some(row), true) => row.server_at.is_some_and(|at| at >= document.updated_at),
-                (Some(_), false) => false,
+                // A row that this pull has not confirmed is asked for by itself (an answer that came again).
+                (Some(row), false) => row.seen != generation,
                 (None, alive) => !alive,
             };
             // The copy of a create whose answer came again is asked for by itself.
