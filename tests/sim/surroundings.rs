@@ -5,6 +5,7 @@ use super::oracle::{bits_of, tag_of};
 use super::tab::{Asked, Sleep};
 use super::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Input, Signal};
+use seakeep::engine::machine::Engine;
 use seakeep::native::Json;
 use seakeep::protocol::NetworkFailure;
 use seakeep_server::core::CoreRequest;
@@ -65,6 +66,10 @@ impl World {
             return;
         }
         self.trace(|| format!("tab {tab} dies"));
+        if self.chance.hit(500) {
+            let farewell = self.tabs[tab].engine.as_ref().map(Engine::farewell);
+            farewell.into_iter().for_each(|farewell| self.broadcast(tab, &farewell));
+        }
         self.tabs[tab].end();
         let delay = self.chance.delay(2_000, 60_000);
         self.schedule(delay, Event::Open { tab });

@@ -198,6 +198,7 @@ impl<D: Document> Engine<D> {
     fn turn_clock(&mut self, now: Time) {
         if now < self.now {
             self.timers.shift_back(self.now - now);
+            self.refused_until = None;
             self.outbox_clock_jumped();
         }
         self.now = now;

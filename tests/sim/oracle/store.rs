@@ -2,6 +2,7 @@
 
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
 use crate::store::{lease_of, pulls_of, Done};
+use crate::tab::Tab;
 use crate::world::World;
 use seakeep::engine::lane::overlay;
 use seakeep::engine::plan::Report;
@@ -85,6 +86,9 @@ impl World {
     fn check_lease(&mut self, done: &Done, empty: bool) {
         let disk = &self.profiles[done.profile].disk;
         let (before, after) = (done.lease.clone(), lease_of(disk));
+        // A page that came back takes its own lease under another name; one that said farewell gave it up.
+        let holds = |holder: &Tab| before.as_ref().is_some_and(|lease| holder.owner.as_ref() == Some(&lease.owner));
+        let held = self.tabs.iter().enumerate().any(|(tab, holder)| tab != done.tab && holds(holder));
         if let Report::Lease(Ok(lease)) = &done.report {
             self.tabs[done.tab].owner = Some(lease.owner.clone());
         }
@@ -98,7 +102,7 @@ impl World {
                 );
             }
             let stood = before.expires_at > now + 5_000 && before.expires_at <= now + 2 * TERM - 5_000;
-            if after.epoch > before.epoch && stood && self.profiles[done.profile].jumps == 0 {
+            if after.epoch > before.epoch && stood && held && self.profiles[done.profile].jumps == 0 {
                 return self
                     .broken("I-25", format!("lease of {} taken by {} before its end", before.owner, after.owner));
             }
