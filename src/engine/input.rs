@@ -65,6 +65,8 @@ pub enum Message<D> {
     Setting(Rc<str>),
     /// A page goes; the lease of this tab need not run out.
     Gone(Rc<str>),
+    /// A page that had gone came back.
+    Back(Rc<str>),
     /// A follower asks the leader for a pass.
     Ask {
         /// To be repeated in the report.
@@ -217,6 +219,7 @@ impl<D: Document> Message<D> {
             Self::Outbox => D::object().with(&[("type", text("outbox"))]),
             Self::Setting(key) => D::object().with(&[("type", text("setting")), ("key", text(key))]),
             Self::Gone(tab) => D::object().with(&[("type", text("gone")), ("tab", text(tab))]),
+            Self::Back(tab) => D::object().with(&[("type", text("back")), ("tab", text(tab))]),
             Self::Ask { id, wish } => {
                 let collection = wish.collection.as_deref().map_or_else(D::null, D::text);
                 D::object().with(&[
@@ -244,6 +247,7 @@ impl<D: Document> Message<D> {
             "outbox" => Some(Self::Outbox),
             "setting" => Some(Self::Setting(from.text_of("key")?.into())),
             "gone" => Some(Self::Gone(from.text_of("tab")?.into())),
+            "back" => Some(Self::Back(from.text_of("tab")?.into())),
             "ask" => Some(Self::Ask { id: from.text_of("id")?, wish: Wish::from_document(from) }),
             "report" => Some(Self::Report { id: from.text_of("id")?, report: from.get("report")? }),
             _ => None,

@@ -64,6 +64,7 @@ impl<D: Document> Engine<D> {
         let epoch = lease.epoch;
         self.lease = Some(lease);
         if new {
+            self.gone.clear();
             self.read_outbox();
             self.pulls_loaded = false;
             self.tell_leader(true, epoch);
@@ -90,11 +91,13 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// A page that comes back is another tab to the others, for they may have taken it for gone.
+    /// A page that comes back is not gone after all.
     pub(super) fn come_back(&mut self) {
-        self.step_down();
-        let before = std::mem::replace(&mut self.tab, self.rng.text(16).into());
-        self.tab_gone(before);
+        self.outputs.push_back(Output::Broadcast(Message::Back(self.tab.clone())));
+    }
+
+    pub(super) fn tab_back(&mut self, tab: &Rc<str>) {
+        self.gone.retain(|gone| gone != tab);
     }
 
     pub(super) fn lease_due(&mut self) {
