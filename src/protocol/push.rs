@@ -24,7 +24,7 @@ pub struct Accepted<D> {
 }
 
 /// An answer whose document is so much older than the answer itself was given before.
-const REPEATED: u64 = 5_000;
+const REPEATED: u64 = 1_000;
 
 /// The server's current state of one document.
 #[derive(Debug, Clone)]

@@ -139,9 +139,7 @@ impl<D: Document> Engine<D> {
 
     /// A pause of the whole endpoint began while this change was on its way to the network.
     fn held_back(&mut self, flight: Flight<D>) {
-        if self.auth == Auth::Trying(flight.seq) {
-            self.auth = Auth::Fine;
-        }
+        self.end_trial(flight.seq);
         self.wait_again(flight, None, None);
     }
 
@@ -154,6 +152,10 @@ impl<D: Document> Engine<D> {
         self.timers.stop(&Timer::RequestDeadline(request));
         if let Some(flight) = self.flights.remove(&request) {
             self.space_out();
+            let denied = matches!(&result, Ok(response) if response.status == 401);
+            if !denied {
+                self.end_trial(flight.seq);
+            }
             return match result {
                 Ok(response) if flight.looks => self.looked(flight, &response),
                 Ok(response) => self.answered(flight, &response),
@@ -161,6 +163,13 @@ impl<D: Document> Engine<D> {
             };
         }
         self.pull_responded(request, result);
+    }
+
+    /// The change that tried new headers came to an end other than a refusal of them: the others may go again.
+    fn end_trial(&mut self, seq: Seq) {
+        if self.auth == Auth::Trying(seq) {
+            self.auth = Auth::Fine;
+        }
     }
 
     fn space_out(&mut self) {
@@ -176,9 +185,6 @@ impl<D: Document> Engine<D> {
         let mut outcome = push_outcome(kind, temporary, &flight.key.id, response, self.now);
         if Mutant::TrustAnySuccess.is_on() && response.status == 200 {
             outcome = Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None, repeated: false });
-        }
-        if !matches!(outcome, Outcome::NeedsAuth(_)) && self.auth == Auth::Trying(flight.seq) {
-            self.auth = Auth::Fine;
         }
         if !matches!(outcome, Outcome::Endpoint { .. }) {
             self.reach.answered(self.now);
@@ -252,9 +258,6 @@ impl<D: Document> Engine<D> {
 
     /// Everything waits; another change than this one tries the way next.
     fn endpoint_failed(&mut self, flight: Flight<D>, failure: Failure, after: Option<u64>) {
-        if self.auth == Auth::Trying(flight.seq) {
-            self.auth = Auth::Fine;
-        }
         self.fail_endpoint(failure.clone(), after);
         self.last_failed = Some(flight.seq);
         self.wait_again(flight, Some(failure), None);

@@ -129,7 +129,10 @@ impl<D: Document> ApplyPage<D> {
         let Some(lane) = world.lane(&key) else { return };
         match self.judge(lane, item, &applied.state) {
             Verdict::Refuse => return,
-            Verdict::Fetch => return applied.fetch.push(item.id.clone()),
+            Verdict::Fetch => {
+                see(lane, applied.state.generation);
+                return applied.fetch.push(item.id.clone());
+            }
             Verdict::Known => return see(lane, applied.state.generation),
             Verdict::Take => {}
         }
@@ -152,7 +155,7 @@ impl<D: Document> ApplyPage<D> {
         };
         let rewound = state.rewinds && row.seen != state.generation;
         match (item.at, row.server_at) {
-            (Some(pulled), Some(known)) if pulled < known && !rewound => return Verdict::Refuse,
+            (Some(pulled), Some(known)) if pulled < known && !rewound => return self.judge_older(row, state),
             _ if !row.is_on_server() => return Verdict::Take,
             (Some(_), Some(_)) => {}
             _ if !self.single && row.synced_at.is_some_and(|at| at >= self.asked_at) => return Verdict::Fetch,
@@ -163,6 +166,16 @@ impl<D: Document> ApplyPage<D> {
             Verdict::Known
         } else {
             Verdict::Take
+        }
+    }
+
+    /// An older state than the one known: a lagging replica, or a history that was lost. A full pull asks for the
+    /// document by itself, and what that answer says counts, unless something was acknowledged meanwhile.
+    fn judge_older(&self, row: &Row<D>, state: &PullState<D>) -> Verdict {
+        match () {
+            () if self.single && row.synced_at.is_some_and(|at| at < self.asked_at) => Verdict::Take,
+            () if state.sweeping && !self.single => Verdict::Fetch,
+            () => Verdict::Refuse,
         }
     }
 
