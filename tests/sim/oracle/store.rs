@@ -206,7 +206,6 @@ impl World {
     fn check_promises(&mut self, done: &Done, row: &Row<Json>, changes: &[Pending<Json>]) {
         let Some(doc) = &row.doc else { return };
         let Some(tag) = tag_of(doc) else { return };
-        let Some(truth) = self.oracle.truths.get(&tag).filter(|truth| !truth.loose).cloned() else { return };
         if self.is_twin(done.profile, row, &tag) {
             // Whoever writes to one of two copies has two lanes: their order is nobody's promise.
             if let Some(truth) = self.oracle.truths.get_mut(&tag) {
@@ -215,6 +214,7 @@ impl World {
             }
             return;
         }
+        let Some(truth) = self.oracle.truths.get(&tag).filter(|truth| !truth.loose).cloned() else { return };
         for tab in [2 * done.profile, 2 * done.profile + 1] {
             let (found, wanted) = (list_of(doc, tab), &truth.lists[tab]);
             if found != *wanted && !(wanted.is_empty() && row.is_clean()) {
