@@ -213,7 +213,7 @@ fn bury<D: Document>(lane: &mut Lane<D>, item: &Item<D>, now: Time) {
     }
     if let Some(row) = lane.row.as_mut() {
         row.rev = None;
-        row.server_at = item.at;
+        row.server_at = item.at.or(row.server_at.map(|at| at + 1));
         row.synced_at = None;
         row.at = now;
     }

@@ -186,7 +186,7 @@ fn forget_server<D: Document>(lane: &mut Lane<D>) {
     if let Some(row) = lane.row.as_mut() {
         row.rev = None;
         row.synced_at = None;
-        row.server_at = None;
+        row.server_at = row.server_at.map(|at| at + 1);
     }
     lane.rebase(None, None);
 }
