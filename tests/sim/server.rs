@@ -23,6 +23,7 @@ pub(crate) struct Server {
     pub(crate) backup: Option<MemoryTables>,
     pub(crate) wants_login: bool,
     pub(crate) restored: u32,
+    pub(crate) restored_at: u64,
     pub(crate) renamed: u32,
     ids: u32,
 }
@@ -32,7 +33,16 @@ impl Server {
     pub(crate) fn new(page_max: usize) -> Self {
         let rules = Rules { page_max, ..Rules::default() };
         let tables = MemoryTables::with_rules("e0", rules);
-        Self { replica: tables.clone(), tables, backup: None, wants_login: false, restored: 0, renamed: 0, ids: 0 }
+        Self {
+            replica: tables.clone(),
+            tables,
+            backup: None,
+            wants_login: false,
+            restored: 0,
+            restored_at: 0,
+            renamed: 0,
+            ids: 0,
+        }
     }
 
     /// Carries a request out at a simulated time.

@@ -49,6 +49,7 @@ impl World {
             self.server.backup = Some(self.server.tables.clone());
         } else if self.chance.hit(faults.restore) && self.server.restore() {
             self.trace(|| "server is restored from its backup".into());
+            self.server.restored_at = self.now;
             self.oracle.server_restored();
         }
         if self.chance.hit(faults.forget) {

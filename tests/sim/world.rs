@@ -16,7 +16,7 @@ use seakeep::engine::machine::Engine;
 use seakeep::engine::output::Output;
 use seakeep::engine::policy::backoff::Backoff;
 use seakeep::native::Json;
-use seakeep::protocol::Endpoint;
+use seakeep::protocol::{Endpoint, NetworkFailure};
 
 /// The collections, in the order of their names.
 pub(crate) const COLLECTIONS: [&str; 3] = ["cards", "lists", "pages"];
@@ -136,7 +136,11 @@ impl World {
                 }
             }
             Event::Reach { wire, fate } => self.reach(&wire, fate),
-            Event::Respond { wire, result } => {
+            Event::Respond { wire, mut result } => {
+                // An answer of the history that was lost does not outlive it (server assumption S7).
+                if wire.sent_at < self.server.restored_at {
+                    *result = Err(NetworkFailure::Unreachable);
+                }
                 self.deliver(
                     wire.tab,
                     wire.life,

@@ -65,6 +65,7 @@ impl World {
             let life = self.tabs[tab].life;
             if self.tabs[tab].sleep != Sleep::Awake {
                 self.thaw(tab, life);
+                self.open(tab);
             }
             let asked = |what| Asked { what, claims: Vec::new() };
             self.command(tab, asked("run"), Command::Run);
