@@ -31,7 +31,8 @@ function content(path, bundle, builds) {
   if (path === '/favicon.ico') return '';
   const [, name, ...rest] = normalize(path).split('/');
   const build = Object.hasOwn(builds, name) ? builds[name] : undefined;
-  if (build === undefined) return undefined;
+  // The page asks for the other build in any case: an empty module says that there is none.
+  if (build === undefined) return name === 'other' ? '' : undefined;
   const file = join(build, ...rest);
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file) : undefined;
 }

@@ -10,8 +10,8 @@ import { counting } from './requests.mjs';
 import { contender } from './seakeep.mjs';
 
 const contenders = { raw, dexie, seakeep: contender(await import('/dist/index.js')) };
-const other = await import('/other/index.js').catch(() => undefined);
-if (other !== undefined) contenders.other = contender(other);
+const other = await import('/other/index.js');
+if (other.open !== undefined) contenders.other = contender(other);
 const keep = new Map();
 let number = 0;
 
