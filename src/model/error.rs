@@ -5,6 +5,7 @@
 
 use super::{Document, Time};
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 
 /// The stable codes that the engine and the protocol give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,8 +149,14 @@ impl fmt::Display for Code {
 }
 
 /// Something that went wrong, fit to be stored and shown. It never holds document content.
+///
+/// Behind a pointer: it stands in nearly every result, and moving it there in full costs code everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<FailureBody>);
+
+/// What a [`Failure`] says; its fields are read through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureBody {
     /// The stable code.
     pub code: Code,
     /// What, where, what to do; for developers.
@@ -165,7 +172,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a message and nothing else.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: None, fields: Vec::new(), at: 0 }
+        Self(Box::new(FailureBody { code, message: message.into(), status: None, fields: Vec::new(), at: 0 }))
     }
 
     /// The same failure with the status that caused it.
@@ -206,13 +213,27 @@ impl Failure {
         let fields = from.get("fields").map_or_else(Vec::new, |fields| {
             fields.fields().into_iter().filter_map(|name| Some((name.clone(), fields.text_of(&name)?))).collect()
         });
-        Some(Self {
+        Some(Self(Box::new(FailureBody {
             code: Code::try_from_text(&from.text_of("code")?)?,
             message: from.text_of("message")?,
             status: from.number_of("status").map(|status| status as u16),
             fields,
             at: from.number_of("at").unwrap_or(0.0) as Time,
-        })
+        })))
+    }
+}
+
+impl Deref for Failure {
+    type Target = FailureBody;
+
+    fn deref(&self) -> &FailureBody {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut FailureBody {
+        &mut self.0
     }
 }
 

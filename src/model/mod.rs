@@ -17,7 +17,7 @@ mod row;
 mod time;
 
 pub use document::{Document, Kind};
-pub use error::{Code, Failure};
+pub use error::{Code, Failure, FailureBody};
 pub use id::{is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
 pub use map::{sort_by, Map, Set};
 pub use meta::{Discarded, Lease, Mark, PullState};

@@ -225,8 +225,9 @@ pub(super) fn refusal<D: Document>(code: Code, text: &str, response: &HttpRespon
     let fields = errors.map_or_else(Vec::new, |errors| {
         errors.fields().into_iter().filter_map(|field| Some((field.clone(), errors.text_of(&field)?))).collect()
     });
-    let failure = Failure::new(code, text).at(now);
-    Failure { fields, ..failure.with_status(response.status) }
+    let mut failure = Failure::new(code, text).at(now).with_status(response.status);
+    failure.fields = fields;
+    failure
 }
 
 fn problem_type<D: Document>(response: &HttpResponse<D>) -> Option<String> {
