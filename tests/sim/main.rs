@@ -36,6 +36,8 @@ use std::time::{Instant, SystemTime};
 
 /// Seeds that once broke an invariant: run always.
 const REGRESSIONS: &str = include_str!("regressions.txt");
+/// How long stored schedules run: as long as when they failed.
+const STORED_STEPS: u64 = 500;
 /// Where the hunt for seeded bugs begins in a test run: the same each time.
 const HUNT_SEED: u64 = 1;
 /// Failing schedules that are printed.
@@ -88,7 +90,7 @@ fn run_all(options: &Options) -> usize {
         REGRESSIONS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     let mut runs = Runs::default();
     for seed in &stored {
-        runs.take(*seed, run(Order { seed: *seed, steps: options.steps, traces: false, mutant: None }));
+        runs.take(*seed, run(Order { seed: *seed, steps: STORED_STEPS, traces: false, mutant: None }));
     }
     runs.join(spread(options));
     let seconds = started.elapsed().as_secs_f64();

@@ -25,7 +25,7 @@ impl Options {
         let mut options = Self {
             schedules: 2_000,
             seed: fresh_seed,
-            steps: 500,
+            steps: 300,
             threads: 2,
             searches: 3,
             one: false,

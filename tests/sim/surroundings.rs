@@ -144,9 +144,10 @@ impl World {
         }
     }
 
-    fn jump(&mut self, profile: usize) {
+    /// A device's wall clock is set anew.
+    pub(crate) fn jump(&mut self, profile: usize) {
         let far = self.faults.far_jumps && self.chance.hit(500);
-        let most = if far { 10 * YEAR } else { [2_000, 60_000, 3_600_000][self.chance.below(3) as usize] };
+        let most = if far { 10 * YEAR } else { [2_000, 60_000, 86_400_000][self.chance.below(3) as usize] };
         let length = self.chance.below(most) as i64;
         let back = self.chance.hit(500);
         let offset = self.profiles[profile].offset + if back { -length } else { length };

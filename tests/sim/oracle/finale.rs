@@ -42,7 +42,7 @@ impl World {
         }) {
             return self.report_stuck("a pass does not end");
         }
-        let until = self.now + 400_000;
+        let until = self.now + if self.pull_interval() > 0 { 60_000 } else { 400_000 };
         self.run_until(until, u64::MAX, |_| false);
         if self.violation.is_none() {
             self.check_agreement();
@@ -54,6 +54,11 @@ impl World {
 
     fn heal(&mut self) {
         self.trace(|| "faults stop".into());
+        for profile in 0..2 {
+            if self.faults.jump > 0 && self.chance.hit(500) {
+                self.jump(profile);
+            }
+        }
         let long_waits = self.faults.long_waits;
         self.faults = self.faults.healed();
         self.faults.long_waits = long_waits;
@@ -261,17 +266,21 @@ impl World {
         }
     }
 
+    fn pull_interval(&self) -> u64 {
+        self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval)
+    }
+
     /// With nothing to do nothing runs: no timer but those of pulls and of changes that wait for a person.
     fn check_rest(&mut self) {
-        const LENGTH: u64 = 600_000;
+        let pull_interval = self.pull_interval();
+        let length = if pull_interval > 0 { 60_000 } else { 600_000 };
         let before: Vec<u64> = self.tabs.iter().map(|tab| tab.wakes).collect();
-        let until = self.now + LENGTH;
+        let until = self.now + length;
         self.run_until(until, u64::MAX, |_| false);
-        let pull_interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
         for (tab, before) in before.into_iter().enumerate() {
             let waits =
                 self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
-            let pulls = LENGTH.checked_div(pull_interval).unwrap_or(0) * 8;
+            let pulls = length.checked_div(pull_interval).unwrap_or(0) * 8;
             let allowed = pulls + if waits { 100 } else { 0 };
             let wakes = self.tabs[tab].wakes - before;
             if wakes > allowed {
