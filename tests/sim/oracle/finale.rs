@@ -42,7 +42,9 @@ impl World {
         }) {
             return self.report_stuck("a pass does not end");
         }
-        let until = self.now + if self.pull_interval() > 0 { 60_000 } else { 400_000 };
+        // A pause that the server ordered in the end, late timers and the last messages still have to pass.
+        let quiet = if self.faults.long_waits { LONG_RECOVERY } else { 200_000 };
+        let until = self.now + quiet;
         self.run_until(until, u64::MAX, |_| false);
         if self.violation.is_none() {
             self.check_agreement();
