@@ -35,12 +35,25 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     if (doc !== undefined) keep(ownId(doc, id), doc);
     return doc as Doc | undefined;
   };
-  const write = async (ops: WriteOp[], signal: AbortSignal | undefined) => {
+  let tail: Promise<unknown> | undefined;
+  /** A patch that is validated reads first: what is written after it waits for it, so that calls keep their order. */
+  const inOrder = <R>(work: () => Promise<R>, reads = false): Promise<R> => {
+    if (tail === undefined && !reads) return work();
+    const run = (tail ?? Promise.resolve()).then(work, work);
+    const end = () => {
+      if (tail === ended) tail = undefined;
+    };
+    const ended: Promise<unknown> = run.then(end, end);
+    tail = ended;
+    return run;
+  };
+  const writeNow = async (ops: WriteOp[], signal: AbortSignal | undefined) => {
     refuseAborted(signal);
-    const outcomes = await handle.run((client) => client.write(ops));
+    const outcomes = await handle.run((client) => client.write(ops)).catch(nameReserved);
     outcomes.forEach((outcome, i) => void remember(outcome, ops[i] as WriteOp));
     return outcomes;
   };
+  const write = (ops: WriteOp[], signal: AbortSignal | undefined) => inOrder(() => writeNow(ops, signal));
   const remember = (outcome: WriteOutcome, op: WriteOp) => {
     if (op.id !== outcome.id) cache.set(op.id, undefined);
     cache.set(outcome.id, outcome.doc);
@@ -55,13 +68,6 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     if (kind === 'add' && isTemporary(id)) throw reserved();
     if (validator !== undefined) validate(validator, doc);
     return { ...target, kind, id, doc };
-  };
-  /** A temporary id in a document must be one that is known here: documents are read, changed and put back. */
-  const checkTemporary = async (ops: WriteOp[]) => {
-    const ids = ops.map((op) => op.id).filter(isTemporary);
-    if (ids.length === 0) return;
-    const found = await handle.run((client) => client.getMany(name, ids));
-    if (found.includes(undefined)) throw reserved();
   };
   const find = async (query: CheckedQuery<Doc>) => {
     if (query.none) return [];
@@ -94,9 +100,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
       return cache.get(checkId(id)) as Doc | undefined;
     },
     async put(doc, options) {
-      const op = draft('put', doc, target(handle, name, options));
-      await checkTemporary([op]);
-      return one(op, options);
+      return one(draft('put', doc, target(handle, name, options)), options);
     },
     async add(doc, options) {
       return one(draft('add', doc, target(handle, name, options)), options);
@@ -104,12 +108,16 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     async patch(id, changes, options) {
       const to = target(handle, name, options);
       const patch = splitPatch(checkId(id), changes);
-      if (validator !== undefined) {
+      const op: WriteOp = { ...to, ...patch, kind: 'patch', id };
+      if (validator === undefined) return one(op, options);
+      const validated = async () => {
         const before = await handle.run((client) => client.get(name, id));
         if (before === undefined) throw notFound();
         validate(validator, applyPatch(before, patch));
-      }
-      return one({ ...to, ...patch, kind: 'patch', id }, options);
+        const [outcome] = await writeNow([op], options?.signal);
+        return writeOf<Doc>(handle, outcome as WriteOutcome);
+      };
+      return inOrder(validated, true);
     },
     async remove(id, options) {
       return one({ ...target(handle, name, options), kind: 'remove', id: checkId(id) }, options);
@@ -153,9 +161,13 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
   async function bulk(ops: WriteOp[], options: WriteOptions | undefined) {
     refuseAborted(options?.signal);
     refuseDuplicates(ops);
-    await checkTemporary(ops);
     return bulkWriteOf(handle, ops.length === 0 ? [] : await write(ops, options?.signal));
   }
+}
+
+/** The engine refuses a temporary id that nobody knows here; the face says where it stood. */
+function nameReserved(thrown: unknown): never {
+  throw isSeakeepError(thrown, 'ID_RESERVED') ? reserved() : thrown;
 }
 
 /** A checked copy; a fault of the id itself is told as one. */

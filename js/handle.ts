@@ -27,6 +27,9 @@ export interface Told {
   oldest?: number;
 }
 
+/** How many ends are kept for those who watch a moment later. */
+const MOST_EARLY = 256;
+
 /** State and wiring of one open database. */
 export class Handle {
   /** Tells the app that one of its functions failed. */
@@ -43,6 +46,7 @@ export class Handle {
   private readonly dropAll: () => void;
   private readonly open = new Set<(cause: SeakeepError) => void>();
   private readonly watched = new Map<string, Settle[]>();
+  private readonly early = new Map<string, Extract<EngineEvent, { type: 'settled' }>>();
   private ended: SeakeepError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -71,6 +75,11 @@ export class Handle {
 
   cache(collection: string): CollectionCache {
     return this.caches(collection);
+  }
+
+  /** Whether this handle can do nothing more. */
+  isEnded(): boolean {
+    return this.ended !== undefined;
   }
 
   /** Throws CLOSED or ENGINE_CRASHED when this handle can do nothing more. */
@@ -107,6 +116,8 @@ export class Handle {
 
   /** Calls `settle` when the change has reached its end, or this handle its own. */
   watch(mutationId: string, settle: Settle): void {
+    const early = this.early.get(mutationId);
+    if (early !== undefined) return settle(early);
     const others = this.watched.get(mutationId);
     if (others === undefined) this.watched.set(mutationId, [settle]);
     else others.push(settle);
@@ -206,6 +217,14 @@ export class Handle {
     const waiting = this.watched.get(event.mutationId);
     this.watched.delete(event.mutationId);
     waiting?.forEach((settle) => void settle(event));
+    if (waiting === undefined) this.keepEarly(event);
+  }
+
+  /** A change may end in the very commit that made it, before anybody could watch it. */
+  private keepEarly(event: Extract<EngineEvent, { type: 'settled' }>): void {
+    this.early.set(event.mutationId, event);
+    const oldest = this.early.keys().next();
+    if (this.early.size > MOST_EARLY && !oldest.done) this.early.delete(oldest.value);
   }
 
   private async shut(): Promise<void> {

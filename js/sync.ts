@@ -75,7 +75,7 @@ function hold(handle: Handle, reason: string): () => void {
   const number = handle.runNow((client) => client.hold(reason));
   let held = true;
   return () => {
-    if (held) handle.runNow((client) => client.release(number));
+    if (held && !handle.isEnded()) handle.runNow((client) => client.release(number));
     held = false;
   };
 }

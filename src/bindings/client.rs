@@ -6,7 +6,7 @@ use super::{config::store_config, crash};
 use crate::engine::config::Config;
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
-use crate::engine::outbox::Entry;
+use crate::engine::outbox::Outbox;
 use crate::engine::policy::rng::Rng;
 use crate::model::{Code, Document, Failure, Pending, PendingState, Record};
 use crate::shell::document::JsDoc;
@@ -284,10 +284,10 @@ async fn depends_on(mailbox: &Rc<Mailbox>, rows: &[Pending<JsDoc>]) -> Array {
     let asked = Promise::new(&mut |resolve, _| {
         let ids = ids.clone();
         mailbox.post(Letter::Look(Box::new(move |engine| {
-            let outbox = engine.outbox();
             let texts = |ids: Vec<Rc<str>>| ids.iter().map(|id| JsValue::from_str(id)).collect::<Array>();
-            let depends = |entry: &Entry| outbox.depends_on(entry);
-            let one = |id: &Rc<str>| texts(outbox.find(id).map(depends).unwrap_or_default());
+            let depends = |outbox: &Outbox, id: &str| Some(outbox.depends_on(outbox.find(id)?));
+            let known = |id: &Rc<str>| engine.and_then(|engine| depends(engine.outbox(), id));
+            let one = |id: &Rc<str>| texts(known(id).unwrap_or_default());
             // A promise's own functions do not throw.
             let _ = resolve.call1(&JsValue::NULL, &ids.iter().map(one).collect::<Array>());
         })));

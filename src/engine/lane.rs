@@ -135,6 +135,9 @@ impl<D: Document> Lane<D> {
             return Err(self.failure(Code::PatchType, "increment needs a field that is a number"));
         }
         let doc = patch.apply(&current);
+        if !patch.inc.iter().all(|(field, _)| doc.get(field).and_then(|sum| sum.as_number()).is_some_and(is_exact)) {
+            return Err(self.failure(Code::PatchType, "increment leaves the range of exact numbers"));
+        }
         if op.local {
             self.place(&doc, now);
             return Ok(None);
@@ -152,7 +155,10 @@ impl<D: Document> Lane<D> {
         if self.doc().is_none() {
             return Err(self.failure(Code::NotFound, "no such document"));
         }
-        if (op.local && self.changes.is_empty()) || !self.confirms() {
+        if op.local && !self.changes.is_empty() {
+            return Err(self.failure(Code::InFlight, "changes of this document wait to be sent; discard them first"));
+        }
+        if op.local || !self.confirms() {
             self.row = None;
             self.changes.clear();
             return Ok(None);
@@ -258,6 +264,11 @@ impl<D: Document> Lane<D> {
 /// The document that changes make of a base.
 pub fn overlay<D: Document>(base: Option<&D>, changes: &[Pending<D>]) -> Option<D> {
     changes.iter().fold(base.cloned(), |doc, change| change.apply(doc.as_ref()))
+}
+
+/// Whether a number can be stored and sent: finite, and no whole number beyond 2^53.
+fn is_exact(number: f64) -> bool {
+    number.is_finite() && (number.fract() != 0.0 || number.abs() <= 9_007_199_254_740_991.0)
 }
 
 fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time) -> Pending<D> {

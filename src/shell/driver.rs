@@ -124,7 +124,7 @@ impl Running {
                 self.engine.handle_input(clock::now(), input);
                 self.drain(&told);
             }
-            Letter::Look(look) => look(&self.engine),
+            Letter::Look(look) => look(Some(&self.engine)),
             Letter::Tell(event) => drop(told.push(&event.0)),
         }
         if told.length() > 0 {

@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use wasm_bindgen::JsValue;
 
-/// A look at the engine between two inputs.
-pub type Look = Box<dyn FnOnce(&Engine<JsDoc>)>;
+/// A look at the engine between two inputs; after the end there is none to look at.
+pub type Look = Box<dyn FnOnce(Option<&Engine<JsDoc>>)>;
 
 /// What reaches the driver.
 pub enum Letter {
@@ -49,7 +49,7 @@ impl Mailbox {
     /// Puts a letter in.
     pub fn post(&self, letter: Letter) {
         if self.closed.get() {
-            return;
+            return unread(letter);
         }
         self.letters.borrow_mut().push_back(letter);
         let waker = self.waker.borrow_mut().take();
@@ -96,7 +96,8 @@ impl Mailbox {
     /// Closes: what is open is refused, what waits is dropped.
     pub fn close(&self) {
         self.closed.set(true);
-        self.letters.borrow_mut().clear();
+        let letters = std::mem::take(&mut *self.letters.borrow_mut());
+        letters.into_iter().for_each(unread);
         let open = std::mem::take(&mut *self.open.borrow_mut());
         for (_, (resolve, reject)) in open.into_entries() {
             settle(&resolve, &reject, Err(to_js(&closed())));
@@ -105,6 +106,13 @@ impl Mailbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// A letter that nobody will read: whoever only wanted to look is told that there is nothing.
+fn unread(letter: Letter) {
+    if let Letter::Look(look) = letter {
+        look(None);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
 use crate::engine::plan::{Discard, DiscardMode, Edit, Group, LocalWrite, Report, Retry};
-use crate::engine::store::{Plan, Rows, Scope, Step, Write};
+use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
 use std::rc::Rc;
 
@@ -20,6 +20,9 @@ impl<D: Document> Engine<D> {
     pub(super) fn handle_command(&mut self, ticket: u32, command: Command<D>) {
         if self.phase == Phase::Closed {
             return self.refuse(ticket, Failure::new(Code::Closed, "this handle is closed"));
+        }
+        if self.must_wait(&command) {
+            return self.deferred.push((ticket, command));
         }
         match command {
             Command::Write(ops) => self.enqueue(ticket, ops),
@@ -43,6 +46,35 @@ impl<D: Document> Engine<D> {
             }
             Command::Close => self.close(ticket),
         }
+    }
+
+    /// Whether a command waits: for a frozen page to thaw, or for one reading of the outbox when it names a change
+    /// that another tab may have made a moment ago.
+    fn must_wait(&mut self, command: &Command<D>) -> bool {
+        let unknown = |mutation_id: &String| self.outbox.find(mutation_id).is_none();
+        let (commits, unknown) = match command {
+            Command::Retry(mutation_id) => (true, mutation_id.as_ref().is_some_and(unknown)),
+            Command::Discard(id) | Command::Cancel(id) | Command::Edit(id, _) => (true, unknown(id)),
+            Command::Setting(..) => (true, false),
+            _ => (false, false),
+        };
+        if commits && self.phase == Phase::Frozen {
+            return true;
+        }
+        let waits = unknown && !self.deciding;
+        if waits {
+            self.read_outbox();
+        }
+        waits
+    }
+
+    /// What waited is done now, with what is known now.
+    pub(super) fn do_deferred(&mut self) {
+        self.deciding = true;
+        for (ticket, command) in std::mem::take(&mut self.deferred) {
+            self.handle_command(ticket, command);
+        }
+        self.deciding = false;
     }
 
     pub(super) fn reply(&mut self, ticket: u32, reply: Reply<D>) {
@@ -79,14 +111,22 @@ impl<D: Document> Engine<D> {
 
     /// Starts the next group commit, unless one is in flight.
     pub(super) fn write(&mut self) {
-        if self.writing || self.write_queue.is_empty() || self.phase == Phase::Frozen {
+        if self.writing || self.phase == Phase::Frozen {
             return;
         }
+        let groups = match self.write_alone.pop_front() {
+            Some(group) => vec![group],
+            None => std::mem::take(&mut self.write_queue),
+        };
+        if !groups.is_empty() {
+            self.commit_write(groups);
+        }
+    }
+
+    fn commit_write(&mut self, groups: Vec<Group<D>>) {
         self.writing = true;
-        let groups = std::mem::take(&mut self.write_queue);
-        let tickets = groups.iter().map(|group| group.ticket).collect();
-        let plan = LocalWrite { config: self.config.clone(), groups, now: self.now };
-        self.commit(Purpose::Write(tickets), Box::new(plan));
+        let plan = LocalWrite { config: self.config.clone(), groups: groups.clone(), now: self.now };
+        self.commit(Purpose::Write(groups), Box::new(plan));
     }
 
     fn operation(&mut self, op: WriteOp<D>) -> Operation<D> {
@@ -198,9 +238,16 @@ impl<D: Document> Engine<D> {
 
     /// Ends: nothing new is taken, what was accepted is finished by the store, everything open is answered.
     fn close(&mut self, ticket: u32) {
-        self.writing = false;
-        self.write();
+        if self.phase == Phase::Frozen {
+            self.phase = Phase::Running;
+        }
+        while !self.write_alone.is_empty() || !self.write_queue.is_empty() {
+            self.writing = false;
+            self.write();
+        }
         self.release_lease();
+        self.outputs.push_back(Output::Broadcast(self.farewell()));
+        self.do_deferred();
         self.phase = Phase::Closed;
         self.timers.clear();
         let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
@@ -240,7 +287,11 @@ impl<D: Document> Plan<D, Report<D>> for Nothing {
         Scope { collections: Vec::new(), writes: true, strict: true }
     }
 
-    fn step(&self, _: &Rows<D>) -> Step<D, Report<D>> {
-        Step::Done(Vec::new(), Report::Nothing)
+    fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        // Only a transaction that reads waits for its turn.
+        if rows.has(&Read::LastPending) {
+            return Step::Done(Vec::new(), Report::Nothing);
+        }
+        Step::Need(vec![Read::LastPending])
     }
 }

@@ -7,7 +7,7 @@ use super::push::Flight;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::output::{Event, Output, Reply};
-use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Rebase, Report, Setting, Settle, Written};
+use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
 use crate::engine::policy::backoff::MIN_PAUSE;
 use crate::model::{Code, Collection, DocKey, Document, Failure, Seq};
 use crate::protocol::{Accepted, Remote};
@@ -20,7 +20,7 @@ pub(super) const STORE_PAUSE: u64 = 1_000;
 #[derive(Debug)]
 pub(super) enum Purpose<D> {
     /// Local writes, for these tickets.
-    Write(Vec<u32>),
+    Write(Vec<Group<D>>),
     /// A person's command on the outbox.
     Command(u32, Option<DiscardMode>),
     /// A setting.
@@ -59,7 +59,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn handle_committed(&mut self, commit: u32, result: Result<Report<D>, Failure>) {
         let Some(purpose) = self.commits.remove(&commit) else { return };
         match (purpose, result) {
-            (Purpose::Write(tickets), result) => self.written(&tickets, result),
+            (Purpose::Write(groups), result) => self.written(groups, result),
             (Purpose::Closing(ticket), _) => self.reply(ticket, Reply::Done),
             (Purpose::Setting(ticket, key), Ok(_)) => {
                 self.outputs.push_back(Output::Broadcast(Message::Setting(key.clone())));
@@ -191,15 +191,19 @@ impl<D: Document> Engine<D> {
         self.commit(Purpose::Rebase(flight, remote), Box::new(plan));
     }
 
-    fn written(&mut self, tickets: &[u32], result: Result<Report<D>, Failure>) {
+    fn written(&mut self, groups: Vec<Group<D>>, result: Result<Report<D>, Failure>) {
         self.writing = false;
         match result {
             Ok(Report::Written(written)) => self.groups_written(written),
             Ok(_) => {}
-            Err(failure) => {
-                for ticket in tickets {
-                    self.refuse(*ticket, failure.clone());
-                }
+            // One of them may be to blame: each is tried by itself, in order, so that no call fails for another's sake.
+            Err(_) if groups.len() > 1 => self.write_alone.extend(groups),
+            Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
+        }
+        if self.phase == Phase::Closed {
+            while !self.write_alone.is_empty() {
+                self.writing = false;
+                self.write();
             }
         }
         self.write();
@@ -207,6 +211,7 @@ impl<D: Document> Engine<D> {
 
     fn groups_written(&mut self, written: Written<D>) {
         self.watch_writes(&written.groups);
+        let unmade = self.unmade(&written);
         self.deliver(true, written.effects);
         for group in written.groups {
             match group.result {
@@ -217,6 +222,7 @@ impl<D: Document> Engine<D> {
                 Err(failure) => self.refuse(group.ticket, failure),
             }
         }
+        self.end_unmade(unmade);
         if self.phase == Phase::Closed {
             self.close_waiters();
         }

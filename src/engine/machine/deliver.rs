@@ -75,6 +75,7 @@ impl<D: Document> Engine<D> {
         self.unblock();
         self.tell_moved_states(&before);
         self.check_watches();
+        self.do_deferred();
         if std::mem::take(&mut self.read_again) {
             self.read_outbox();
         }
@@ -82,6 +83,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn outbox_unread(&mut self) {
         self.reading = None;
+        self.do_deferred();
         self.timers.set_by(Timer::Reload, self.now + 1_000);
         if self.phase == Phase::Loading {
             self.phase = Phase::Running;

@@ -18,7 +18,7 @@ mod tests;
 mod watch;
 
 use super::config::Config;
-use super::input::{Input, Message};
+use super::input::{Command, Input, Message};
 use super::outbox::{Entry, Outbox};
 use super::output::{Event, Output, Status};
 use super::plan::{AnyPlan, Group};
@@ -51,6 +51,12 @@ pub struct Engine<D: Document> {
 
     writing: bool,
     write_queue: Vec<Group<D>>,
+    /// Groups whose common transaction failed: each gets one of its own.
+    write_alone: VecDeque<Group<D>>,
+    /// Commands that wait for a reading of the outbox, or for the page to thaw.
+    deferred: Vec<(u32, Command<D>)>,
+    /// Whether what waited is being done, so that nothing waits twice.
+    deciding: bool,
 
     outbox: Outbox,
     /// A reading of the outbox under way: what was read, and what changed here meanwhile.
@@ -120,6 +126,9 @@ impl<D: Document> Engine<D> {
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),
+            write_alone: VecDeque::new(),
+            deferred: Vec::new(),
+            deciding: false,
             outbox: Outbox::default(),
             reading: None,
             read_again: false,

@@ -380,7 +380,8 @@ impl<D: Document> Engine<D> {
         self.free(flight.seq);
         self.pass.answered_at = Some(self.now);
         self.pass.pushed += 1;
-        let Some(done) = done else { return };
+        // Another tab was told so too, and was first: what it left is read from the store.
+        let Some(done) = done else { return self.read_outbox() };
         let attempts = flight.change.retry_count + 1;
         self.watch_states(&done.effects);
         let key = DocKey { collection: flight.key.collection.clone(), id: done.id.clone() };
@@ -391,7 +392,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn settled(&mut self, flight: &Flight<D>, setting: &Setting, settled: Settlement<D>) {
         self.free(flight.seq);
-        let (Some(entry), Some(_)) = (settled.entry, settled.row) else { return };
+        let (Some(entry), Some(_)) = (settled.entry, settled.row) else { return self.read_outbox() };
         let failure = setting.failure.clone();
         if let Some(failure) = &failure {
             self.pass.note(failure);

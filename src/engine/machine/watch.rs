@@ -6,8 +6,8 @@
 use super::commits::{Purpose, STORE_PAUSE};
 use super::{Engine, Timer};
 use crate::engine::output::{Event, Settled};
-use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone};
-use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq};
+use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone, Written};
+use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq, Set};
 use std::rc::Rc;
 
 /// A watched row.
@@ -41,6 +41,30 @@ impl<D: Document> Engine<D> {
     pub(super) fn end_failed(&mut self, mutation_id: &Rc<str>, failure: Failure) {
         if self.watches.remove(mutation_id).is_some() {
             self.tell(Event::Settled { mutation_id: mutation_id.clone(), result: Err(failure) });
+        }
+    }
+
+    /// Changes that this commit took out before the server heard of them, or that never reached the store.
+    pub(super) fn unmade(&self, written: &Written<D>) -> Vec<(Rc<str>, Rc<str>)> {
+        let removed = written.effects.removed.iter().filter_map(|seq| self.outbox.get(*seq));
+        let removed = removed.map(|entry| (entry.mutation_id.clone(), entry.key.id.clone()));
+        let held: Set<Seq> = written.effects.entries.iter().map(|entry| entry.seq).collect();
+        let outcomes = written.groups.iter().filter_map(|group| group.result.as_ref().ok()).flatten();
+        let lost = outcomes.filter_map(|outcome| {
+            let seq = outcome.seq.filter(|seq| !held.contains(seq) && self.outbox.get(*seq).is_none())?;
+            (seq > 0).then_some(())?;
+            Some((outcome.mutation_id.clone()?, outcome.key.id.clone()))
+        });
+        removed.chain(lost).collect()
+    }
+
+    /// There is nothing on the server, as wanted.
+    pub(super) fn end_unmade(&mut self, unmade: Vec<(Rc<str>, Rc<str>)>) {
+        for (mutation_id, id) in unmade {
+            if self.watches.remove(&mutation_id).is_some() {
+                let settled = Settled { id, doc: None, revision: None };
+                self.tell(Event::Settled { mutation_id, result: Ok(settled) });
+            }
         }
     }
 

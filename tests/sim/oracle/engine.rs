@@ -68,6 +68,9 @@ impl World {
 
     /// Messages to the other tabs of a profile: each may be lost, or late.
     pub(crate) fn broadcast(&mut self, from: usize, message: &Message<Json>) {
+        if matches!(message, Message::Gone(_)) {
+            self.tabs[from].owner = None;
+        }
         for tab in 0..4 {
             let reaches =
                 tab != from && self.tabs[tab].profile == self.tabs[from].profile && self.tabs[tab].engine.is_some();
