@@ -47,7 +47,7 @@ export function makeDestroy(source: DefaultSource): DestroyFunction {
       await (await load(undefined, source)).destroyDatabase(stored, discard);
     } catch (thrown) {
       // A database in memory can be destroyed anywhere; for any other one this place may be the reason.
-      checkEnvironment();
+      if (isErrorOut(thrown) && thrown.code === 'STORAGE_UNAVAILABLE') checkEnvironment();
       throw explain(thrown);
     }
   };
