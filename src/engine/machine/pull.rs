@@ -7,7 +7,7 @@ use super::commits::Purpose;
 use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::{Event, Output};
-use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, StartPull, Sweep};
+use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, Single, StartPull, Sweep};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time};
 use crate::protocol::{
     page_outcome, pull_request, single_outcome, single_request, HttpResponse, Item, NetworkFailure, Page, PullOutcome,
@@ -36,7 +36,11 @@ pub(super) struct Puller<D> {
     repeats: u32,
     changed: usize,
     deleted: usize,
-    fetch: Vec<String>,
+    fetch: Vec<Single>,
+    /// The one of them that is under way.
+    fetching: Option<Single>,
+    /// The generation its pages belong to: only their own end sweeps.
+    generation: u64,
 }
 
 impl<D> Default for Puller<D> {
@@ -53,6 +57,8 @@ impl<D> Default for Puller<D> {
             changed: 0,
             deleted: 0,
             fetch: Vec::new(),
+            fetching: None,
+            generation: 0,
         }
     }
 }
@@ -68,7 +74,7 @@ pub(super) struct PullFlight<D> {
 #[derive(Debug)]
 enum Asked<D> {
     Page { from: PullState<D>, restarts: bool },
-    Single { id: String },
+    Single(Single),
 }
 
 impl<D: Document> Engine<D> {
@@ -112,7 +118,7 @@ impl<D: Document> Engine<D> {
     /// Makes one document be asked for by itself: what is known of it is old.
     pub(super) fn fetch(&mut self, collection: &Collection, id: &str) {
         if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.fetch.push(id.into());
+            puller.fetch.push(Single { id: id.into(), known: None });
             puller.due = true;
             puller.forced = true;
         }
@@ -232,15 +238,21 @@ impl<D: Document> Engine<D> {
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
         let etag = from.etag.as_deref().filter(|_| from.checkpoint.is_some());
         let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), PAGE, etag);
+        if let Some(puller) = self.pulls.get_mut(collection) {
+            puller.generation = from.generation;
+        }
         let what = Asked::Page { from, restarts };
         self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
     }
 
-    fn ask_single(&mut self, collection: &Collection, id: String) {
+    fn ask_single(&mut self, collection: &Collection, single: Single) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
-        let http = single_request(&sync.endpoint, &path, &id);
-        let flight = PullFlight { collection: collection.clone(), what: Asked::Single { id }, at: self.now };
+        if let Some(puller) = self.pulls.get_mut(collection) {
+            puller.fetching = Some(single.clone());
+        }
+        let http = single_request(&sync.endpoint, &path, &single.id);
+        let flight = PullFlight { collection: collection.clone(), what: Asked::Single(single), at: self.now };
         self.ask(flight, http, sync.timeout);
     }
 
@@ -271,9 +283,9 @@ impl<D: Document> Engine<D> {
                 let outcome = page_outcome(&response, self.now);
                 self.page_came(&collection, outcome, from, restarts, at);
             }
-            Asked::Single { id } => {
+            Asked::Single(single) => {
                 let outcome = single_outcome(&response, self.now);
-                self.single_came(&collection, outcome, id, at);
+                self.single_came(&collection, outcome, single, at);
             }
         }
     }
@@ -300,7 +312,7 @@ impl<D: Document> Engine<D> {
                 if let Some(puller) = self.pulls.get_mut(collection) {
                     puller.more = page.has_more;
                 }
-                self.apply_page(collection, page, from, restarts, false, at);
+                self.apply_page(collection, page, from, restarts, None, at);
             }
             PullOutcome::NotModified => {
                 self.reach.answered(self.now);
@@ -314,7 +326,8 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, id: String, at: Time) {
+    fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, single: Single, at: Time) {
+        let id = single.id.clone();
         let item = match outcome {
             PullOutcome::News(Remote::Present { doc, revision, at }) => Item { id, revision, at, doc: Some(doc) },
             PullOutcome::News(_) => Item { id, revision: None, at: None, doc: None },
@@ -322,7 +335,7 @@ impl<D: Document> Engine<D> {
         };
         let page = Page { items: vec![item], checkpoint: None, has_more: false, epoch: None, etag: None };
         let from = self.pulls.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
-        self.apply_page(collection, page, from, false, true, at);
+        self.apply_page(collection, page, from, false, Some(single), at);
     }
 
     fn pull_refused<T>(&mut self, collection: &Collection, outcome: PullOutcome<T>) {
@@ -375,7 +388,7 @@ impl<D: Document> Engine<D> {
         page: Page<D>,
         from: PullState<D>,
         restarts: bool,
-        single: bool,
+        single: Option<Single>,
         at: Time,
     ) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
@@ -404,6 +417,7 @@ impl<D: Document> Engine<D> {
         let first = puller.state.as_ref().is_none_or(|state| state.completed_at.is_none());
         let completes = first && applied.state.completed_at.is_some();
         puller.state = Some(applied.state);
+        puller.fetching = None;
         puller.fetch.extend(applied.fetch);
         self.pass.pulled += applied.changed + applied.deleted;
         self.watch_states(&applied.effects);
@@ -420,16 +434,17 @@ impl<D: Document> Engine<D> {
             return self.pull_interrupted(collection);
         }
         let Some(puller) = self.pulls.get_mut(collection) else { return };
-        if let Some(id) = puller.fetch.pop() {
-            return self.ask_single(collection, id);
+        if let Some(single) = puller.fetch.pop() {
+            return self.ask_single(collection, single);
         }
         if std::mem::take(&mut puller.more) {
             return self.ask_page(collection);
         }
-        if puller.state.as_ref().is_some_and(|state| state.sweeping) {
-            return self.sweep(collection, None);
+        match puller.state.as_ref().filter(|state| state.sweeping).map(|state| state.generation) {
+            Some(generation) if generation == puller.generation => self.sweep(collection, None),
+            Some(_) => self.pull_interrupted(collection),
+            None => self.pull_complete(collection),
         }
-        self.pull_complete(collection);
     }
 
     fn sweep(&mut self, collection: &Collection, after: Option<Rc<str>>) {
@@ -496,6 +511,7 @@ impl<D: Document> Engine<D> {
             puller.active = false;
             puller.due = false;
             puller.forced = true;
+            puller.fetch.extend(puller.fetching.take());
             self.timers.set(Timer::Pull(collection.clone()), self.now + pause);
         }
     }

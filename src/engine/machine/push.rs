@@ -84,6 +84,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn dispatched(&mut self, seqs: &[Seq], dispatched: Vec<Dispatched<D>>) {
+        debug_assert_eq!(seqs.len(), dispatched.len(), "a dispatch answers for each of its changes");
         let mut moved = crate::engine::plan::Effects::default();
         for one in dispatched {
             match one {
@@ -100,13 +101,13 @@ impl<D: Document> Engine<D> {
                     self.pass.parked += 1;
                     self.end_failed(&mutation_id, failure);
                 }
-                Dispatched::NotReady(_) => self.timers.set_by(Timer::Reload, self.now + 1_000),
+                Dispatched::NotReady(seq) => {
+                    self.pass.blocked.push(seq);
+                    self.timers.set_by(Timer::Reload, self.now + 1_000);
+                }
             }
         }
         self.deliver(true, moved);
-        let flying: Vec<Seq> = self.flights.values().map(|flight| flight.seq).collect();
-        let stuck = seqs.iter().filter(|seq| !flying.contains(seq) && self.busy.contains(seq)).copied();
-        self.pass.blocked.extend(stuck);
     }
 
     /// Changes that could not go although they looked ready are looked at again after the outbox was read.

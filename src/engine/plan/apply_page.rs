@@ -30,11 +30,20 @@ pub struct ApplyPage<D> {
     /// Whether this page begins a full pull.
     pub restarts: bool,
     /// Whether it is a document asked for by itself, which moves no checkpoint.
-    pub single: bool,
+    pub single: Option<Single>,
     /// When the page was asked for.
     pub asked_at: Time,
     /// When.
     pub now: Time,
+}
+
+/// A document asked for by itself.
+#[derive(Debug, Clone)]
+pub struct Single {
+    /// Its id.
+    pub id: String,
+    /// The revision known when an older state of it came; while that is still the one known, the answer counts.
+    pub known: Option<String>,
 }
 
 /// The report of a page.
@@ -44,8 +53,8 @@ pub struct Applied<D> {
     pub stale: bool,
     /// The state after it.
     pub state: PullState<D>,
-    /// Ids to be fetched by themselves.
-    pub fetch: Vec<String>,
+    /// Documents to be fetched by themselves.
+    pub fetch: Vec<Single>,
     /// Documents that changed.
     pub changed: usize,
     /// Documents that went.
@@ -76,7 +85,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             return Step::Done(Vec::new(), Report::Fenced);
         }
         let stored = rows.pull_state(&self.collection);
-        if !self.single && !same_position(&stored, &self.from) {
+        if self.single.is_none() && !same_position(&stored, &self.from) {
             return Step::Done(Vec::new(), Report::Applied(stale(stored)));
         }
         let keys = self.page.items.iter().map(|item| (DocKey::new(&self.collection, &item.id), false));
@@ -84,7 +93,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             Ok(world) => world,
             Err(missing) => return Step::Need(missing),
         };
-        let state = if self.single { stored } else { self.next_state(&stored) };
+        let state = if self.single.is_some() { stored } else { self.next_state(&stored) };
         let mut applied = Applied { state, ..stale(PullState::default()) };
         applied.stale = false;
         for (index, item) in self.page.items.iter().enumerate() {
@@ -98,7 +107,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if !applied.effects.changes.is_empty() {
             writes.push(moved_mark(rows));
         }
-        if !self.single {
+        if self.single.is_none() {
             writes.push(Write::PutMeta(pull, applied.state.to_record()));
         }
         Step::Done(writes, Report::Applied(applied))
@@ -131,7 +140,8 @@ impl<D: Document> ApplyPage<D> {
             Verdict::Refuse => return,
             Verdict::Fetch => {
                 see(lane, applied.state.generation);
-                return applied.fetch.push(item.id.clone());
+                let known = lane.row.as_ref().and_then(|row| row.rev.clone());
+                return applied.fetch.push(Single { id: item.id.clone(), known });
             }
             Verdict::Known => return see(lane, applied.state.generation),
             Verdict::Take => {}
@@ -158,7 +168,7 @@ impl<D: Document> ApplyPage<D> {
             (Some(pulled), Some(known)) if pulled < known && !rewound => return self.judge_older(row, state),
             _ if !row.is_on_server() => return Verdict::Take,
             (Some(_), Some(_)) => {}
-            _ if !self.single && row.synced_at.is_some_and(|at| at >= self.asked_at) => return Verdict::Fetch,
+            _ if self.single.is_none() && row.synced_at.is_some_and(|at| at >= self.asked_at) => return Verdict::Fetch,
             _ => {}
         }
         let same = item.doc.is_some() && item.revision.is_some() && item.revision == row.rev;
@@ -172,10 +182,10 @@ impl<D: Document> ApplyPage<D> {
     /// An older state than the one known: a lagging replica, or a history that was lost. A full pull asks for the
     /// document by itself, and what that answer says counts, unless something was acknowledged meanwhile.
     fn judge_older(&self, row: &Row<D>, state: &PullState<D>) -> Verdict {
-        match () {
-            () if self.single && row.synced_at.is_some_and(|at| at < self.asked_at) => Verdict::Take,
-            () if state.sweeping && !self.single => Verdict::Fetch,
-            () => Verdict::Refuse,
+        match &self.single {
+            Some(single) if single.known.is_some() && single.known == row.rev => Verdict::Take,
+            None if state.sweeping => Verdict::Fetch,
+            _ => Verdict::Refuse,
         }
     }
 
