@@ -35,6 +35,17 @@ pub struct PullState<D> {
     pub sweeping: bool,
     /// Whether that pull reads another history than the one before, in which documents may be older.
     pub rewinds: bool,
+    /// Documents still to be asked for by themselves.
+    pub wanted: Vec<Wanted>,
+}
+
+/// A document to be asked for by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its id.
+    pub id: String,
+    /// The revision known when an older state of it came; while that is still the one known, the answer counts.
+    pub known: Option<String>,
 }
 
 impl<D> Default for PullState<D> {
@@ -47,6 +58,7 @@ impl<D> Default for PullState<D> {
             generation: 0,
             sweeping: false,
             rewinds: false,
+            wanted: Vec::new(),
         }
     }
 }
@@ -105,6 +117,7 @@ impl<D: Document> Record<D> for PullState<D> {
             ("generation", number(Some(self.generation))),
             ("sweeping", self.sweeping.then(|| D::boolean(true))),
             ("rewinds", self.rewinds.then(|| D::boolean(true))),
+            ("wanted", (!self.wanted.is_empty()).then(|| D::list(self.wanted.iter().map(Wanted::to_record).collect()))),
         ])
     }
 
@@ -117,7 +130,21 @@ impl<D: Document> Record<D> for PullState<D> {
             generation: whole(record, "generation").unwrap_or(0),
             sweeping: record.flag("sweeping"),
             rewinds: record.flag("rewinds"),
+            wanted: record
+                .get("wanted")
+                .and_then(|list| list.as_list())
+                .map_or_else(Vec::new, |list| list.iter().filter_map(Wanted::from_record).collect()),
         })
+    }
+}
+
+impl<D: Document> Record<D> for Wanted {
+    fn to_record(&self) -> D {
+        object(&[("id", Some(D::text(&self.id))), ("known", text(self.known.as_deref()))])
+    }
+
+    fn from_record(record: &D) -> Option<Self> {
+        Some(Self { id: record.text_of("id")?, known: record.text_of("known") })
     }
 }
 

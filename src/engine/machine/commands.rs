@@ -257,6 +257,11 @@ impl<D: Document> Engine<D> {
         self.flights.clear();
         self.pull_flights.clear();
         self.close_waiters();
+        self.commit_closing(ticket);
+    }
+
+    /// Closing ends after all writes, also those that are tried again one by one.
+    pub(super) fn commit_closing(&mut self, ticket: u32) {
         self.commit(Purpose::Closing(ticket), Box::new(Nothing));
     }
 }

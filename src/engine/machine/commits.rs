@@ -60,6 +60,9 @@ impl<D: Document> Engine<D> {
         let Some(purpose) = self.commits.remove(&commit) else { return };
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),
+            (Purpose::Closing(ticket), _) if self.commits.values().any(|other| matches!(other, Purpose::Write(_))) => {
+                self.commit_closing(ticket);
+            }
             (Purpose::Closing(ticket), _) => self.reply(ticket, Reply::Done),
             (Purpose::Setting(ticket, key), Ok(_)) => {
                 self.outputs.push_back(Output::Broadcast(Message::Setting(key.clone())));
@@ -79,7 +82,8 @@ impl<D: Document> Engine<D> {
         match (purpose, report) {
             (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
             (Purpose::Acknowledge(flight, accepted), Report::Acknowledged(done)) => {
-                if let Some(done) = done.as_ref().filter(|_| accepted.repeated) {
+                let old = accepted.repeated || flight.generation != self.generation(&flight.key.collection);
+                if let Some(done) = done.as_ref().filter(|_| old) {
                     self.fetch(&flight.key.collection, &done.id);
                 }
                 self.acknowledged(&flight, done);

@@ -7,8 +7,8 @@ use super::commits::Purpose;
 use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::{Event, Output};
-use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, Single, StartPull, Sweep};
-use crate::model::{Code, Collection, Document, Failure, PullState, Time};
+use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, StartPull, Sweep};
+use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
 use crate::protocol::{
     page_outcome, pull_request, single_outcome, single_request, HttpResponse, Item, NetworkFailure, Page, PullOutcome,
     Remote,
@@ -36,9 +36,9 @@ pub(super) struct Puller<D> {
     repeats: u32,
     changed: usize,
     deleted: usize,
-    fetch: Vec<Single>,
+    fetch: Vec<Wanted>,
     /// The one of them that is under way.
-    fetching: Option<Single>,
+    fetching: Option<Wanted>,
     /// The generation its pages belong to: only their own end sweeps.
     generation: u64,
 }
@@ -74,7 +74,7 @@ pub(super) struct PullFlight<D> {
 #[derive(Debug)]
 enum Asked<D> {
     Page { from: PullState<D>, restarts: bool },
-    Single(Single),
+    Single(Wanted),
 }
 
 impl<D: Document> Engine<D> {
@@ -115,10 +115,15 @@ impl<D: Document> Engine<D> {
         }
     }
 
+    /// The last full pull of a collection, as far as known here.
+    pub(super) fn generation(&self, collection: &Collection) -> u64 {
+        self.pulls.get(collection).and_then(|puller| puller.state.as_ref()).map_or(0, |state| state.generation)
+    }
+
     /// Makes one document be asked for by itself: what is known of it is old.
     pub(super) fn fetch(&mut self, collection: &Collection, id: &str) {
         if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.fetch.push(Single { id: id.into(), known: None });
+            puller.fetch.push(Wanted { id: id.into(), known: None });
             puller.due = true;
             puller.forced = true;
         }
@@ -183,6 +188,10 @@ impl<D: Document> Engine<D> {
         self.pulls_loaded = true;
         for (name, state) in names.iter().zip(states) {
             if let Some(puller) = self.pulls.get_mut(name) {
+                let known: Vec<&str> = puller.fetch.iter().chain(&puller.fetching).map(|known| &*known.id).collect();
+                let more = state.wanted.iter().filter(|wanted| !known.contains(&&*wanted.id)).cloned();
+                let more: Vec<Wanted> = more.collect();
+                puller.fetch.extend(more);
                 puller.state = Some(state);
             }
         }
@@ -245,7 +254,7 @@ impl<D: Document> Engine<D> {
         self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
     }
 
-    fn ask_single(&mut self, collection: &Collection, single: Single) {
+    fn ask_single(&mut self, collection: &Collection, single: Wanted) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
         if let Some(puller) = self.pulls.get_mut(collection) {
@@ -326,7 +335,7 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, single: Single, at: Time) {
+    fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, single: Wanted, at: Time) {
         let id = single.id.clone();
         let item = match outcome {
             PullOutcome::News(Remote::Present { doc, revision, at }) => Item { id, revision, at, doc: Some(doc) },
@@ -388,7 +397,7 @@ impl<D: Document> Engine<D> {
         page: Page<D>,
         from: PullState<D>,
         restarts: bool,
-        single: Option<Single>,
+        single: Option<Wanted>,
         at: Time,
     ) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };

@@ -10,7 +10,7 @@ use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, PullState, Record, Row, Time};
+use crate::model::{Collection, DocKey, Document, PullState, Record, Row, Time, Wanted};
 use crate::protocol::{Item, Page};
 use std::rc::Rc;
 
@@ -30,20 +30,11 @@ pub struct ApplyPage<D> {
     /// Whether this page begins a full pull.
     pub restarts: bool,
     /// Whether it is a document asked for by itself, which moves no checkpoint.
-    pub single: Option<Single>,
+    pub single: Option<Wanted>,
     /// When the page was asked for.
     pub asked_at: Time,
     /// When.
     pub now: Time,
-}
-
-/// A document asked for by itself.
-#[derive(Debug, Clone)]
-pub struct Single {
-    /// Its id.
-    pub id: String,
-    /// The revision known when an older state of it came; while that is still the one known, the answer counts.
-    pub known: Option<String>,
 }
 
 /// The report of a page.
@@ -54,7 +45,7 @@ pub struct Applied<D> {
     /// The state after it.
     pub state: PullState<D>,
     /// Documents to be fetched by themselves.
-    pub fetch: Vec<Single>,
+    pub fetch: Vec<Wanted>,
     /// Documents that changed.
     pub changed: usize,
     /// Documents that went.
@@ -88,12 +79,16 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if self.single.is_none() && !same_position(&stored, &self.from) {
             return Step::Done(Vec::new(), Report::Applied(stale(stored)));
         }
+        let stored_wanted = stored.wanted.len();
         let keys = self.page.items.iter().map(|item| (DocKey::new(&self.collection, &item.id), false));
         let mut world = match World::load(rows, keys) {
             Ok(world) => world,
             Err(missing) => return Step::Need(missing),
         };
-        let state = if self.single.is_some() { stored } else { self.next_state(&stored) };
+        let state = match &self.single {
+            Some(single) => without(&stored, &single.id),
+            None => self.next_state(&stored),
+        };
         let mut applied = Applied { state, ..stale(PullState::default()) };
         applied.stale = false;
         for (index, item) in self.page.items.iter().enumerate() {
@@ -107,7 +102,8 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if !applied.effects.changes.is_empty() {
             writes.push(moved_mark(rows));
         }
-        if self.single.is_none() {
+        applied.state.wanted.extend(applied.fetch.iter().cloned());
+        if self.single.is_none() || applied.state.wanted.len() != stored_wanted {
             writes.push(Write::PutMeta(pull, applied.state.to_record()));
         }
         Step::Done(writes, Report::Applied(applied))
@@ -130,6 +126,7 @@ impl<D: Document> ApplyPage<D> {
             generation: stored.generation,
             sweeping: stored.sweeping,
             rewinds: stored.rewinds || (self.restarts && foreign),
+            wanted: stored.wanted.clone(),
         }
     }
 
@@ -141,7 +138,7 @@ impl<D: Document> ApplyPage<D> {
             Verdict::Fetch => {
                 see(lane, applied.state.generation);
                 let known = lane.row.as_ref().and_then(|row| row.rev.clone());
-                return applied.fetch.push(Single { id: item.id.clone(), known });
+                return applied.fetch.push(Wanted { id: item.id.clone(), known });
             }
             Verdict::Known => return see(lane, applied.state.generation),
             Verdict::Take => {}
@@ -207,6 +204,13 @@ impl<D: Document> ApplyPage<D> {
 
 fn stale<D>(state: PullState<D>) -> Applied<D> {
     Applied { stale: true, state, fetch: Vec::new(), changed: 0, deleted: 0, effects: Effects::default() }
+}
+
+/// The state without a document that has been asked for.
+fn without<D: Document>(state: &PullState<D>, id: &str) -> PullState<D> {
+    let mut state = state.clone();
+    state.wanted.retain(|wanted| wanted.id != id);
+    state
 }
 
 fn see<D>(lane: &mut Lane<D>, generation: u64) {

@@ -20,7 +20,7 @@ mod sweep;
 mod world;
 
 pub use acknowledge::Acknowledge;
-pub use apply_page::{Applied, ApplyPage, Single};
+pub use apply_page::{Applied, ApplyPage};
 pub use check::{Check, Ending};
 pub use discard::{Discard, DiscardMode};
 pub use dispatch::{Dispatch, Dispatched};

@@ -3,7 +3,7 @@
 use super::Record;
 use crate::model::{
     ChangeKind, Code, Discarded, Document, Failure, Lease, Mark, Patch, Pending, PendingState, Priority, PullState,
-    Row, Sent, Wait,
+    Row, Sent, Wait, Wanted,
 };
 use crate::native::Json;
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ proptest! {
         ids.iter().for_each(|id| discarded.push(id));
         prop_assert!(discarded.mutation_ids.len() <= Discarded::CAPACITY);
         prop_assert_eq!(again(&discarded), Some(discarded));
-        let state = PullState { checkpoint, epoch: Some("e".into()), etag: None, completed_at: Some(at), generation: epoch, sweeping: flags[0], rewinds: flags[1] };
+        let state = PullState { checkpoint, epoch: Some("e".into()), etag: None, completed_at: Some(at), generation: epoch, sweeping: flags[0], rewinds: flags[1], wanted: ids.iter().map(|id| Wanted { id: id.clone(), known: None }).collect() };
         prop_assert!(is_kept(&state));
     }
 }
