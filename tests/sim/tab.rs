@@ -55,6 +55,8 @@ pub(crate) struct Tab {
     pub(crate) open: BTreeMap<u32, Asked>,
     /// The name under which it takes the lease, once seen.
     pub(crate) owner: Option<Rc<str>>,
+    /// Whether it said farewell, so that its lease may be taken before its end.
+    pub(crate) gone: bool,
     pub(crate) reports: VecDeque<StoreReport>,
     pub(crate) last_report: u64,
     /// Lists issued but not yet answered, by tag.
@@ -89,6 +91,7 @@ impl Tab {
             last_ticket: 0,
             open: BTreeMap::new(),
             owner: None,
+            gone: false,
             reports: VecDeque::new(),
             last_report: 0,
             drafts: BTreeMap::new(),

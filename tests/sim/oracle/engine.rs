@@ -69,7 +69,7 @@ impl World {
     /// Messages to the other tabs of a profile: each may be lost, or late.
     pub(crate) fn broadcast(&mut self, from: usize, message: &Message<Json>) {
         if matches!(message, Message::Gone(_)) {
-            self.tabs[from].owner = None;
+            self.tabs[from].gone = true;
         }
         for tab in 0..4 {
             let reaches =

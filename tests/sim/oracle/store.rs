@@ -87,7 +87,9 @@ impl World {
         let disk = &self.profiles[done.profile].disk;
         let (before, after) = (done.lease.clone(), lease_of(disk));
         // A page that came back takes its own lease under another name; one that said farewell gave it up.
-        let holds = |holder: &Tab| before.as_ref().is_some_and(|lease| holder.owner.as_ref() == Some(&lease.owner));
+        let holds = |holder: &Tab| {
+            !holder.gone && before.as_ref().is_some_and(|lease| holder.owner.as_ref() == Some(&lease.owner))
+        };
         let held = self.tabs.iter().enumerate().any(|(tab, holder)| tab != done.tab && holds(holder));
         if let Report::Lease(Ok(lease)) = &done.report {
             self.tabs[done.tab].owner = Some(lease.owner.clone());
@@ -108,8 +110,13 @@ impl World {
             }
         }
         let bookkeeping = matches!(done.kind, "Dispatch" | "Settle" | "Rebase" | "ApplyPage" | "Sweep");
-        if bookkeeping && !empty && before.is_some_and(|lease| Some(lease.owner) != owner) {
-            self.broken("I-22", format!("{} written by a tab that does not hold the lease", done.kind));
+        let foreign = before.filter(|lease| bookkeeping && !empty && Some(&lease.owner) != owner.as_ref());
+        if let Some(lease) = foreign {
+            let text = format!(
+                "{} written by {owner:?}, the lease is {}'s until {}",
+                done.kind, lease.owner, lease.expires_at
+            );
+            self.broken("I-22", text);
         }
     }
 
@@ -288,12 +295,12 @@ impl World {
             }
             // A full pull may leave deleted documents out: its sweep at the end finds them.
             if !state.sweeping {
-                self.check_covered(done, &name, new, &epoch, state.generation);
+                self.check_covered(done, &name, new, &epoch);
             }
         }
     }
 
-    fn check_covered(&mut self, done: &Done, name: &str, position: u64, epoch: &str, generation: u64) {
+    fn check_covered(&mut self, done: &Done, name: &str, position: u64, epoch: &str) {
         if self.server.tables.epoch() != epoch || self.server.restored > 0 {
             return;
         }
@@ -304,8 +311,8 @@ impl World {
             let dirty = disk.main(&DocKey::new(&name.into(), &document.id)).is_some_and(|row| !row.is_clean());
             let current = match (row, document.text.is_some()) {
                 (Some(row), true) => row.server_at.is_some_and(|at| at >= document.updated_at),
-                // A row that this pull has not confirmed is asked for by itself (an answer that came again).
-                (Some(row), false) => row.seen != generation,
+                // A late answer may hold on to a deleted document until that is asked for by itself (I-18 finds it).
+                (Some(_), false) => true,
                 (None, alive) => !alive,
             };
             // The copy of a create whose answer came again is asked for by itself.
