@@ -117,9 +117,9 @@ export class Handle {
   /** Calls `settle` when the change has reached its end, or this handle its own. */
   watch(mutationId: string, settle: Settle): void {
     const early = this.early.get(mutationId);
-    if (early !== undefined) return settle(early);
     const others = this.watched.get(mutationId);
-    if (others === undefined) this.watched.set(mutationId, [settle]);
+    if (early !== undefined) settle(early);
+    else if (others === undefined) this.watched.set(mutationId, [settle]);
     else others.push(settle);
   }
 
