@@ -81,9 +81,9 @@ impl<D: Document> Engine<D> {
     fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {
         match (purpose, report) {
             (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
-            (Purpose::Acknowledge(flight, accepted), Report::Acknowledged(done)) => {
-                let old = accepted.repeated || flight.generation != self.generation(&flight.key.collection);
-                if let Some(done) = done.as_ref().filter(|_| old) {
+            (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => {
+                let straddles = flight.generation != self.generation(&flight.key.collection);
+                if let Some(done) = done.as_ref().filter(|done| done.wanted || straddles) {
                     self.fetch(&flight.key.collection, &done.id);
                 }
                 self.acknowledged(&flight, done);

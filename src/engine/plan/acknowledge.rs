@@ -11,7 +11,9 @@ use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{sort_by, ChangeKind, Collection, DocKey, Document, Pending, Row, Seq, Set, Time};
+use crate::model::{
+    sort_by, ChangeKind, Collection, DocKey, Document, Pending, PullState, Record, Row, Seq, Set, Time, Wanted,
+};
 use crate::protocol::Accepted;
 use std::rc::Rc;
 
@@ -100,9 +102,11 @@ impl<D: Document> Acknowledge<D> {
         let existing = if own == target { None } else { world.take(target) };
         let server = self.server_document(change, &lane);
         self.settle(&mut lane, server.as_ref(), target, existing);
-        if let Some(row) = lane.row.as_mut().filter(|_| !self.accepted.repeated) {
-            row.seen = rows.pull_state(&own.collection).generation;
+        let pull = rows.pull_state(&own.collection);
+        if let Some(row) = lane.row.as_mut() {
+            row.seen = pull.generation;
         }
+        let wanted = lane.row.is_some() && self.is_in_doubt(&pull);
         let doc = lane.doc().cloned();
         let mut changes = vec![change_of(&lane, own, target)];
         world.put(lane);
@@ -116,13 +120,23 @@ impl<D: Document> Acknowledge<D> {
         if own != target {
             writes.push(Write::PutAlias(own.clone(), target.id.clone()));
         }
+        if wanted {
+            writes.push(want(pull, target));
+        }
         let doc = if change.kind == ChangeKind::Delete { None } else { doc.or(server) };
         let effects = Effects { changes, ..effects };
-        Step::Done(writes, Report::Acknowledged(Some(self.report(target, doc, effects))))
+        Step::Done(writes, Report::Acknowledged(Some(self.report(target, doc, wanted, effects))))
     }
 
-    fn report(&self, target: &DocKey, doc: Option<D>, effects: Effects<D>) -> Acknowledged<D> {
-        Acknowledged { seq: self.seq, id: target.id.clone(), doc, revision: self.accepted.revision.clone(), effects }
+    fn report(&self, target: &DocKey, doc: Option<D>, wanted: bool, effects: Effects<D>) -> Acknowledged<D> {
+        let (id, revision) = (target.id.clone(), self.accepted.revision.clone());
+        Acknowledged { seq: self.seq, id, doc, revision, wanted, effects }
+    }
+
+    /// Whether the document may be gone without a word: the answer came again, or a full pull is under way whose
+    /// first page may leave out what was deleted after this change.
+    fn is_in_doubt(&self, pull: &PullState<D>) -> bool {
+        self.accepted.repeated || (pull.sweeping && pull.checkpoint.is_none())
     }
 
     /// The document the server has now: what it said, or what the change made of the base.
@@ -254,6 +268,13 @@ fn with_id<D: Document>(doc: &D, id: &str) -> D {
         return doc.clone();
     }
     doc.with(&[("id", Some(D::text(id)))])
+}
+
+/// Remembers that a document is to be asked for by itself.
+fn want<D: Document>(mut pull: PullState<D>, key: &DocKey) -> Write<D> {
+    pull.wanted.retain(|wanted| *wanted.id != *key.id);
+    pull.wanted.push(Wanted { id: key.id.as_ref().into(), known: None });
+    Write::PutMeta(MetaKey::Pull(key.collection.clone()), pull.to_record())
 }
 
 fn change_of<D: Document>(lane: &Lane<D>, own: &DocKey, target: &DocKey) -> Change<D> {

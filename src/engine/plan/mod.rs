@@ -87,6 +87,8 @@ pub struct Acknowledged<D> {
     pub doc: Option<D>,
     /// Its revision.
     pub revision: Option<String>,
+    /// Whether the document is to be asked for by itself, for the answer may be older than what the server has.
+    pub wanted: bool,
     /// What moved.
     pub effects: Effects<D>,
 }

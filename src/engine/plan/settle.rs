@@ -71,6 +71,12 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
         let Some(mut row) = known.cloned() else {
             return Step::Done(Vec::new(), Report::Settled(Settlement { entry: None, row: None }));
         };
+        // Another leader has settled it meanwhile: what it wrote stands.
+        let settled = row.state != PendingState::Sending;
+        if settled {
+            let entry = Some(Entry::of(&row, &self.config));
+            return Step::Done(Vec::new(), Report::Settled(Settlement { entry, row: Some(Box::new(row)) }));
+        }
         apply(&mut row, setting);
         let settlement = Settlement { entry: Some(Entry::of(&row, &self.config)), row: Some(Box::new(row.clone())) };
         Step::Done(vec![Write::PutPending(row), moved_mark(rows)], Report::Settled(settlement))
