@@ -41,6 +41,8 @@ pub(super) struct Puller<D> {
     fetching: Option<Wanted>,
     /// The generation its pages belong to: only their own end sweeps.
     generation: u64,
+    /// Pages applied so far.
+    pages: u64,
 }
 
 impl<D> Default for Puller<D> {
@@ -59,6 +61,7 @@ impl<D> Default for Puller<D> {
             fetch: Vec::new(),
             fetching: None,
             generation: 0,
+            pages: 0,
         }
     }
 }
@@ -115,9 +118,10 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// The last full pull of a collection, as far as known here.
-    pub(super) fn generation(&self, collection: &Collection) -> u64 {
-        self.pulls.get(collection).and_then(|puller| puller.state.as_ref()).map_or(0, |state| state.generation)
+    /// How far the pull of a collection has come here: its generation, and pages applied.
+    pub(super) fn progress(&self, collection: &Collection) -> (u64, u64) {
+        let progress = |puller: &Puller<D>| (puller.state.as_ref().map_or(0, |state| state.generation), puller.pages);
+        self.pulls.get(collection).map_or((0, 0), progress)
     }
 
     /// Makes one document be asked for by itself: what is known of it is old.
@@ -426,6 +430,7 @@ impl<D: Document> Engine<D> {
         let first = puller.state.as_ref().is_none_or(|state| state.completed_at.is_none());
         let completes = first && applied.state.completed_at.is_some();
         puller.state = Some(applied.state);
+        puller.pages += 1;
         puller.fetching = None;
         puller.fetch.extend(applied.fetch);
         self.pass.pulled += applied.changed + applied.deleted;

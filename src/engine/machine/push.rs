@@ -41,8 +41,8 @@ pub(super) struct Flight<D> {
     /// Requests made in this attempt.
     requests: u32,
     pub(super) sent_at: Time,
-    /// The full pull that was known when it left.
-    pub(super) generation: u64,
+    /// How far the pull of its collection had come when it left.
+    pub(super) pulled: (u64, u64),
     /// Whether the request asks for the current document after a conflict.
     looks: bool,
 }
@@ -133,7 +133,7 @@ impl<D: Document> Engine<D> {
         };
         flight.requests += 1;
         flight.sent_at = self.now;
-        flight.generation = self.generation(&flight.key.collection);
+        flight.pulled = self.progress(&flight.key.collection);
         let deadline = self.now + sync.timeout;
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), deadline);
@@ -479,7 +479,7 @@ impl<D: Document> Flight<D> {
             change,
             requests: 0,
             sent_at: now,
-            generation: 0,
+            pulled: (0, 0),
             looks: false,
         }
     }
