@@ -82,8 +82,11 @@ impl<D: Document> Engine<D> {
         match (purpose, report) {
             (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
             (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => {
-                let straddles = flight.generation != self.generation(&flight.key.collection);
-                if let Some(done) = done.as_ref().filter(|done| done.wanted || straddles) {
+                // A deletion pulled meanwhile found no document under an id that only this answer brings.
+                let (generation, pages) = self.progress(&flight.key.collection);
+                let (full, any) = (generation != flight.pulled.0, pages != flight.pulled.1);
+                let doubtful = |renamed: bool| full || (any && renamed);
+                if let Some(done) = done.as_ref().filter(|done| done.wanted || doubtful(done.id != flight.key.id)) {
                     self.fetch(&flight.key.collection, &done.id);
                 }
                 self.acknowledged(&flight, done);

@@ -11,7 +11,9 @@ mod deliver;
 mod leader;
 mod pass;
 mod pull;
+mod pulled;
 mod push;
+mod results;
 mod signals;
 #[cfg(test)]
 mod tests;

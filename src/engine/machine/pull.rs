@@ -6,14 +6,10 @@
 use super::commits::Purpose;
 use super::push::Auth;
 use super::{Engine, Timer};
-use crate::engine::output::{Event, Output};
-use crate::engine::plan::{Applied, ApplyPage, Effects, LoadPull, StartPull, Sweep};
-use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
-use crate::protocol::{
-    page_outcome, pull_request, single_outcome, single_request, HttpResponse, Item, NetworkFailure, Page, PullOutcome,
-    Remote,
-};
-use std::rc::Rc;
+use crate::engine::output::Output;
+use crate::engine::plan::{LoadPull, StartPull};
+use crate::model::{Collection, Document, PullState, Time, Wanted};
+use crate::protocol::{pull_request, single_request};
 
 /// Documents asked for in one page.
 const PAGE: u32 = 200;
@@ -25,22 +21,24 @@ const FRESH: u64 = 5_000;
 /// The pull of one collection.
 #[derive(Debug)]
 pub(super) struct Puller<D> {
-    state: Option<PullState<D>>,
-    due: bool,
+    pub(super) state: Option<PullState<D>>,
+    pub(super) due: bool,
     /// Due whatever the last pull's age.
-    forced: bool,
-    active: bool,
-    restart: bool,
-    more: bool,
-    failures: u32,
-    repeats: u32,
-    changed: usize,
-    deleted: usize,
-    fetch: Vec<Wanted>,
+    pub(super) forced: bool,
+    pub(super) active: bool,
+    pub(super) restart: bool,
+    pub(super) more: bool,
+    pub(super) failures: u32,
+    pub(super) repeats: u32,
+    pub(super) changed: usize,
+    pub(super) deleted: usize,
+    pub(super) fetch: Vec<Wanted>,
     /// The one of them that is under way.
-    fetching: Option<Wanted>,
+    pub(super) fetching: Option<Wanted>,
     /// The generation its pages belong to: only their own end sweeps.
-    generation: u64,
+    pub(super) generation: u64,
+    /// Pages applied so far.
+    pub(super) pages: u64,
 }
 
 impl<D> Default for Puller<D> {
@@ -59,6 +57,7 @@ impl<D> Default for Puller<D> {
             fetch: Vec::new(),
             fetching: None,
             generation: 0,
+            pages: 0,
         }
     }
 }
@@ -66,13 +65,13 @@ impl<D> Default for Puller<D> {
 /// A pull request under way.
 #[derive(Debug)]
 pub(super) struct PullFlight<D> {
-    collection: Collection,
-    what: Asked<D>,
-    at: Time,
+    pub(super) collection: Collection,
+    pub(super) what: Asked<D>,
+    pub(super) at: Time,
 }
 
 #[derive(Debug)]
-enum Asked<D> {
+pub(super) enum Asked<D> {
     Page { from: PullState<D>, restarts: bool },
     Single(Wanted),
 }
@@ -115,9 +114,10 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// The last full pull of a collection, as far as known here.
-    pub(super) fn generation(&self, collection: &Collection) -> u64 {
-        self.pulls.get(collection).and_then(|puller| puller.state.as_ref()).map_or(0, |state| state.generation)
+    /// How far the pull of a collection has come here: its generation, and pages applied.
+    pub(super) fn progress(&self, collection: &Collection) -> (u64, u64) {
+        let progress = |puller: &Puller<D>| (puller.state.as_ref().map_or(0, |state| state.generation), puller.pages);
+        self.pulls.get(collection).map_or((0, 0), progress)
     }
 
     /// Makes one document be asked for by itself: what is known of it is old.
@@ -221,7 +221,7 @@ impl<D: Document> Engine<D> {
     }
 
     /// Asks for the next page; where there is no position to go on from, a full pull is begun first.
-    fn ask_page(&mut self, collection: &Collection) {
+    pub(super) fn ask_page(&mut self, collection: &Collection) {
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         let from = puller.state.clone().unwrap_or_default();
         if !std::mem::take(&mut puller.restart) && from.checkpoint.is_some() {
@@ -254,7 +254,7 @@ impl<D: Document> Engine<D> {
         self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
     }
 
-    fn ask_single(&mut self, collection: &Collection, single: Wanted) {
+    pub(super) fn ask_single(&mut self, collection: &Collection, single: Wanted) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
         if let Some(puller) = self.pulls.get_mut(collection) {
@@ -270,258 +270,5 @@ impl<D: Document> Engine<D> {
         self.timers.set(Timer::RequestDeadline(request), self.now + timeout);
         self.pull_flights.insert(request, flight);
         self.outputs.push_back(Output::Request { request, http });
-    }
-
-    pub(super) fn pull_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
-        let Some(flight) = self.pull_flights.remove(&request) else { return };
-        let response = match result {
-            Ok(response) => response,
-            Err(NetworkFailure::AuthFailed(text)) => {
-                self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
-                return self.pull_interrupted(&flight.collection);
-            }
-            Err(failure) => {
-                let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
-                let failure = Failure::new(code, "the server could not be reached").at(self.now);
-                return self.pull_later(&flight.collection, failure, None, true);
-            }
-        };
-        let PullFlight { collection, what, at } = flight;
-        match what {
-            Asked::Page { from, restarts } => {
-                let outcome = page_outcome(&response, self.now);
-                self.page_came(&collection, outcome, from, restarts, at);
-            }
-            Asked::Single(single) => {
-                let outcome = single_outcome(&response, self.now);
-                self.single_came(&collection, outcome, single, at);
-            }
-        }
-    }
-
-    fn page_came(
-        &mut self,
-        collection: &Collection,
-        outcome: PullOutcome<Page<D>>,
-        from: PullState<D>,
-        restarts: bool,
-        at: Time,
-    ) {
-        match outcome {
-            PullOutcome::News(page) => {
-                self.reach.answered(self.now);
-                let foreign = page.epoch.is_some() && from.epoch.is_some() && page.epoch != from.epoch;
-                if foreign && !restarts {
-                    return self.restart_pull(collection);
-                }
-                if !self.makes_progress(collection, &page, &from) {
-                    let text = "server repeated the same checkpoint with more to come";
-                    return self.pull_failed(collection, &Failure::new(Code::PullNoProgress, text).at(self.now), None);
-                }
-                if let Some(puller) = self.pulls.get_mut(collection) {
-                    puller.more = page.has_more;
-                }
-                self.apply_page(collection, page, from, restarts, None, at);
-            }
-            PullOutcome::NotModified => {
-                self.reach.answered(self.now);
-                self.pull_on(collection);
-            }
-            PullOutcome::Resync => {
-                self.reach.answered(self.now);
-                self.restart_pull(collection);
-            }
-            other => self.pull_refused(collection, other),
-        }
-    }
-
-    fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, single: Wanted, at: Time) {
-        let id = single.id.clone();
-        let item = match outcome {
-            PullOutcome::News(Remote::Present { doc, revision, at }) => Item { id, revision, at, doc: Some(doc) },
-            PullOutcome::News(_) => Item { id, revision: None, at: None, doc: None },
-            other => return self.pull_refused(collection, other),
-        };
-        let page = Page { items: vec![item], checkpoint: None, has_more: false, epoch: None, etag: None };
-        let from = self.pulls.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
-        self.apply_page(collection, page, from, false, Some(single), at);
-    }
-
-    fn pull_refused<T>(&mut self, collection: &Collection, outcome: PullOutcome<T>) {
-        match outcome {
-            PullOutcome::Later { failure, after, endpoint } => self.pull_later(collection, failure, after, endpoint),
-            PullOutcome::NeedsAuth(failure) => {
-                self.pause_for_auth(failure);
-                self.pull_interrupted(collection);
-            }
-            PullOutcome::NeedsUpdate(failure) => {
-                self.needs_update = true;
-                self.tell(Event::Sync { name: "update-required", detail: D::object() });
-                self.pull_failed(collection, &failure, None);
-            }
-            PullOutcome::News(_) | PullOutcome::NotModified | PullOutcome::Resync => {
-                self.pull_interrupted(collection);
-            }
-        }
-    }
-
-    fn pull_later(&mut self, collection: &Collection, failure: Failure, after: Option<u64>, endpoint: bool) {
-        if endpoint {
-            self.fail_endpoint(failure.clone(), after);
-        } else {
-            self.reach.answered(self.now);
-        }
-        self.pull_failed(collection, &failure, after);
-    }
-
-    fn makes_progress(&mut self, collection: &Collection, page: &Page<D>, from: &PullState<D>) -> bool {
-        let Some(puller) = self.pulls.get_mut(collection) else { return false };
-        let same = page.checkpoint.as_ref().zip(from.checkpoint.as_ref()).is_some_and(|(new, old)| new.same(old));
-        puller.repeats = if page.has_more && same { puller.repeats + 1 } else { 0 };
-        puller.repeats < 2
-    }
-
-    fn restart_pull(&mut self, collection: &Collection) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.restart = true;
-        }
-        if !self.may_send() {
-            return self.pull_interrupted(collection);
-        }
-        self.ask_page(collection);
-    }
-
-    fn apply_page(
-        &mut self,
-        collection: &Collection,
-        page: Page<D>,
-        from: PullState<D>,
-        restarts: bool,
-        single: Option<Wanted>,
-        at: Time,
-    ) {
-        let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = ApplyPage {
-            config: self.config.clone(),
-            fence,
-            collection: collection.clone(),
-            page,
-            from,
-            restarts,
-            single,
-            asked_at: at,
-            now: self.now,
-        };
-        self.commit(Purpose::Apply(collection.clone()), Box::new(plan));
-    }
-
-    pub(super) fn applied(&mut self, collection: &Collection, applied: Applied<D>) {
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
-        if applied.stale {
-            puller.state = Some(applied.state);
-            return self.pull_complete(collection);
-        }
-        puller.changed += applied.changed;
-        puller.deleted += applied.deleted;
-        let first = puller.state.as_ref().is_none_or(|state| state.completed_at.is_none());
-        let completes = first && applied.state.completed_at.is_some();
-        puller.state = Some(applied.state);
-        puller.fetching = None;
-        puller.fetch.extend(applied.fetch);
-        self.pass.pulled += applied.changed + applied.deleted;
-        self.watch_states(&applied.effects);
-        self.deliver(false, applied.effects);
-        if completes {
-            self.tell(Event::Complete(collection.clone()));
-        }
-        self.pull_on(collection);
-    }
-
-    /// The next step of a pull: single documents, the next page, the sweep, or the end.
-    fn pull_on(&mut self, collection: &Collection) {
-        if !self.may_send() {
-            return self.pull_interrupted(collection);
-        }
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
-        if let Some(single) = puller.fetch.pop() {
-            return self.ask_single(collection, single);
-        }
-        if std::mem::take(&mut puller.more) {
-            return self.ask_page(collection);
-        }
-        match puller.state.as_ref().filter(|state| state.sweeping).map(|state| state.generation) {
-            Some(generation) if generation == puller.generation => self.sweep(collection, None),
-            Some(_) => self.pull_interrupted(collection),
-            None => self.pull_complete(collection),
-        }
-    }
-
-    fn sweep(&mut self, collection: &Collection, after: Option<Rc<str>>) {
-        let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = Sweep { fence, collection: collection.clone(), after };
-        self.commit(Purpose::Sweep(collection.clone()), Box::new(plan));
-    }
-
-    pub(super) fn swept(&mut self, collection: &Collection, effects: Effects<D>, next: Option<Rc<str>>) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.deleted += effects.changes.len();
-            if let Some(state) = puller.state.as_mut().filter(|_| next.is_none()) {
-                state.sweeping = false;
-                state.rewinds = false;
-            }
-        }
-        self.deliver(false, effects);
-        match next {
-            Some(after) => self.sweep(collection, Some(after)),
-            None => self.pull_complete(collection),
-        }
-    }
-
-    fn pull_complete(&mut self, collection: &Collection) {
-        let now = self.now;
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
-        puller.active = false;
-        puller.failures = 0;
-        if let Some(state) = puller.state.as_mut() {
-            state.completed_at = Some(now);
-        }
-        let (changed, deleted) = (puller.changed, puller.deleted);
-        let count = |count: usize| Some(D::number(count as f64));
-        let detail = D::object().with(&[
-            ("collection", Some(D::text(collection))),
-            ("changed", count(changed)),
-            ("deleted", count(deleted)),
-        ]);
-        self.tell(Event::Sync { name: "pulled", detail });
-        let interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
-        if interval > 0 && !self.stopped {
-            self.timers.set(Timer::Pull(collection.clone()), now + interval);
-        }
-    }
-
-    /// A pull that failed comes back by its own pause.
-    pub(super) fn pull_failed(&mut self, collection: &Collection, failure: &Failure, after: Option<u64>) {
-        let Some(sync) = self.config.sync.clone() else { return };
-        self.pass.note(failure);
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
-        puller.failures += 1;
-        let pause = after.unwrap_or_else(|| sync.backoff.pause(puller.failures, &mut self.rng));
-        self.postpone(collection, pause);
-    }
-
-    /// A pull that was cut short through no fault of the server is due again.
-    pub(super) fn pull_interrupted(&mut self, collection: &Collection) {
-        self.pulls_loaded = false;
-        self.postpone(collection, 1_000);
-    }
-
-    fn postpone(&mut self, collection: &Collection, pause: u64) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.active = false;
-            puller.due = false;
-            puller.forced = true;
-            puller.fetch.extend(puller.fetching.take());
-            self.timers.set(Timer::Pull(collection.clone()), self.now + pause);
-        }
     }
 }

@@ -9,7 +9,7 @@ use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output};
-use crate::engine::plan::{Acknowledged, Discard, DiscardMode, Dispatch, Dispatched, Report, Setting, Settlement};
+use crate::engine::plan::{Discard, DiscardMode, Dispatch, Dispatched, Setting};
 use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time, Wait};
 use crate::protocol::{
     push_outcome, push_request, single_outcome, single_request, Accepted, HttpResponse, NetworkFailure, Outcome,
@@ -37,12 +37,12 @@ pub(super) struct Flight<D> {
     pub(super) seq: Seq,
     pub(super) mutation_id: Rc<str>,
     pub(super) key: DocKey,
-    change: Box<Pending<D>>,
+    pub(super) change: Box<Pending<D>>,
     /// Requests made in this attempt.
     requests: u32,
     pub(super) sent_at: Time,
-    /// The full pull that was known when it left.
-    pub(super) generation: u64,
+    /// How far the pull of its collection had come when it left.
+    pub(super) pulled: (u64, u64),
     /// Whether the request asks for the current document after a conflict.
     looks: bool,
 }
@@ -133,7 +133,7 @@ impl<D: Document> Engine<D> {
         };
         flight.requests += 1;
         flight.sent_at = self.now;
-        flight.generation = self.generation(&flight.key.collection);
+        flight.pulled = self.progress(&flight.key.collection);
         let deadline = self.now + sync.timeout;
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), deadline);
@@ -379,95 +379,6 @@ impl<D: Document> Engine<D> {
         };
         self.commit(Purpose::RollBack(flight, failure), Box::new(plan));
     }
-
-    pub(super) fn acknowledged(&mut self, flight: &Flight<D>, done: Option<Acknowledged<D>>) {
-        self.free(flight.seq);
-        self.pass.answered_at = Some(self.now);
-        self.pass.pushed += 1;
-        // Another tab was told so too, and was first: what it left is read from the store.
-        let Some(done) = done else { return self.read_outbox() };
-        let attempts = flight.change.retry_count + 1;
-        self.watch_states(&done.effects);
-        let key = DocKey { collection: flight.key.collection.clone(), id: done.id.clone() };
-        self.tell_result("acknowledged", &key, &flight.mutation_id, flight.change.temp_id.as_ref(), None, attempts);
-        self.end_acknowledged(&flight.mutation_id, &done);
-        self.deliver(false, done.effects);
-    }
-
-    pub(super) fn settled(&mut self, flight: &Flight<D>, setting: &Setting, settled: Settlement<D>) {
-        self.free(flight.seq);
-        let (Some(entry), Some(_)) = (settled.entry, settled.row) else { return self.read_outbox() };
-        let failure = setting.failure.clone();
-        if let Some(failure) = &failure {
-            self.pass.note(failure);
-        }
-        let (parked, attempts, wait) = (entry.state == PendingState::Parked, entry.retry_count, entry.wait);
-        let effects = crate::engine::plan::Effects { entries: vec![entry], ..Default::default() };
-        self.deliver(true, effects);
-        if parked {
-            self.pass.parked += 1;
-            let failure = failure.unwrap_or_else(|| Failure::new(Code::Server, "the change was not accepted"));
-            self.tell_result(
-                "parked",
-                &flight.key,
-                &flight.mutation_id,
-                flight.change.temp_id.as_ref(),
-                Some(&failure),
-                attempts,
-            );
-            self.end_failed(&flight.mutation_id, failure);
-        } else if let Some(failure) = failure {
-            self.pass.failed += 1;
-            let at = wait.map_or(self.now, |wait| wait.until);
-            self.tell_retrying(flight, &failure, attempts, at);
-        }
-    }
-
-    pub(super) fn rolled_back(&mut self, flight: &Flight<D>, failure: &Failure, report: Report<D>) {
-        self.free(flight.seq);
-        if let Report::Commanded(effects, _) = report {
-            self.pass.failed += 1;
-            let attempts = flight.change.retry_count + 1;
-            self.tell_result(
-                "rejected",
-                &flight.key,
-                &flight.mutation_id,
-                flight.change.temp_id.as_ref(),
-                Some(failure),
-                attempts,
-            );
-            self.end_failed(&flight.mutation_id, failure.clone());
-            self.end_discarded(&effects);
-            self.deliver(false, effects);
-        }
-    }
-
-    pub(super) fn tell_parked(&mut self, flight: &Flight<D>, failure: &Failure) {
-        let (key, mutation_id, temp_id) =
-            (flight.key.clone(), flight.mutation_id.clone(), flight.change.temp_id.clone());
-        self.tell_result("parked", &key, &mutation_id, temp_id.as_ref(), Some(failure), flight.change.retry_count);
-    }
-
-    fn tell_retrying(&mut self, flight: &Flight<D>, failure: &Failure, attempts: u32, at: Time) {
-        let detail: D =
-            result_document(&flight.key, &flight.mutation_id, flight.change.temp_id.as_ref(), Some(failure), attempts);
-        let detail = detail.with(&[("nextAttemptAt", Some(D::number(at as f64)))]);
-        self.tell(Event::Sync { name: "retrying", detail });
-    }
-
-    fn tell_result(
-        &mut self,
-        name: &'static str,
-        key: &DocKey,
-        mutation_id: &str,
-        temp_id: Option<&Rc<str>>,
-        failure: Option<&Failure>,
-        attempts: u32,
-    ) {
-        let detail: D = result_document(key, mutation_id, temp_id, failure, attempts);
-        self.pass.results.push(detail.clone());
-        self.tell(Event::Sync { name, detail });
-    }
 }
 
 impl<D: Document> Flight<D> {
@@ -479,26 +390,8 @@ impl<D: Document> Flight<D> {
             change,
             requests: 0,
             sent_at: now,
-            generation: 0,
+            pulled: (0, 0),
             looks: false,
         }
     }
-}
-
-fn result_document<D: Document>(
-    key: &DocKey,
-    mutation_id: &str,
-    temp_id: Option<&Rc<str>>,
-    failure: Option<&Failure>,
-    attempts: u32,
-) -> D {
-    D::object().with(&[
-        ("success", Some(D::boolean(failure.is_none()))),
-        ("mutationId", Some(D::text(mutation_id))),
-        ("collection", Some(D::text(&key.collection))),
-        ("id", Some(D::text(&key.id))),
-        ("tempId", temp_id.map(|id| D::text(id))),
-        ("error", failure.map(Failure::to_document)),
-        ("attempts", Some(D::number(f64::from(attempts)))),
-    ])
 }
