@@ -152,6 +152,7 @@ export interface PendingOut {
   state: 'waiting' | 'sending' | 'parked' | 'conflict';
   nextAttemptAt?: number;
   priority: 'high' | 'user' | 'background';
+  group?: string;
   dependsOn: string[];
 }
 

@@ -229,6 +229,8 @@ export interface PendingChange {
   state: PendingState;
   nextAttemptAt?: number;
   priority: 'high' | 'user' | 'background';
+  /** The transaction it belongs to: its changes go in order, or together. */
+  group?: string;
   dependsOn: string[];
 }
 

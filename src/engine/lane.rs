@@ -290,6 +290,7 @@ fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time)
         state: PendingState::Waiting,
         wait: None,
         priority: op.priority,
+        group: None,
         user: op.user.clone(),
         sent: None,
         refused: false,

@@ -2,83 +2,18 @@
 //!
 //! The rows themselves stand in the store; this is an index over them, kept by the reports of commits. A lane is the
 //! changes of one document in order: only its head may go, and a parked head holds its lane and nobody else (I-06,
-//! I-20). A change that refers to a document waits for that one's create (I-07), unless both wait for each other.
+//! I-20). A change that refers to a document waits for that one's create (I-07), unless both wait for each other. The
+//! changes of one transaction (a group) go in order, and one of them that is parked holds the others.
 
-use super::config::Config;
+mod entry;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{references, temporary_references, Entry};
+
 use super::mutant::Mutant;
-use crate::model::{
-    is_temporary, ChangeKind, DocKey, Document, Failure, Map, Pending, PendingState, Priority, Seq, Set, Time, Wait,
-};
+use crate::model::{is_temporary, ChangeKind, DocKey, Map, PendingState, Priority, Seq, Set, Time};
 use std::rc::Rc;
-
-/// What the engine remembers of one change.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Place in the outbox.
-    pub seq: Seq,
-    /// Identity of the change.
-    pub mutation_id: Rc<str>,
-    /// Its document.
-    pub key: DocKey,
-    /// The temporary id it was made with.
-    pub temp_id: Option<Rc<str>>,
-    /// What it does.
-    pub kind: ChangeKind,
-    /// Where it stands.
-    pub state: PendingState,
-    /// Counted failures.
-    pub retry_count: u32,
-    /// Pause before the next attempt.
-    pub wait: Option<Wait>,
-    /// Who goes first.
-    pub priority: Priority,
-    /// Why the last attempt failed.
-    pub last_error: Option<Failure>,
-    /// When it was made.
-    pub created_at: Time,
-    /// Other documents it refers to.
-    pub refers: Vec<DocKey>,
-}
-
-impl Entry {
-    /// The entry of a row.
-    pub fn of<D: Document>(row: &Pending<D>, config: &Config) -> Self {
-        Self {
-            seq: row.seq,
-            mutation_id: row.mutation_id.clone(),
-            key: DocKey { collection: row.collection.clone(), id: row.id.clone() },
-            temp_id: row.temp_id.clone(),
-            kind: row.kind,
-            state: row.state,
-            retry_count: row.retry_count,
-            wait: row.wait,
-            priority: row.priority,
-            last_error: row.last_error.clone(),
-            created_at: row.created_at,
-            refers: references(row, config),
-        }
-    }
-}
-
-/// Documents in the declared reference fields of what a change would send.
-pub fn references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
-    let Some(collection) = config.collection(&row.collection) else { return Vec::new() };
-    let id_in = |field: &str| -> Option<String> {
-        let set = row.changes.set.iter().find(|(name, _)| name == field);
-        let value = set.map(|(_, value)| value.clone()).or_else(|| row.data.as_ref()?.get(field));
-        value?.as_text()
-    };
-    let refers = collection
-        .references
-        .iter()
-        .filter_map(|reference| id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id)));
-    refers.filter(|key| key.collection != row.collection || key.id != row.id).collect()
-}
-
-/// Those of them that have only a temporary id yet.
-pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
-    references(row, config).into_iter().filter(|key| is_temporary(&key.id)).collect()
-}
 
 /// How far a chain of references is followed to see whether it comes back.
 const MOST_LINKS: usize = 8;
@@ -88,6 +23,7 @@ const MOST_LINKS: usize = 8;
 pub struct Outbox {
     entries: Map<Seq, Entry>,
     lanes: Map<DocKey, Set<Seq>>,
+    groups: Map<Rc<str>, Set<Seq>>,
     /// Heads of lanes that are not parked, by who goes first.
     heads: Set<(Priority, Seq)>,
     by_mutation: Map<Rc<str>, Seq>,
@@ -103,6 +39,9 @@ impl Outbox {
         let key = entry.key.clone();
         self.by_mutation.insert(entry.mutation_id.clone(), entry.seq);
         self.lanes.get_or_insert_with(key.clone(), Set::new).insert(entry.seq);
+        if let Some(group) = &entry.group {
+            self.groups.get_or_insert_with(group.clone(), Set::new).insert(entry.seq);
+        }
         self.entries.insert(entry.seq, entry);
         self.settle_head(&key);
     }
@@ -119,6 +58,7 @@ impl Outbox {
                 self.lanes.remove(&entry.key);
             }
         }
+        self.leave_group(&entry);
         self.settle_head(&entry.key);
         Some(entry)
     }
@@ -177,7 +117,7 @@ impl Outbox {
     /// Changes that may go now, who goes first first; `busy` says which are under way.
     pub fn ready(&self, now: Time, busy: impl Fn(&Entry) -> bool, limit: usize) -> Vec<Seq> {
         let entries = self.heads.iter().filter_map(|(_, seq)| self.entries.get(seq));
-        let may_go = entries.filter(|entry| !busy(entry) && is_due(entry, now) && !self.waits_for_create(entry));
+        let may_go = entries.filter(|entry| !busy(entry) && is_due(entry, now) && !self.waits(entry));
         may_go.take(limit).map(|entry| entry.seq).collect()
     }
 
@@ -192,14 +132,38 @@ impl Outbox {
         let lane = self.lanes.get(&entry.key).into_iter().flat_map(Set::iter);
         let before = lane.take_while(|seq| **seq != entry.seq);
         let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-        let seqs: Vec<Seq> = before.copied().chain(creates).collect();
-        seqs.iter().filter_map(|seq| Some(self.entries.get(seq)?.mutation_id.clone())).collect()
+        let all: Set<Seq> = before.copied().chain(creates).chain(self.held_by_group(entry)).collect();
+        all.iter().filter_map(|seq| Some(self.entries.get(seq)?.mutation_id.clone())).collect()
     }
 
     /// Mutations that may still be heads: waiting ones with a pause, made due.
     pub fn hurry(&mut self) {
         for entry in self.entries.values_mut() {
             entry.wait = None;
+        }
+    }
+
+    fn waits(&self, entry: &Entry) -> bool {
+        self.waits_for_create(entry) || self.held_by_group(entry).next().is_some()
+    }
+
+    /// Members of its transaction that hold a change: earlier ones, unless they wait for it, and parked ones.
+    fn held_by_group<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = Seq> + 'a {
+        let members = entry.group.as_ref().and_then(|group| self.groups.get(group)).into_iter().flat_map(Set::iter);
+        let others = members.filter(|seq| **seq != entry.seq).filter_map(|seq| self.entries.get(seq));
+        let holds = move |other: &&Entry| {
+            let waits_for_help = matches!(other.state, PendingState::Parked | PendingState::Conflict);
+            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq, MOST_LINKS))
+        };
+        others.filter(holds).map(|other| other.seq)
+    }
+
+    fn leave_group(&mut self, entry: &Entry) {
+        let Some(group) = &entry.group else { return };
+        let Some(members) = self.groups.get_mut(group) else { return };
+        members.remove(&entry.seq);
+        if members.is_empty() {
+            self.groups.remove(group);
         }
     }
 

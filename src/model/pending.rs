@@ -90,6 +90,8 @@ pub struct Pending<D> {
     pub wait: Option<Wait>,
     /// Who goes first.
     pub priority: Priority,
+    /// The transaction it belongs to: its members go in order, or as one atomic batch.
+    pub group: Option<Rc<str>>,
     /// Whose change it is.
     pub user: Option<Rc<str>>,
     /// What the first attempt sent.
@@ -228,6 +230,7 @@ impl<D: Document> Record<D> for Pending<D> {
             ("waitingSince", number(self.wait.map(|wait| wait.from))),
             ("nextAttemptAt", number(self.wait.map(|wait| wait.until))),
             ("priority", Some(D::text(self.priority.as_str()))),
+            ("group", text(self.group.as_deref())),
             ("user", text(self.user.as_deref())),
             ("sent", self.sent.as_ref().map(sent_record)),
             ("refused", self.refused.then(|| D::boolean(true))),
@@ -260,6 +263,7 @@ impl<D: Document> Record<D> for Pending<D> {
             state: PendingState::try_from_text(&record.text_of("state")?)?,
             wait: wait.map(|(from, until)| Wait { from, until }),
             priority: Priority::from_text(record.text_of("priority").as_deref()),
+            group: record.text_of("group").map(Rc::from),
             user: record.text_of("user").map(Rc::from),
             sent,
             refused: record.flag("refused"),

@@ -26,6 +26,7 @@ pub(crate) fn pending<D: Document>(seq: u64, id: &str, mutation: &str) -> Pendin
         state: PendingState::Waiting,
         wait: None,
         priority: Priority::User,
+        group: None,
         user: None,
         sent: None,
         refused: false,

@@ -75,6 +75,7 @@ fn pending() -> impl Strategy<Value = Pending<Json>> {
         state: [PendingState::Waiting, PendingState::Sending, PendingState::Parked, PendingState::Conflict][state.2],
         wait: state.3.map(|(from, until)| Wait { from, until }),
         priority: [Priority::High, Priority::User, Priority::Background][state.4],
+        group: (state.1 > 4).then(|| "g1".into()),
         user: None,
         sent: sent.map(|(body, revision)| Sent { method: "PUT".into(), body, revision }),
         refused,
@@ -89,6 +90,7 @@ proptest! {
         prop_assert!(is_kept(&row));
         let read = again(&row).expect("a row that was written");
         prop_assert_eq!((read.seq, read.state, read.kind, read.wait), (row.seq, row.state, row.kind, row.wait));
+        prop_assert_eq!(&read.group, &row.group);
         prop_assert_eq!(read.sent.map(|sent| sent.revision), row.sent.map(|sent| sent.revision));
     }
 
