@@ -82,11 +82,7 @@ impl<D: Document> Engine<D> {
         match (purpose, report) {
             (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
             (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => {
-                // A deletion pulled meanwhile found no document under an id that only this answer brings.
-                let (generation, pages) = self.progress(&flight.key.collection);
-                let (full, any) = (generation != flight.pulled.0, pages != flight.pulled.1);
-                let doubtful = |renamed: bool| full || (any && renamed);
-                if let Some(done) = done.as_ref().filter(|done| done.wanted || doubtful(done.id != flight.key.id)) {
+                if let Some(done) = done.as_ref().filter(|done| done.wanted || self.is_doubtful(&flight, &done.id)) {
                     self.fetch(&flight.key.collection, &done.id);
                 }
                 self.acknowledged(&flight, done);
@@ -172,6 +168,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             accepted: accepted.clone(),
+            doubtful: self.is_doubtful(&flight, accepted.id.as_deref().unwrap_or(&flight.key.id)),
             now: self.now,
         };
         self.commit(Purpose::Acknowledge(flight, accepted), Box::new(plan));

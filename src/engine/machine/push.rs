@@ -38,8 +38,10 @@ pub(super) struct Flight<D> {
     pub(super) mutation_id: Rc<str>,
     pub(super) key: DocKey,
     pub(super) change: Box<Pending<D>>,
+    /// Whether an earlier attempt may have been executed, so that its answer comes again.
+    pub(super) again: bool,
     /// Requests made in this attempt.
-    requests: u32,
+    pub(super) requests: u32,
     pub(super) sent_at: Time,
     /// How far the pull of its collection had come when it left.
     pub(super) pulled: (u64, u64),
@@ -90,9 +92,9 @@ impl<D: Document> Engine<D> {
         let mut moved = crate::engine::plan::Effects::default();
         for one in dispatched {
             match one {
-                Dispatched::Send(change) => {
+                Dispatched::Send(change, again) => {
                     moved.entries.push(Entry::of(&change, &self.config));
-                    let flight = Flight::new(change, self.now);
+                    let flight = Flight::new(change, again, self.now);
                     self.send(flight);
                 }
                 Dispatched::Parked(entry, failure) => {
@@ -382,12 +384,13 @@ impl<D: Document> Engine<D> {
 }
 
 impl<D: Document> Flight<D> {
-    fn new(change: Box<Pending<D>>, now: Time) -> Self {
+    fn new(change: Box<Pending<D>>, again: bool, now: Time) -> Self {
         Self {
             seq: change.seq,
             mutation_id: change.mutation_id.clone(),
             key: DocKey { collection: change.collection.clone(), id: change.id.clone() },
             change,
+            again,
             requests: 0,
             sent_at: now,
             pulled: (0, 0),

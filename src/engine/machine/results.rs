@@ -24,6 +24,15 @@ impl<D: Document> Engine<D> {
         self.deliver(false, done.effects);
     }
 
+    /// Whether an answer that names this id may be older than what pulls have shown since.
+    ///
+    /// A deletion pulled before the answer to a create found no document under an id that only the answer brings.
+    pub(super) fn is_doubtful(&self, flight: &Flight<D>, id: &str) -> bool {
+        let (generation, pages) = self.progress(&flight.key.collection);
+        let again = flight.again || flight.requests > 1 || pages != flight.pulled.1;
+        generation != flight.pulled.0 || (again && *id != *flight.key.id)
+    }
+
     pub(super) fn settled(&mut self, flight: &Flight<D>, setting: &Setting, settled: Settlement<D>) {
         self.free(flight.seq);
         let (Some(entry), Some(_)) = (settled.entry, settled.row) else { return self.read_outbox() };

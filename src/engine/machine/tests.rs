@@ -157,6 +157,28 @@ fn the_first_pull_comes_five_seconds_after_the_start() {
 }
 
 #[test]
+fn a_create_answered_at_its_second_attempt_is_asked_for_by_itself() {
+    let mut bench = Bench::new(json!({ "url": "https://x.test", "pullInterval": 0, "startDelay": 3_600_000 }));
+    bench.give(Input::Start);
+    let kind = WriteKind::Put(json!({ "text": "x" }).into());
+    let op = WriteOp { collection: "notes".into(), id: String::new(), kind, priority: Priority::User, local: false };
+    bench.give(Input::Command { ticket: 1, command: Command::Write(vec![op]) });
+    bench.answer(502, Value::Null);
+    bench.until_push().expect("the same request again");
+    bench.answer(201, json!({ "id": "n1", "text": "x" }));
+    while bench.requests.last().is_none_or(|(.., what)| what != "GET https://x.test/notes/n1") {
+        if bench.requests.last().is_some_and(|(.., what)| what.starts_with("GET")) {
+            bench.answer(200, json!({ "items": [], "checkpoint": "3.e", "hasMore": false, "epoch": "e" }));
+        }
+        if bench.requests.last().is_some_and(|(.., what)| !what.ends_with("/n1")) {
+            bench.until_request(10_000_000).expect("a pull may have shown its end before the answer came");
+        }
+    }
+    bench.answer(404, Value::Null);
+    assert_eq!(bench.disk.main_rows("notes").count(), 0, "it was deleted between its creation and the answer");
+}
+
+#[test]
 fn nothing_runs_when_there_is_nothing_to_do() {
     let mut bench = Bench::assistant(5_000);
     while let Some((_, what)) = bench.until_request(600_000) {

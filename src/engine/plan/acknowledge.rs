@@ -30,6 +30,8 @@ pub struct Acknowledge<D> {
     pub key: DocKey,
     /// What the server made of it.
     pub accepted: Accepted<D>,
+    /// Whether a pull may have shown the document's end before this answer came.
+    pub doubtful: bool,
     /// When.
     pub now: Time,
 }
@@ -133,10 +135,10 @@ impl<D: Document> Acknowledge<D> {
         Acknowledged { seq: self.seq, id, doc, revision, wanted, effects }
     }
 
-    /// Whether the document may be gone without a word: the answer came again, or a full pull is under way whose
-    /// first page may leave out what was deleted after this change.
+    /// Whether the document may be gone without a word: the answer may have come again, or a full pull is under way
+    /// whose first page may leave out what was deleted after this change.
     fn is_in_doubt(&self, pull: &PullState<D>) -> bool {
-        self.accepted.repeated || (pull.sweeping && pull.checkpoint.is_none())
+        self.doubtful || self.accepted.repeated || (pull.sweeping && pull.checkpoint.is_none())
     }
 
     /// The document the server has now: what it said, or what the change made of the base.

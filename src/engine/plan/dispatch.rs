@@ -30,8 +30,8 @@ pub struct Dispatch {
 /// What became of one change.
 #[derive(Debug, Clone)]
 pub enum Dispatched<D> {
-    /// Send this row's payload.
-    Send(Box<Pending<D>>),
+    /// Send this row's payload; whether it may have left before, so that its answer may come again.
+    Send(Box<Pending<D>>, bool),
     /// Parked instead.
     Parked(Box<Entry>, Failure),
     /// Not to be sent now; the outbox is read again.
@@ -106,6 +106,7 @@ impl Dispatch {
                 Resolved::Never(failure) => return self.park(change, failure, writes),
             }
         }
+        let again = change.sent.is_some();
         freeze(&mut change, fresh);
         change.state = PendingState::Sending;
         change.wait = None;
@@ -114,7 +115,7 @@ impl Dispatch {
         } else {
             writes.push(Write::PutPending(change.clone()));
         }
-        Dispatched::Send(Box::new(change))
+        Dispatched::Send(Box::new(change), again)
     }
 
     fn park<D: Document>(&self, mut change: Pending<D>, failure: Failure, writes: &mut Vec<Write<D>>) -> Dispatched<D> {
