@@ -297,8 +297,20 @@ async fn depends_on(mailbox: &Rc<Mailbox>, rows: &[Pending<JsDoc>]) -> Array {
 
 /// A row as `PendingOut`: its record without what only the library needs.
 fn pending_object(row: &Pending<JsDoc>, depends_on: &JsValue) -> JsValue {
-    const INTERNAL: [&str; 9] =
-        ["changes", "base", "baseRev", "waitingSince", "sent", "refused", "rounds", "writes", "user"];
+    const INTERNAL: [&str; 12] = [
+        "changes",
+        "base",
+        "baseRev",
+        "waitingSince",
+        "sent",
+        "refused",
+        "rounds",
+        "writes",
+        "user",
+        "touched",
+        "origin",
+        "asks",
+    ];
     let mut fields: Vec<(&str, Option<JsDoc>)> = INTERNAL.iter().map(|field| (*field, None)).collect();
     fields.push(("dependsOn", Some(JsDoc(depends_on.clone()))));
     row.to_record().with(&fields).0

@@ -4,7 +4,7 @@
 //! and never fails by itself: crashes, aborts and full disks are the simulator's to arrange around it.
 
 use super::store::{Found, Plan, Read, Rows, Step, Write};
-use crate::model::{Code, Collection, DocKey, Document, Failure, Map, Pending, Row, Seq};
+use crate::model::{Code, Collection, Conflict, DocKey, Document, Failure, Map, Pending, Row, Seq};
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -18,12 +18,20 @@ pub struct Disk<D> {
     pending: Map<Seq, Pending<D>>,
     meta: Map<String, D>,
     alias: Map<DocKey, Rc<str>>,
+    conflicts: Map<Rc<str>, Conflict<D>>,
     settings: Map<Rc<str>, D>,
 }
 
 impl<D> Default for Disk<D> {
     fn default() -> Self {
-        Self { main: Map::new(), pending: Map::new(), meta: Map::new(), alias: Map::new(), settings: Map::new() }
+        Self {
+            main: Map::new(),
+            pending: Map::new(),
+            meta: Map::new(),
+            alias: Map::new(),
+            conflicts: Map::new(),
+            settings: Map::new(),
+        }
     }
 }
 
@@ -92,6 +100,11 @@ impl<D: Document> Disk<D> {
         self.alias.get(key)
     }
 
+    /// All conflicts, in the order of their ids.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Conflict<D>> {
+        self.conflicts.values()
+    }
+
     /// One setting.
     pub fn setting(&self, key: &str) -> Option<&D> {
         self.settings.get(key)
@@ -103,6 +116,7 @@ impl<D: Document> Disk<D> {
             Read::Pending(seq) => Found::Pending(self.pending.get(seq).cloned()),
             Read::Meta(key) => Found::Meta(self.meta.get(&key.name()).cloned()),
             Read::Alias(key) => Found::Alias(self.alias.get(key).cloned()),
+            Read::Conflict(id) => Found::Conflict(self.conflicts.get(id).cloned().map(Box::new)),
             Read::Referring { collection, field, id } => {
                 let refers = |row: &&Row<D>| {
                     row.doc.as_ref().and_then(|doc| doc.text_of(field)).is_some_and(|text| text == **id)
@@ -145,6 +159,12 @@ impl<D: Document> Disk<D> {
             }
             Write::PutAlias(key, id) => {
                 self.alias.insert(key, id);
+            }
+            Write::PutConflict(conflict) => {
+                self.conflicts.insert(conflict.conflict_id.clone(), *conflict);
+            }
+            Write::DeleteConflict(id) => {
+                self.conflicts.remove(&id);
             }
             Write::Setting(key, Some(value)) => {
                 self.settings.insert(key, value);

@@ -296,6 +296,10 @@ fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time)
         refused: false,
         rounds: 0,
         writes: 1,
+        touched: Vec::new(),
+        origin: None,
+        conflict: None,
+        asks: false,
     }
 }
 

@@ -6,7 +6,8 @@
 //! must not remember anything. Nothing here touches a store.
 
 use crate::model::{
-    sort_by, Collection, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState, Record, Row, Seq,
+    sort_by, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState,
+    Record, Row, Seq,
 };
 use std::rc::Rc;
 
@@ -19,6 +20,8 @@ pub enum MetaKey {
     Mark,
     /// [`Discarded`].
     Discarded,
+    /// [`ConflictLog`].
+    Conflicts,
     /// [`PullState`] of a collection.
     Pull(Collection),
 }
@@ -30,6 +33,7 @@ impl MetaKey {
             Self::Lease => "lease".into(),
             Self::Mark => "mark".into(),
             Self::Discarded => "discarded".into(),
+            Self::Conflicts => "conflicts".into(),
             Self::Pull(collection) => ["pull:", collection].concat(),
         }
     }
@@ -46,6 +50,8 @@ pub enum Read {
     Meta(MetaKey),
     /// The server's id of a temporary id.
     Alias(DocKey),
+    /// One conflict.
+    Conflict(Rc<str>),
     /// Main rows of a collection whose reference field holds an id (through the index on that field).
     Referring {
         /// The collection that refers.
@@ -82,6 +88,7 @@ pub struct Rows<D> {
     pending: Map<Seq, Option<Pending<D>>>,
     meta: Map<MetaKey, Option<D>>,
     alias: Map<DocKey, Option<Rc<str>>>,
+    conflicts: Map<Rc<str>, Option<Conflict<D>>>,
     main_pages: Map<Read, Vec<Row<D>>>,
     pending_pages: Map<Read, Vec<Pending<D>>>,
     last_pending: Option<Option<Seq>>,
@@ -94,6 +101,7 @@ impl<D> Default for Rows<D> {
             pending: Map::new(),
             meta: Map::new(),
             alias: Map::new(),
+            conflicts: Map::new(),
             main_pages: Map::new(),
             pending_pages: Map::new(),
             last_pending: None,
@@ -112,6 +120,8 @@ pub enum Found<D> {
     Meta(Option<D>),
     /// For [`Read::Alias`].
     Alias(Option<Rc<str>>),
+    /// For [`Read::Conflict`].
+    Conflict(Option<Box<Conflict<D>>>),
     /// For [`Read::Referring`] and [`Read::MainPage`].
     MainRows(Vec<Row<D>>),
     /// For [`Read::PendingPage`].
@@ -128,6 +138,7 @@ impl<D: Document> Rows<D> {
             (Read::Pending(seq), Found::Pending(row)) => drop(self.pending.insert(seq, row)),
             (Read::Meta(key), Found::Meta(row)) => drop(self.meta.insert(key, row)),
             (Read::Alias(key), Found::Alias(id)) => drop(self.alias.insert(key, id)),
+            (Read::Conflict(id), Found::Conflict(row)) => drop(self.conflicts.insert(id, row.map(|row| *row))),
             (Read::LastPending, Found::Last(seq)) => self.last_pending = Some(seq),
             (read, Found::MainRows(rows)) => drop(self.main_pages.insert(read, rows)),
             (read, Found::PendingRows(rows)) => drop(self.pending_pages.insert(read, rows)),
@@ -142,6 +153,7 @@ impl<D: Document> Rows<D> {
             Read::Pending(seq) => self.pending.contains_key(seq),
             Read::Meta(key) => self.meta.contains_key(key),
             Read::Alias(key) => self.alias.contains_key(key),
+            Read::Conflict(id) => self.conflicts.contains_key(id),
             Read::Referring { .. } | Read::MainPage { .. } => self.main_pages.contains_key(read),
             Read::PendingPage { .. } => self.pending_pages.contains_key(read),
             Read::LastPending => self.last_pending.is_some(),
@@ -169,6 +181,11 @@ impl<D: Document> Rows<D> {
     /// The server's id of a temporary id.
     pub fn alias(&self, key: &DocKey) -> Option<&Rc<str>> {
         self.alias.get(key)?.as_ref()
+    }
+
+    /// A conflict that was read.
+    pub fn conflict(&self, id: &str) -> Option<&Conflict<D>> {
+        self.conflicts.get(id)?.as_ref()
     }
 
     /// The rows of a page or of a reference look-up.
@@ -201,6 +218,11 @@ impl<D: Document> Rows<D> {
         self.meta_record(&MetaKey::Discarded).unwrap_or_default()
     }
 
+    /// What is kept of all conflicts.
+    pub fn conflict_log(&self) -> ConflictLog {
+        self.meta_record(&MetaKey::Conflicts).unwrap_or_default()
+    }
+
     /// The pull state of a collection.
     pub fn pull_state(&self, collection: &Collection) -> PullState<D> {
         self.meta_record(&MetaKey::Pull(collection.clone())).unwrap_or_default()
@@ -228,6 +250,10 @@ pub enum Write<D> {
     PutMeta(MetaKey, D),
     /// Remembers the server's id of a temporary id.
     PutAlias(DocKey, Rc<str>),
+    /// Inserts or replaces a conflict.
+    PutConflict(Box<Conflict<D>>),
+    /// Removes a conflict.
+    DeleteConflict(Rc<str>),
     /// Sets (`Some`) or removes (`None`) a setting.
     Setting(Rc<str>, Option<D>),
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod conflict;
 mod document;
 mod error;
 mod id;
@@ -16,6 +17,7 @@ mod record;
 mod row;
 mod time;
 
+pub use conflict::{Conflict, ConflictField, ConflictKind, ConflictLog, Resolution, Severity};
 pub use document::{Document, Kind};
 pub use error::{Code, Failure, FailureBody};
 pub use id::{is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};

@@ -102,6 +102,14 @@ pub struct Pending<D> {
     pub rounds: u32,
     /// Writes of the app folded into this change.
     pub writes: u32,
+    /// Fields whose last write came after [`Pending::created_at`], and when.
+    pub touched: Vec<(String, Time)>,
+    /// The document it was made from, while `base` has moved on and the two have not been compared yet.
+    pub origin: Option<D>,
+    /// The open conflict that holds it.
+    pub conflict: Option<Rc<str>>,
+    /// Whether that conflict waits for the app's own function rather than for a person.
+    pub asks: bool,
 }
 
 impl<D: Document> Pending<D> {
@@ -200,6 +208,17 @@ fn patch_from<D: Document>(record: Option<&D>) -> Patch<D> {
     }
 }
 
+fn touched_record<D: Document>(touched: &[(String, Time)]) -> Option<D> {
+    let fields: Vec<(&str, Option<D>)> =
+        touched.iter().map(|(field, at)| (field.as_str(), number(Some(*at)))).collect();
+    (!fields.is_empty()).then(|| D::object().with(&fields))
+}
+
+fn touched_from<D: Document>(record: Option<D>) -> Vec<(String, Time)> {
+    let Some(record) = record else { return Vec::new() };
+    record.fields().into_iter().filter_map(|field| whole(&record, &field).map(|at| (field, at))).collect()
+}
+
 fn sent_record<D: Document>(sent: &Sent<D>) -> D {
     object(&[
         ("method", Some(D::text(&sent.method))),
@@ -236,6 +255,10 @@ impl<D: Document> Record<D> for Pending<D> {
             ("refused", self.refused.then(|| D::boolean(true))),
             ("rounds", some(self.rounds)),
             ("writes", (self.writes > 1).then(|| D::number(f64::from(self.writes)))),
+            ("touched", touched_record(&self.touched)),
+            ("origin", self.origin.clone()),
+            ("conflict", text(self.conflict.as_deref())),
+            ("asks", self.asks.then(|| D::boolean(true))),
         ])
     }
 
@@ -269,6 +292,10 @@ impl<D: Document> Record<D> for Pending<D> {
             refused: record.flag("refused"),
             rounds: whole(record, "rounds").unwrap_or(0) as u32,
             writes: whole(record, "writes").unwrap_or(1) as u32,
+            touched: touched_from(record.get("touched")),
+            origin: record.get("origin"),
+            conflict: record.text_of("conflict").map(Rc::from),
+            asks: record.flag("asks"),
         })
     }
 }

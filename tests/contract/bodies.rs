@@ -3,7 +3,10 @@
 use super::{doc, ids, put_all, query, row, writing, Backend, Script, NOTES};
 use seakeep::engine::query::Query;
 use seakeep::engine::store::{MetaKey, Read, Rows, Write};
-use seakeep::model::{ChangeKind, Code, DocKey, Document, Mark, Patch, Pending, PendingState, Priority, Record, Row};
+use seakeep::model::{
+    ChangeKind, Code, Conflict, ConflictKind, DocKey, Document, Mark, Patch, Pending, PendingState, Priority, Record,
+    Row, Severity,
+};
 use std::rc::Rc;
 
 /// A change in the outbox.
@@ -32,6 +35,10 @@ pub(crate) fn pending<D: Document>(seq: u64, id: &str, mutation: &str) -> Pendin
         refused: false,
         rounds: 0,
         writes: 1,
+        touched: Vec::new(),
+        origin: None,
+        conflict: None,
+        asks: false,
     }
 }
 
@@ -52,6 +59,7 @@ pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
         put(r#"{"id":"n2"}"#),
         Write::PutMeta(MetaKey::Mark, applied.to_record()),
         Write::PutAlias(note("pending-1-x"), "n2".into()),
+        Write::PutConflict(Box::new(conflict("c1"))),
         Write::Setting("theme".into(), Some(B::Doc::text("dark"))),
         Write::AddPending(pending(7, "n2", "m2")),
         put(r#"{"id":"n3"}"#),
@@ -64,12 +72,14 @@ pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
         Read::Pending(7),
         Read::Meta(MetaKey::Mark),
         Read::Alias(note("pending-1-x")),
+        Read::Conflict("c1".into()),
     ];
     let look = Script::new(vec![reads], |rows: &Rows<B::Doc>| {
         let nothing = rows.main(&note("n2")).is_none()
             && rows.main(&note("n3")).is_none()
             && rows.mark().applied == 0
-            && rows.alias(&note("pending-1-x")).is_none();
+            && rows.alias(&note("pending-1-x")).is_none()
+            && rows.conflict("c1").is_none();
         let kept = rows.pending(7).is_some_and(|row| *row.mutation_id == *"m1");
         (Vec::new(), (nothing, kept))
     });
@@ -98,6 +108,39 @@ pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
     let last = Script::new(vec![vec![Read::LastPending]], |rows: &Rows<B::Doc>| (Vec::new(), rows.last_pending()));
     assert_eq!(store.run(&last).await.expect("reading"), 3);
     assert!(store.get("n1").await.is_none());
+}
+
+fn conflict<D: Document>(id: &str) -> Conflict<D> {
+    Conflict {
+        conflict_id: id.into(),
+        collection: NOTES.into(),
+        id: "n1".into(),
+        seq: 3,
+        mutation_id: "m3".into(),
+        kind: ConflictKind::EditEdit,
+        severity: Severity::Medium,
+        base: Some(doc(r#"{"id":"n1"}"#)),
+        local: Some(doc(r#"{"id":"n1","a":1}"#)),
+        remote: None,
+        fields: Vec::new(),
+        detected_at: 5,
+        resolution: None,
+    }
+}
+
+pub(crate) async fn conflicts_are_kept_by_their_id<B: Backend>() {
+    let store = B::open().await;
+    let writes =
+        vec![Write::PutConflict(Box::new(conflict("c1"))), Write::PutConflict(Box::new(conflict::<B::Doc>("c2")))];
+    store.run(&writing(writes)).await.expect("writing");
+    store.run(&writing::<B::Doc>(vec![Write::DeleteConflict("c2".into())])).await.expect("removing");
+    let reads = vec![Read::Conflict("c1".into()), Read::Conflict("c2".into())];
+    let look = Script::new(vec![reads], |rows: &Rows<B::Doc>| {
+        let found = rows.conflict("c1").map(|found| (found.mutation_id.clone(), found.local.is_some()));
+        (Vec::new(), (found, rows.conflict("c2").is_none()))
+    });
+    let found = store.run(&look.reading()).await.expect("reading");
+    assert_eq!(found, (Some((Rc::from("m3"), true)), true));
 }
 
 pub(crate) async fn a_plan_that_writes_nothing_reports<B: Backend>() {

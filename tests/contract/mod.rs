@@ -137,6 +137,7 @@ macro_rules! contract {
         $each! {
             bodies: writes_land_together_or_not_at_all,
             bodies: rounds_of_reads_see_what_was_written,
+            bodies: conflicts_are_kept_by_their_id,
             bodies: a_plan_that_writes_nothing_reports,
             bodies: rows_that_refer_are_found_by_their_field,
             bodies: more_than_a_page_of_rows_may_refer_to_one_id,

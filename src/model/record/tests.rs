@@ -2,8 +2,8 @@
 
 use super::Record;
 use crate::model::{
-    ChangeKind, Code, Discarded, Document, Failure, Lease, Mark, Patch, Pending, PendingState, Priority, PullState,
-    Row, Sent, Wait, Wanted,
+    ChangeKind, Code, Conflict, ConflictField, ConflictKind, ConflictLog, Discarded, Document, Failure, Lease, Mark,
+    Patch, Pending, PendingState, Priority, PullState, Resolution, Row, Sent, Severity, Wait, Wanted,
 };
 use crate::native::Json;
 use proptest::prelude::*;
@@ -54,6 +54,8 @@ fn pending() -> impl Strategy<Value = Pending<Json>> {
         patch(),
         prop::option::of(document()),
         prop::option::of("[a-z]{1,4}"),
+        prop::option::of(document()),
+        prop::option::of(text()),
     );
     let state = (whole(), 0u32..9, 0..4usize, prop::option::of((whole(), whole())), 0..3usize, 0u32..9);
     let sent = prop::option::of((prop::option::of(document()), prop::option::of("[a-z]{1,4}")));
@@ -81,6 +83,10 @@ fn pending() -> impl Strategy<Value = Pending<Json>> {
         refused,
         rounds: state.5,
         writes: 1 + state.1,
+        touched: Vec::from([("a".into(), state.0)]),
+        origin: content.5,
+        conflict: content.6,
+        asks: refused,
     })
 }
 
@@ -112,6 +118,39 @@ proptest! {
         prop_assert_eq!(again(&discarded), Some(discarded));
         let state = PullState { checkpoint, epoch: Some("e".into()), etag: None, completed_at: Some(at), generation: epoch, sweeping: flags[0], rewinds: flags[1], wanted: ids.iter().map(|id| Wanted { id: id.clone(), known: None }).collect() };
         prop_assert!(is_kept(&state));
+    }
+}
+
+proptest! {
+    #[test]
+    fn conflicts_are_kept(ids in prop::array::uniform4(text()), sides in prop::array::uniform3(prop::option::of(document())), times in prop::array::uniform3(whole()), open: bool, pick in 0..4usize) {
+        let kinds = [ConflictKind::EditEdit, ConflictKind::EditDelete, ConflictKind::DeleteEdit, ConflictKind::CreateCreate];
+        let [base, local, remote] = sides.clone();
+        let field = ConflictField { path: "a".into(), base, local, remote, local_at: Some(times[0]), remote_at: None };
+        let [base, local, remote] = sides.clone();
+        let conflict = Conflict {
+            conflict_id: ids[0].clone(), collection: ids[1].clone(), id: ids[2].clone(), seq: times[0], mutation_id: ids[3].clone(),
+            kind: kinds[pick], severity: [Severity::Low, Severity::Medium, Severity::High][pick % 3],
+            base, local, remote, fields: vec![field], detected_at: times[1],
+            resolution: (!open).then(|| Resolution { strategy: "fields".into(), at: times[2], result: sides[0].clone() }),
+        };
+        prop_assert!(is_kept(&conflict));
+        let read = again(&conflict).expect("a conflict that was written");
+        prop_assert_eq!((read.kind, read.severity, read.resolution.is_none()), (conflict.kind, conflict.severity, open));
+    }
+
+    #[test]
+    fn the_log_of_conflicts_is_kept_and_bounded(ids in prop::collection::vec("[a-z]{4}", 0..300)) {
+        let mut log = ConflictLog::default();
+        let gone: usize = ids.iter().map(|id| {
+            log.found(ConflictKind::EditEdit);
+            log.ended(id, "fields").len()
+        }).sum();
+        let unique: std::collections::BTreeSet<&String> = ids.iter().collect();
+        prop_assert!(log.resolved.len() <= ConflictLog::CAPACITY);
+        prop_assert!(gone + log.resolved.len() >= unique.len(), "what is not listed was named to go");
+        prop_assert_eq!(log.types.first().map_or(0, |(_, count)| *count as usize), ids.len());
+        prop_assert_eq!(again(&log), Some(log));
     }
 }
 

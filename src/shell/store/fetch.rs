@@ -5,7 +5,7 @@
 
 use super::fault::Fault;
 use super::run::{alias_key, raw};
-use super::schema::{IDS, META, PENDING};
+use super::schema::{CONFLICTS, IDS, META, PENDING};
 use super::tx::Tx;
 use crate::engine::store::{Found, Read, Rows};
 use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Seq};
@@ -43,6 +43,7 @@ fn request(tx: &Tx, read: &Read) -> Result<IdbRequest, Fault> {
         Read::Pending(seq) => raw(tx.store(PENDING)?.get(JsValue::from_f64(*seq as f64))?),
         Read::Meta(key) => raw(tx.store(META)?.get(JsValue::from_str(&key.name()))?),
         Read::Alias(key) => raw(tx.store(IDS)?.get(alias_key(key))?),
+        Read::Conflict(id) => raw(tx.store(CONFLICTS)?.get(JsValue::from_str(id))?),
         Read::Referring { collection, field, id } => {
             let range = KeyRange::only(&JsValue::from_str(id))?;
             raw(tx.store(collection)?.index(field)?.get_all(Some(range.into()), Some(PAGE as u32))?)
@@ -66,6 +67,7 @@ fn found(read: &Read, result: JsValue) -> Result<Found<JsDoc>, Fault> {
         Read::Pending(_) => Found::Pending(one(result)?),
         Read::Meta(_) => Found::Meta(JsDoc::some(result)),
         Read::Alias(_) => Found::Alias(result.as_string().map(Rc::from)),
+        Read::Conflict(_) => Found::Conflict(one(result)?.map(Box::new)),
         Read::LastPending => Found::Last(key_of(result).and_then(|key| key.as_f64()).map(|seq| seq as Seq)),
         Read::Referring { .. } | Read::MainPage { .. } => Found::MainRows(all(result)?),
         Read::PendingPage { .. } => Found::PendingRows(all(result)?),

@@ -250,7 +250,7 @@ async fn version_of(name: &str) -> Result<u32, Fault> {
 
 /// The schema is as declared; gives the name of this database's life.
 async fn verify(handle: &Handle, config: &StoreConfig) -> Result<String, Fault> {
-    let own = [schema::PENDING, schema::META, schema::IDS, schema::SETTINGS];
+    let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS];
     let stores = own.into_iter().chain(config.tables.iter().map(|table| &*table.name));
     let tx = Tx::begin(handle, stores, Mode::Read).map_err(|fault| match fault.failure.code {
         Code::StoreUnknown => Fault::new(Code::SchemaChanged, "a collection was added: declare a higher version"),

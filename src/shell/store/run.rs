@@ -5,7 +5,7 @@
 
 use super::fault::Fault;
 use super::open::Handle;
-use super::schema::{GONE_FIELD, IDS, META, PENDING, SETTINGS};
+use super::schema::{CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Tx};
 use super::{fetch, StoreConfig};
 use crate::engine::store::{Rows, Scope, Step, Write};
@@ -33,7 +33,7 @@ pub(super) async fn attempt(
     ask: Ask<'_>,
     witness: &mut Witness,
 ) -> Result<(), Fault> {
-    let own = [PENDING, META, IDS, SETTINGS];
+    let own = [PENDING, META, IDS, CONFLICTS, SETTINGS];
     let stores = own.into_iter().chain(scope.collections.iter().map(|collection| &**collection));
     let mode = match (scope.writes, scope.strict && config.strict) {
         (false, _) => Mode::Read,
@@ -102,6 +102,8 @@ fn write(tx: &Tx, write: Write<JsDoc>) -> Result<(), Fault> {
         Write::DeletePending(seq) => drop(tx.store(PENDING)?.delete(JsValue::from_f64(seq as f64))?),
         Write::PutMeta(key, value) => drop(tx.store(META)?.put(&value.0, Some(&key.name().into()))?),
         Write::PutAlias(key, id) => drop(tx.store(IDS)?.put(&JsValue::from_str(&id), Some(&alias_key(&key)))?),
+        Write::PutConflict(conflict) => drop(tx.store(CONFLICTS)?.put(&conflict.to_record().0, None)?),
+        Write::DeleteConflict(id) => drop(tx.store(CONFLICTS)?.delete(JsValue::from_str(&id))?),
         Write::Setting(key, Some(value)) => {
             drop(tx.store(SETTINGS)?.put(&value.0, Some(&JsValue::from_str(&key)))?);
         }

@@ -18,9 +18,11 @@ use web_sys::{IdbDatabase, IdbIndex, IdbRequest};
 pub(super) const PENDING: &str = "pending";
 pub(super) const META: &str = "meta";
 pub(super) const IDS: &str = "ids";
+pub(super) const CONFLICTS: &str = "conflicts";
 pub(super) const SETTINGS: &str = "settings";
 /// The stores that every database has, and their key paths.
-const OWN: [(&str, Option<&str>); 4] = [(PENDING, Some("seq")), (META, None), (IDS, None), (SETTINGS, None)];
+const OWN: [(&str, Option<&str>); 5] =
+    [(PENDING, Some("seq")), (META, None), (IDS, None), (CONFLICTS, Some("conflictId")), (SETTINGS, None)];
 
 /// Index of rows whose document is gone while its deletion waits; `gone` is set on no other row.
 pub(super) const GONE: &str = "#gone";
