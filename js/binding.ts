@@ -58,6 +58,8 @@ export interface SyncConfig {
 export interface Hooks {
   /** The app's fetch, or the global one bound to its realm. */
   fetch(url: string, init: RequestInit): Promise<Response>;
+  /** The text of a response's body, null when it is longer than `most` bytes. */
+  text(response: Response, most: number): Promise<string | null>;
   /** The app's auth(), or undefined. */
   auth?: () => unknown;
   /** Everything that happened since the last call, in order. Called from a fresh task, never re-entrantly. */

@@ -6,6 +6,7 @@
  */
 
 import type { Client, Hooks } from './binding.js';
+import { readText } from './body.js';
 import { flag, plainOptions } from './check.js';
 import { type Checked, checkName, checkOptions, checkUser } from './config.js';
 import { databaseOf } from './database.js';
@@ -58,6 +59,7 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
   const handle = new Handle(checked, globalThis.navigator?.onLine ?? true, release);
   const hooks: Hooks = {
     fetch: async (url, init) => (checked.fetch ?? globalThis.fetch)(url, init),
+    text: readText,
     events: (batch) => handle.receive(batch),
     crashed: (text) => handle.crash(text),
   };

@@ -58,7 +58,11 @@ impl Client {
             name: config.text_of("name").unwrap_or_default(),
             engine: Engine::new(settings.clone(), seed.map(|word| word.rotate_left(17) ^ 0x5ea5_ea5e), clock::now()),
             store: store.clone(),
-            calls: Rc::new(Calls { fetch: hook(hooks, "fetch").ok_or_else(missing)?, auth: hook(hooks, "auth") }),
+            calls: Rc::new(Calls {
+                fetch: hook(hooks, "fetch").ok_or_else(missing)?,
+                text: hook(hooks, "text").ok_or_else(missing)?,
+                auth: hook(hooks, "auth"),
+            }),
             events: hook(hooks, "events").ok_or_else(missing)?,
             mailbox: mailbox.clone(),
             persist: config.flag("persist"),

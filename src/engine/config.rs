@@ -61,6 +61,8 @@ pub struct SyncConfig {
     pub timeout: u64,
     pub max_pending: usize,
     pub auto: bool,
+    /// Documents of a page applied in one transaction, so that a write of the app never waits long behind one.
+    pub part: usize,
 }
 
 impl Config {
@@ -141,6 +143,7 @@ impl SyncConfig {
             timeout: whole("timeout", 30_000),
             max_pending: whole("maxPending", 100_000) as usize,
             auto: from.get("auto").is_none_or(|_| from.flag("auto")),
+            part: 50,
         })
     }
 }

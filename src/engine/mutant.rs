@@ -23,11 +23,14 @@ pub enum Mutant {
     TemporaryIdLeaks,
     IgnoresRetryAfter,
     DocumentWithoutChange,
+    CheckpointWithFirstPart,
+    TrustsAnyNotModified,
+    AsksTheSamePage,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -44,6 +47,9 @@ impl Mutant {
         Self::TemporaryIdLeaks,
         Self::IgnoresRetryAfter,
         Self::DocumentWithoutChange,
+        Self::CheckpointWithFirstPart,
+        Self::TrustsAnyNotModified,
+        Self::AsksTheSamePage,
     ];
 
     /// Whether this bug is switched on.

@@ -34,6 +34,8 @@ pub enum Body<D> {
     Html,
     /// Anything else, or JSON that ended early; its length in UTF-16 units.
     Broken(usize),
+    /// Longer than is read; what follows was not waited for.
+    TooLarge,
 }
 
 /// A response as it arrived.

@@ -138,7 +138,7 @@ fn accepted<D: Document>(
     let revision = response.revision();
     match &response.body {
         Body::Html => captive(response, now),
-        Body::Broken(_) => nonsense(response, now),
+        Body::Broken(_) | Body::TooLarge => nonsense(response, now),
         Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
         Body::Empty => {
             Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response), repeated: false })
@@ -185,7 +185,7 @@ pub(super) fn number_text<D: Document>(number: &D) -> Option<String> {
 fn conflicted<D: Document>(kind: ChangeKind, temporary: bool, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
     match response.body {
         Body::Html => captive(response, now),
-        Body::Broken(_) => nonsense(response, now),
+        Body::Broken(_) | Body::TooLarge => nonsense(response, now),
         _ if kind == ChangeKind::Create && temporary => {
             let text = "the server says that this conflicts with what it has; edit, retry or discard it";
             Outcome::Parked(refusal(Code::Conflict, text, response, now))

@@ -14,11 +14,16 @@ use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
 /// Headers the app may not set: the protocol's meaning hangs on them (bad input 66).
 const RESERVED: [&str; 4] = ["idempotency-key", "if-match", "if-none-match", "content-length"];
 
+/// Bytes of an answer that are read: 32 MiB (pitfalls D25).
+const LONGEST_BODY: u32 = 32 << 20;
+
 /// The app's functions.
 #[derive(Debug, Clone)]
 pub struct Calls {
     /// `fetch(url, init)`.
     pub fetch: Function,
+    /// `text(response, most)`: the body, `null` when it is longer.
+    pub text: Function,
     /// `auth()`, when the app has one.
     pub auth: Option<Function>,
 }
@@ -33,7 +38,7 @@ pub async fn send(
     let answer = calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init);
     let answer = answer.map_err(|_| NetworkFailure::Unreachable)?;
     let response = settled(answer).await.map_err(|_| NetworkFailure::Unreachable)?;
-    read(&http, &response).await
+    read(calls, &http, &response).await
 }
 
 async fn headers(calls: &Calls, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkFailure> {
@@ -78,9 +83,15 @@ fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal) -> Re
 }
 
 /// Reads a response by its shape, so that the app's fetch may come from another realm or a test.
-async fn read(http: &HttpRequest<JsDoc>, response: &JsValue) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
+async fn read(
+    calls: &Calls,
+    http: &HttpRequest<JsDoc>,
+    response: &JsValue,
+) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
     let status = property(response, "status").as_f64().ok_or(NetworkFailure::NotAResponse)? as u16;
-    let text = property(response, "text").dyn_into::<Function>().map_err(|_| NetworkFailure::NotAResponse)?;
+    if !property(response, "text").is_function() {
+        return Err(NetworkFailure::NotAResponse);
+    }
     let headers = property(response, "headers");
     let header = |name: &str| {
         let get = property(&headers, "get").dyn_into::<Function>().ok()?;
@@ -88,7 +99,10 @@ async fn read(http: &HttpRequest<JsDoc>, response: &JsValue) -> Result<HttpRespo
     };
     let body = match status {
         204 | 304 => Body::Empty,
-        _ => body(text.call0(response), header("content-type").unwrap_or_default()).await,
+        _ => {
+            let text = calls.text.call2(&JsValue::NULL, response, &LONGEST_BODY.into());
+            body(text, header("content-type").unwrap_or_default()).await
+        }
     };
     Ok(HttpResponse {
         status,
@@ -117,6 +131,9 @@ fn origin(url: &str) -> Option<&str> {
 async fn body(text: Result<JsValue, JsValue>, kind: String) -> Body<JsDoc> {
     let Ok(promise) = text else { return Body::Broken(0) };
     let Ok(text) = settled(promise).await else { return Body::Broken(0) };
+    if text.is_null() {
+        return Body::TooLarge;
+    }
     let length = text.dyn_ref::<JsString>().map_or(0, JsString::length) as usize;
     match () {
         () if length == 0 => Body::Empty,

@@ -30,6 +30,9 @@ pub(crate) struct Faults {
     pub(crate) refused: u64,
     pub(crate) in_progress: u64,
     pub(crate) stale_page: u64,
+    pub(crate) strange: u64,
+    /// Documents that fit into one answer.
+    pub(crate) fits: usize,
     pub(crate) login: u64,
     pub(crate) restore: u64,
     pub(crate) forget: u64,
@@ -75,6 +78,8 @@ impl Faults {
             refused: chance.rate(30),
             in_progress: chance.rate(60),
             stale_page: chance.rate(400),
+            strange: chance.rate(200),
+            fits: [usize::MAX, usize::MAX, 4, 1][chance.below(4) as usize],
             login: chance.rate(60),
             restore: if chance.below(20) == 0 { 60 } else { 0 },
             forget: if chance.below(8) == 0 { 60 } else { 0 },
@@ -98,6 +103,6 @@ impl Faults {
 
     /// What is left when all faults stop: hints may still be lost and timers late.
     pub(crate) fn healed(&self) -> Self {
-        Self { message_loss: self.message_loss, throttle: self.throttle.min(100), ..Self::default() }
+        Self { message_loss: self.message_loss, throttle: self.throttle.min(100), fits: self.fits, ..Self::default() }
     }
 }

@@ -7,6 +7,7 @@ use super::event::Event;
 use super::server::{from_core, to_core};
 use super::store::pulls_of;
 use super::world::World;
+use seakeep::model::Document;
 use seakeep::native::Json;
 use seakeep::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
 use seakeep_server::core::CoreRequest;
@@ -136,13 +137,21 @@ impl World {
                 return from_core(&response);
             }
         }
+        if !wire.is_write() && self.chance.hit(self.faults.strange) {
+            return HttpResponse::new(304, Body::Empty);
+        }
         let before = self.server.tables.head();
         let response = self.server.handle(&wire.core, self.now);
         self.executed(before);
         if let Some(key) = wire.key.as_ref().filter(|_| (400..500).contains(&response.status)) {
             self.oracle.refused_at.insert(key.clone(), (self.now, response.status));
         }
-        from_core(&response)
+        let response = from_core(&response);
+        let items = response.json().and_then(|body| body.get("items")?.as_list()).map_or(0, |items| items.len());
+        if items > self.faults.fits {
+            return HttpResponse { body: Body::TooLarge, ..response };
+        }
+        response
     }
 
     /// Whether the request belongs to a full pull: its pages come from one line of states (server assumption S4).

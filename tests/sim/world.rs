@@ -280,6 +280,7 @@ fn config(chance: &mut Chance) -> Config {
             timeout: 30_000,
             max_pending: [1_000, 12][usize::from(chance.hit(60))],
             auto: true,
+            part: [1, 2, 50][chance.below(3) as usize],
         }),
     }
 }

@@ -9,6 +9,7 @@ mod commands;
 mod commits;
 mod deliver;
 mod leader;
+mod pages;
 mod pass;
 mod pull;
 mod pulled;

@@ -4,6 +4,7 @@
 //! The same checkpoint twice with more to come is an error, not a loop (pitfalls D32).
 
 use super::commits::Purpose;
+use super::pages::Rest;
 use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::Output;
@@ -12,7 +13,7 @@ use crate::model::{Collection, Document, PullState, Time, Wanted};
 use crate::protocol::{pull_request, single_request};
 
 /// Documents asked for in one page.
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 /// Pulls under way at once.
 const AT_ONCE: usize = 2;
 /// A collection pulled less than this ago is fresh enough for a page that became visible.
@@ -39,6 +40,12 @@ pub(super) struct Puller<D> {
     pub(super) generation: u64,
     /// Pages applied so far.
     pub(super) pages: u64,
+    /// Documents asked for in one page: fewer once a page was too large.
+    pub(super) limit: u32,
+    /// What of a page is still to be applied.
+    pub(super) rest: Option<Rest<D>>,
+    /// Answers in a row that said "nothing new" to a request that did not ask so.
+    pub(super) strange: u32,
 }
 
 impl<D> Default for Puller<D> {
@@ -58,6 +65,9 @@ impl<D> Default for Puller<D> {
             fetching: None,
             generation: 0,
             pages: 0,
+            limit: PAGE,
+            rest: None,
+            strange: 0,
         }
     }
 }
@@ -216,6 +226,7 @@ impl<D: Document> Engine<D> {
         puller.active = true;
         puller.forced = false;
         (puller.changed, puller.deleted, puller.repeats) = (0, 0, 0);
+        (puller.limit, puller.strange) = (PAGE, 0);
         self.begin_pass("pull");
         self.ask_page(collection);
     }
@@ -242,14 +253,13 @@ impl<D: Document> Engine<D> {
         self.request_page(collection, state, true);
     }
 
-    fn request_page(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
+    pub(super) fn request_page(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
-        let etag = from.etag.as_deref().filter(|_| from.checkpoint.is_some());
-        let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), PAGE, etag);
-        if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.generation = from.generation;
-        }
+        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        puller.generation = from.generation;
+        let etag = from.etag.as_deref().filter(|_| puller.is_conditional(&from));
+        let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), puller.limit, etag);
         let what = Asked::Page { from, restarts };
         self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
     }

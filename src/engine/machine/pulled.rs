@@ -4,12 +4,15 @@
 //! sweep, the end) is decided from its report. A failed pull comes back by its own pause.
 
 use super::commits::Purpose;
+use super::pages::Rest;
 use super::pull::{Asked, PullFlight};
 use super::{Engine, Timer};
 use crate::engine::output::Event;
-use crate::engine::plan::{Applied, ApplyPage, Effects, Sweep};
+use crate::engine::plan::{Applied, Effects, Sweep};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
-use crate::protocol::{page_outcome, single_outcome, HttpResponse, Item, NetworkFailure, Page, PullOutcome, Remote};
+use crate::protocol::{
+    page_outcome, single_outcome, Body, HttpResponse, Item, NetworkFailure, Page, PullOutcome, Remote,
+};
 use std::rc::Rc;
 
 impl<D: Document> Engine<D> {
@@ -29,6 +32,9 @@ impl<D: Document> Engine<D> {
         };
         let PullFlight { collection, what, at } = flight;
         match what {
+            Asked::Page { from, restarts } if matches!(response.body, Body::TooLarge) => {
+                self.page_too_large(&collection, from, restarts, &response);
+            }
             Asked::Page { from, restarts } => {
                 let outcome = page_outcome(&response, self.now);
                 self.page_came(&collection, outcome, from, restarts, at);
@@ -61,12 +67,13 @@ impl<D: Document> Engine<D> {
                 }
                 if let Some(puller) = self.pulls.get_mut(collection) {
                     puller.more = page.has_more;
+                    puller.strange = 0;
                 }
-                self.apply_page(collection, page, from, restarts, None, at);
+                self.apply_parts(collection, Rest { page, from, restarts, at });
             }
             PullOutcome::NotModified => {
                 self.reach.answered(self.now);
-                self.pull_on(collection);
+                self.not_modified(collection, from, restarts);
             }
             PullOutcome::Resync => {
                 self.reach.answered(self.now);
@@ -85,7 +92,7 @@ impl<D: Document> Engine<D> {
         };
         let page = Page { items: vec![item], checkpoint: None, has_more: false, epoch: None, etag: None };
         let from = self.pulls.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
-        self.apply_page(collection, page, from, false, Some(single), at);
+        self.apply_page(collection, Rest { page, from, restarts: false, at }, true, Some(single));
     }
 
     fn pull_refused<T>(&mut self, collection: &Collection, outcome: PullOutcome<T>) {
@@ -132,34 +139,11 @@ impl<D: Document> Engine<D> {
         self.ask_page(collection);
     }
 
-    fn apply_page(
-        &mut self,
-        collection: &Collection,
-        page: Page<D>,
-        from: PullState<D>,
-        restarts: bool,
-        single: Option<Wanted>,
-        at: Time,
-    ) {
-        let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = ApplyPage {
-            config: self.config.clone(),
-            fence,
-            collection: collection.clone(),
-            page,
-            from,
-            restarts,
-            single,
-            asked_at: at,
-            now: self.now,
-        };
-        self.commit(Purpose::Apply(collection.clone()), Box::new(plan));
-    }
-
     pub(super) fn applied(&mut self, collection: &Collection, applied: Applied<D>) {
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         if applied.stale {
             puller.state = Some(applied.state);
+            puller.rest = None;
             return self.pull_complete(collection);
         }
         puller.changed += applied.changed;
@@ -176,11 +160,14 @@ impl<D: Document> Engine<D> {
         if completes {
             self.tell(Event::Complete(collection.clone()));
         }
-        self.pull_on(collection);
+        match self.pulls.get_mut(collection).and_then(|puller| puller.rest.take()) {
+            Some(rest) => self.apply_parts(collection, rest),
+            None => self.pull_on(collection),
+        }
     }
 
     /// The next step of a pull: single documents, the next page, the sweep, or the end.
-    fn pull_on(&mut self, collection: &Collection) {
+    pub(super) fn pull_on(&mut self, collection: &Collection) {
         if !self.may_send() {
             return self.pull_interrupted(collection);
         }
@@ -262,6 +249,7 @@ impl<D: Document> Engine<D> {
             puller.active = false;
             puller.due = false;
             puller.forced = true;
+            puller.rest = None;
             puller.fetch.extend(puller.fetching.take());
             self.timers.set(Timer::Pull(collection.clone()), self.now + pause);
         }

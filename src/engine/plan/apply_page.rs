@@ -1,4 +1,5 @@
-//! Applies a page of the server's changes together with its checkpoint: both or neither (I-12).
+//! Applies a page of the server's changes together with its checkpoint: both or neither (I-12). A large page comes in
+//! parts, each a short transaction of its own, and the checkpoint with the last.
 //!
 //! A pulled document never overwrites a pending one: it becomes the new base and the changes are put on top (I-10).
 //! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
@@ -23,8 +24,10 @@ pub struct ApplyPage<D> {
     pub fence: Fence,
     /// The collection.
     pub collection: Collection,
-    /// The page.
+    /// The page, or a part of it.
     pub page: Page<D>,
+    /// Whether nothing of the page is left after this part: only then the checkpoint moves (I-12).
+    pub last: bool,
     /// The state the request was made from; another one in the store makes the page stale.
     pub from: PullState<D>,
     /// Whether this page begins a full pull.
@@ -85,11 +88,12 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             Ok(world) => world,
             Err(missing) => return Step::Need(missing),
         };
-        let state = match &self.single {
+        let judged = match &self.single {
             Some(single) => without(&stored, &single.id),
             None => self.next_state(&stored),
         };
-        let mut applied = Applied { state, ..stale(PullState::default()) };
+        let moves = self.single.is_none() && (self.last || Mutant::CheckpointWithFirstPart.is_on());
+        let mut applied = Applied { state: judged, ..stale(PullState::default()) };
         applied.stale = false;
         for (index, item) in self.page.items.iter().enumerate() {
             if !(Mutant::CheckpointBeforeData.is_on() && index + 1 == self.page.items.len()) {
@@ -102,8 +106,11 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if !applied.effects.changes.is_empty() {
             writes.push(moved_mark(rows));
         }
+        if self.single.is_none() && !moves {
+            applied.state = stored;
+        }
         applied.state.wanted.extend(applied.fetch.iter().cloned());
-        if self.single.is_none() || applied.state.wanted.len() != stored_wanted {
+        if moves || applied.state.wanted.len() != stored_wanted {
             writes.push(Write::PutMeta(pull, applied.state.to_record()));
         }
         Step::Done(writes, Report::Applied(applied))

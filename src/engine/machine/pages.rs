@@ -1,0 +1,109 @@
+//! Pages on their way into the store: in parts, smaller when they are too large, never on the word of a strange answer.
+//!
+//! A part is a short transaction, so that a write of the app waits for one part and not for a page. The checkpoint comes
+//! with the last part; a page that was interrupted is asked for again.
+
+use super::commits::Purpose;
+use super::pull::{Puller, PAGE};
+use super::Engine;
+use crate::engine::mutant::Mutant;
+use crate::engine::plan::ApplyPage;
+use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
+use crate::protocol::{HttpResponse, Page};
+
+/// What is left of a page, and how it was asked for.
+#[derive(Debug)]
+pub(super) struct Rest<D> {
+    pub(super) page: Page<D>,
+    pub(super) from: PullState<D>,
+    pub(super) restarts: bool,
+    pub(super) at: Time,
+}
+
+impl<D> Puller<D> {
+    /// Whether a page is asked for on condition: an `ETag` belongs to its exact URL, the limit included.
+    pub(super) fn is_conditional(&self, from: &PullState<D>) -> bool {
+        from.checkpoint.is_some() && from.etag.is_some() && self.limit == PAGE && self.strange == 0
+    }
+}
+
+impl<D: Document> Engine<D> {
+    /// Applies the next part of a page; the rest waits for its report.
+    pub(super) fn apply_parts(&mut self, collection: &Collection, mut whole: Rest<D>) {
+        let part = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.part);
+        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        if puller.limit != PAGE {
+            whole.page.etag = None;
+        }
+        if whole.page.items.len() <= part {
+            return self.apply_page(collection, whole, true, None);
+        }
+        let later = whole.page.items.split_off(part);
+        let items = std::mem::replace(&mut whole.page.items, later);
+        let (checkpoint, epoch) = (whole.page.checkpoint.clone(), whole.page.epoch.clone());
+        let page = Page { items, checkpoint, has_more: true, epoch, etag: None };
+        let first = Rest { page, from: whole.from.clone(), restarts: whole.restarts, at: whole.at };
+        puller.rest = Some(whole);
+        self.apply_page(collection, first, false, None);
+    }
+
+    pub(super) fn apply_page(&mut self, collection: &Collection, part: Rest<D>, last: bool, single: Option<Wanted>) {
+        let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
+        let plan = ApplyPage {
+            config: self.config.clone(),
+            fence,
+            collection: collection.clone(),
+            page: part.page,
+            last,
+            from: part.from,
+            restarts: part.restarts,
+            single,
+            asked_at: part.at,
+            now: self.now,
+        };
+        self.commit(Purpose::Apply(collection.clone()), Box::new(plan));
+    }
+
+    /// "Nothing new". To a request that did not ask so it is no answer: somebody between us and the server gave it. It
+    /// is asked once more (pitfalls D9).
+    pub(super) fn not_modified(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
+        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        if puller.is_conditional(&from) || Mutant::TrustsAnyNotModified.is_on() {
+            return self.pull_on(collection);
+        }
+        puller.strange += 1;
+        if puller.strange > 1 {
+            let text = "304 to a request without a condition; retrying";
+            return self.pull_failed(collection, &Failure::new(Code::BadResponse, text).at(self.now), None);
+        }
+        self.ask_again(collection, from, restarts);
+    }
+
+    /// The page does not fit: half as many documents are asked for, down to one (pitfalls D25).
+    pub(super) fn page_too_large(
+        &mut self,
+        collection: &Collection,
+        from: PullState<D>,
+        restarts: bool,
+        response: &HttpResponse<D>,
+    ) {
+        self.reach.answered(self.now);
+        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        if puller.limit == 1 {
+            let text = "one document of this collection is larger than is read; retrying";
+            let failure = Failure::new(Code::ResponseTooLarge, text).at(self.now).with_status(response.status);
+            return self.pull_failed(collection, &failure, None);
+        }
+        if !Mutant::AsksTheSamePage.is_on() {
+            puller.limit /= 2;
+        }
+        self.ask_again(collection, from, restarts);
+    }
+
+    fn ask_again(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
+        if !self.may_send() {
+            return self.pull_interrupted(collection);
+        }
+        self.request_page(collection, from, restarts);
+    }
+}
