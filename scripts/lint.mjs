@@ -8,6 +8,8 @@ import { cargoFlags } from './lib/rust.mjs';
 import { setup } from './lib/setup.mjs';
 
 const WASM = ['--package', 'seakeep', '--target', 'wasm32-unknown-unknown'];
+/** Named one by one: Cargo.toml keeps the unit tests out of what wasm-pack compiles. */
+const UNIT_TESTS = ['--package', 'seakeep', '--lib', '--profile', 'test'];
 const STRICT = ['--', '-D', 'warnings'];
 const DOC = { RUSTDOCFLAGS: '-D warnings' };
 
@@ -16,6 +18,7 @@ const checks = {
   rustfmt: () => cargo('fmt', '--all', '--check'),
   biome: () => biome('check', '--error-on-warnings'),
   clippy: () => cargo('clippy', '--workspace', '--all-targets', ...cargoFlags(), ...STRICT),
+  'clippy (unit tests)': () => cargo('clippy', ...UNIT_TESTS, ...cargoFlags(), ...STRICT),
   'clippy (wasm32)': () => cargo('clippy', ...WASM, '--lib', ...cargoFlags(), ...STRICT),
   rustdoc: () => cargoDoc('--workspace', '--document-private-items'),
   'rustdoc (wasm32)': () => cargoDoc(...WASM, '--lib', '--document-private-items'),

@@ -1,10 +1,7 @@
-// The suites compiled to wasm (tests/*.rs gated to wasm32), run inside a real browser by wasm-bindgen's test runner.
+// The suites compiled to wasm (tests/*.rs gated to wasm32), run inside a real browser by `wasm-pack test --headless`.
 //
-// This is what `wasm-pack test --headless` does, less one step: wasm-pack first compiles every test of the crate for
-// wasm, and the unit tests of the engine are native on purpose.
-//
-// WebKitGTK has no mode of its own there: its driver speaks the protocol of Safari's, starts MiniBrowser by itself,
-// and needs a display, which Xvfb gives.
+// WebKitGTK has no mode of its own there: the test runner that wasm-pack uses is called directly, with a driver that
+// speaks the protocol of Safari's, starts MiniBrowser by itself, and needs a display, which Xvfb gives.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,15 +34,20 @@ const FIREFOX = {
 
 const browsers = {
   chromium: () => ({
-    env: { CHROMEDRIVER: need('chromedriver') },
+    flags: ['--chrome', '--chromedriver', need('chromedriver')],
     capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
   }),
   firefox: () => ({
-    env: { GECKODRIVER: need('geckodriver') },
+    flags: ['--firefox', '--geckodriver', need('geckodriver')],
     capabilities: { 'moz:firefoxOptions': { binary: need('firefox'), args: [], prefs: FIREFOX } },
   }),
   webkit: () => ({
-    env: { SAFARIDRIVER: need('webkitdriver'), WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
+    env: {
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'wasm-bindgen-test-runner',
+      WASM_BINDGEN_TEST_ONLY_WEB: '1',
+      SAFARIDRIVER: need('webkitdriver'),
+      WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
+    },
     capabilities: {},
     display: true,
   }),
@@ -58,31 +60,35 @@ export async function headless(name, filters = []) {
   if (!(name in browsers))
     throw new Stop(`test:browser needs one of ${browserNames.join(', ')}; not ${name ?? 'nothing'}`);
   await setup('packages', 'wasm', name);
-  const { env, capabilities, display = false } = browsers[name]();
+  const { flags, env, capabilities, display = false } = browsers[name]();
   const xvfb = display ? await virtualDisplay() : undefined;
+  const [program, args] = flags ? ['wasm-pack', packed(flags)] : ['cargo', plain()];
   try {
-    await run(
-      'cargo',
-      ['test', '--package', 'seakeep', '--target', TARGET, ...suites(), ...cargoFlags(), '--', ...filters],
-      {
-        show: true,
-        timeout: 2 * LIMIT_S * 1000,
-        name: `suites in ${name}`,
-        env: {
-          ...withoutDrivers(),
-          ...env,
-          ...(xvfb && { DISPLAY: xvfb.name }),
-          CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'wasm-bindgen-test-runner',
-          WASM_BINDGEN_TEST_ONLY_WEB: '1',
-          WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
-          WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
-          WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
-        },
+    await run(program, [...args, ...suites(), ...cargoFlags(), '--', ...filters], {
+      show: true,
+      timeout: 2 * LIMIT_S * 1000,
+      name: `suites in ${name}`,
+      env: {
+        ...withoutDrivers(),
+        ...env,
+        ...(xvfb && { DISPLAY: xvfb.name }),
+        WASM_BINDGEN_TEST_TIMEOUT: String(LIMIT_S),
+        WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '30',
+        WASM_BINDGEN_TEST_WEBDRIVER_JSON: written(name, capabilities),
       },
-    );
+    });
   } finally {
     end(xvfb?.pid);
   }
+}
+
+/** wasm-pack downloads nothing: setup has put the runner of Cargo.lock's version in its place. */
+function packed(flags) {
+  return ['test', '--headless', '--mode', 'no-install', ...flags, '--'];
+}
+
+function plain() {
+  return ['test', '--package', 'seakeep', '--target', TARGET];
 }
 
 /** The runner takes the first driver it is told of: a variable left over from elsewhere must not decide. */

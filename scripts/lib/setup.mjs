@@ -30,10 +30,14 @@ const needs = {
     await ensureComponent('clippy', 'clippy');
     await ensureCargoTool('cargo-deny');
   },
-  chromium: () => ensurePrograms('chromium'),
+  chromium: async () => {
+    await ensurePrograms('chromium');
+    await ensureCargoTool('wasm-pack');
+  },
   firefox: async () => {
     await ensurePrograms('firefox');
     await ensureCargoTool('geckodriver');
+    await ensureCargoTool('wasm-pack');
   },
   webkit: () => ensurePrograms('webkit'),
 };

@@ -4,6 +4,8 @@
 //! with the command that runs its schedule again. Without arguments it runs the stored regressions, fresh schedules,
 //! and a bounded hunt for each seeded bug, as part of the tests.
 
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::cast_possible_wrap, reason = "simulated times are far below the bounds")]
 #![allow(
     clippy::disallowed_methods,
