@@ -17,6 +17,10 @@ impl World {
     pub(crate) fn act(&mut self) {
         let delay = self.chance.delay(1_500, 40_000);
         self.schedule(delay, Event::Action);
+        // A question that only a replay answers with no.
+        if !self.chance.hit(1_000) {
+            return;
+        }
         let awake: Vec<usize> = (0..4).filter(|tab| self.tabs[*tab].is_awake()).collect();
         let Some(tab) = self.chance.pick(&awake).copied() else { return };
         if self.chance.hit(self.faults.sync_commands) {

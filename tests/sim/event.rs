@@ -36,6 +36,31 @@ pub(crate) enum Event {
     Calm,
 }
 
+impl Event {
+    /// Its kind and whose it is: the name of the stream it draws from.
+    pub(crate) fn name(&self) -> (&'static str, usize) {
+        match self {
+            Self::Wake { tab, .. } => ("wake", *tab),
+            Self::Commit { profile } => ("commit", *profile),
+            Self::Report { tab, .. } => ("report", *tab),
+            Self::Reach { wire, .. } => ("reach", wire.tab),
+            Self::Respond { wire, .. } => ("respond", wire.tab),
+            Self::Message { tab, .. } => ("message", *tab),
+            Self::Action => ("action", 0),
+            Self::Turn => ("turn", 0),
+            Self::Stranger => ("stranger", 0),
+            Self::Thaw { tab, .. } => ("thaw", *tab),
+            Self::Open { tab } => ("open", *tab),
+            Self::Calm => ("calm", 0),
+        }
+    }
+
+    /// Whether it is a scheduling point: a commit, a request, a timer, a message, or the end of one.
+    pub(crate) fn is_point(&self) -> bool {
+        !matches!(self, Self::Action | Self::Turn | Self::Stranger | Self::Open { .. } | Self::Thaw { .. } | Self::Calm)
+    }
+}
+
 /// What a sleeping tab gets when it runs again.
 pub(crate) type Stashed = Input<Json>;
 
@@ -56,6 +81,22 @@ impl Queue {
     /// The earliest event.
     pub(crate) fn next(&mut self) -> Option<(u64, Event)> {
         self.events.pop_first().map(|((at, ..), event)| (at, event))
+    }
+
+    /// The event of the highest rank among those due by then; the earliest of equals.
+    pub(crate) fn best(&self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<&Event> {
+        self.place_of_best(until, rank).and_then(|place| self.events.get(&place))
+    }
+
+    /// Takes it.
+    pub(crate) fn take_best(&mut self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<(u64, Event)> {
+        let place = self.place_of_best(until, rank)?;
+        self.events.remove(&place).map(|event| (place.0, event))
+    }
+
+    fn place_of_best(&self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<(u64, u64, u64)> {
+        let due = self.events.range(..=(until, u64::MAX, u64::MAX));
+        due.rev().max_by_key(|(_, event)| rank(event)).map(|(place, _)| *place)
     }
 
     /// When the earliest event is due.

@@ -24,8 +24,8 @@ impl Hunt {
         for search in 0..searches {
             let first = seed.wrapping_add(search.wrapping_mul(1_000_003));
             let caught = (0..MOST).find_map(|count| {
-                let order = Order { seed: first.wrapping_add(count), steps, traces: false, mutant: Some(mutant) };
-                run(order).violation.map(|violation| (count + 1, violation.number))
+                let order = Order { mutant: Some(mutant), ..Order::new(first.wrapping_add(count), steps) };
+                run(&order).violation.map(|violation| (count + 1, violation.number))
             });
             hunt.kills.push(caught.map(|(count, _)| count));
             if let Some((_, number)) = caught.filter(|(_, number)| !hunt.by.contains(number)) {

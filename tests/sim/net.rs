@@ -5,7 +5,6 @@
 
 use super::event::Event;
 use super::server::{from_core, to_core};
-use super::store::pulls_of;
 use super::world::World;
 use seakeep::model::Document;
 use seakeep::native::Json;
@@ -52,6 +51,7 @@ impl World {
         let core = to_core(http);
         let key = core.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned());
         let wire = Rc::new(Wire { tab, life: self.tabs[tab].life, request, sent_at: self.now, core, key });
+        let outer = self.chance.enter("request", tab);
         self.trace(|| {
             format!(
                 "tab {tab} requests {request}: {} {} {:?}",
@@ -63,6 +63,7 @@ impl World {
         self.tabs[tab].requests.insert(request, wire.key.clone());
         self.request_leaves(&wire);
         self.route(&wire);
+        self.chance.leave(outer);
     }
 
     fn route(&mut self, wire: &Rc<Wire>) {
@@ -157,8 +158,8 @@ impl World {
     /// Whether the request belongs to a full pull: its pages come from one line of states (server assumption S4).
     fn pulls_all(&self, wire: &Wire) -> bool {
         let name = wire.core.path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        let disk = &self.profiles[self.tabs[wire.tab].profile].disk;
-        pulls_of(disk).iter().any(|(known, state)| **known == *name && state.sweeping)
+        let pulls = &self.profiles[self.tabs[wire.tab].profile].pulls;
+        pulls.iter().any(|(known, state)| **known == *name && state.sweeping)
     }
 
     /// What the server's surroundings say instead of the server.

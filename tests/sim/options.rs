@@ -1,5 +1,8 @@
 //! The command line of the simulator.
 
+use super::replay::named;
+use seakeep::engine::mutant::Mutant;
+
 /// What to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -11,12 +14,17 @@ pub(crate) struct Options {
     pub(crate) one: bool,
     pub(crate) traces: bool,
     pub(crate) mutants: bool,
+    pub(crate) mutant: Option<Mutant>,
+    pub(crate) shrink: bool,
+    pub(crate) replay: Option<String>,
 }
 
 /// How to call it.
 pub(crate) const USAGE: &str = "\
 sim [--schedules N] [--seed S] [--steps N] [--threads N]   run N schedules from seed S (default 2,000, a seed of the time)
 sim --seed S --one [--trace]                               run that schedule alone, with its trace
+sim --seed S --shrink [--mutant NAME]                      make that failing schedule short and store it (print it)
+sim --replay FILE                                          run a stored schedule, with its trace
 sim --mutants [--searches N]                               measure how fast each seeded bug is caught";
 
 impl Options {
@@ -31,6 +39,9 @@ impl Options {
             one: false,
             traces: false,
             mutants: false,
+            mutant: None,
+            shrink: false,
+            replay: None,
         };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -38,11 +49,18 @@ impl Options {
                 "--one" => options.one = true,
                 "--trace" => options.traces = true,
                 "--mutants" => options.mutants = true,
+                "--shrink" => options.shrink = true,
+                "--replay" => options.replay = arguments.next(),
+                "--mutant" => {
+                    let name = arguments.next().unwrap_or_default();
+                    options.mutant = Some(named(&name).ok_or_else(|| format!("no seeded bug is called {name:?}"))?);
+                }
                 "--schedules" | "--seed" | "--steps" | "--threads" | "--searches" => {
                     let value = arguments.next().and_then(|value| value.replace('_', "").parse().ok());
                     let value = value.ok_or_else(|| format!("{argument} needs a whole number\n{USAGE}"))?;
                     options.set(&argument, value);
                 }
+                "--help" => return Err(USAGE.to_owned()),
                 // What a test runner passes to every harness means nothing here.
                 "--no-mutants" => options.searches = 0,
                 "--nocapture" | "--quiet" | "-q" | "--test" => {}

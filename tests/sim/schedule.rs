@@ -2,34 +2,52 @@
 //!
 //! A panic in the engine is a broken invariant like any other, so that mutants and bugs are found the same way.
 
+use super::chance::Draw;
 use super::world::{Violation, World};
 use seakeep::engine::mutant::Mutant;
+use std::collections::BTreeSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// What to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Order {
     pub(crate) seed: u64,
     pub(crate) steps: u64,
     pub(crate) traces: bool,
     pub(crate) mutant: Option<Mutant>,
+    /// In a replay: the questions that are answered with yes.
+    pub(crate) kept: Option<BTreeSet<Draw>>,
+    /// Whether to note the questions answered with yes.
+    pub(crate) notes: bool,
+}
+
+impl Order {
+    /// A schedule as its seed makes it.
+    pub(crate) fn new(seed: u64, steps: u64) -> Self {
+        Self { seed, steps, ..Self::default() }
+    }
 }
 
 /// What came of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ran {
     pub(crate) violation: Option<Violation>,
     pub(crate) events: u64,
+    pub(crate) points: u64,
+    /// 0 for uniform order, otherwise the depth of its priorities.
+    pub(crate) depth: usize,
+    pub(crate) noted: Vec<Draw>,
     pub(crate) writes: u64,
     pub(crate) hash: u64,
     pub(crate) recovered: bool,
 }
 
 /// Runs one schedule from its seed.
-pub(crate) fn run(order: Order) -> Ran {
+pub(crate) fn run(order: &Order) -> Ran {
     Mutant::switch(order.mutant);
     let world = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(order.seed, order.traces);
+        let mut world = World::new(order);
+        let depth = world.ordering.depth();
         // A quarter of the schedules never recover: they check safety under twice the faults.
         let recovers = order.seed % 4 != 3;
         let steps = if recovers { order.steps } else { 2 * order.steps };
@@ -40,6 +58,9 @@ pub(crate) fn run(order: Order) -> Ran {
         Ran {
             violation: world.violation.clone(),
             events: world.events,
+            points: world.points,
+            depth,
+            noted: world.chance.noted(),
             writes: world.writes,
             hash: world.hash,
             recovered: world.healed,
@@ -50,6 +71,6 @@ pub(crate) fn run(order: Order) -> Ran {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
         let violation = Some(Violation { number: "PANIC", text });
-        Ran { violation, events: 0, writes: 0, hash: 0, recovered: false }
+        Ran { violation, ..Ran::default() }
     })
 }

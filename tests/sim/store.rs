@@ -26,6 +26,9 @@ pub(crate) struct Job {
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     pub(crate) disk: Disk<Json>,
+    /// The lease and the states of pulls as stored, read anew whenever they are written.
+    pub(crate) lease: Option<Lease>,
+    pub(crate) pulls: Vec<(Collection, PullState<Json>)>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) last_job: u64,
     /// How far its wall clock stands off.
@@ -52,6 +55,7 @@ impl World {
     pub(crate) fn order_commit(&mut self, tab: usize, commit: u32, plan: AnyPlan<Json>) {
         let life = self.tabs[tab].life;
         self.count_burst(tab, &plan);
+        let outer = self.chance.enter("order", tab);
         let slow = self.chance.hit(self.faults.slow_commit);
         let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };
         let profile = &mut self.profiles[self.tabs[tab].profile];
@@ -59,6 +63,7 @@ impl World {
         profile.last_job = profile.last_job.max(self.now) + delay;
         let delay = profile.last_job - self.now;
         self.schedule(delay, Event::Commit { profile: self.tabs[tab].profile });
+        self.chance.leave(outer);
     }
 
     /// The next transaction of a profile runs.
@@ -103,21 +108,28 @@ impl World {
         let disk = &mut self.profiles[profile].disk;
         let rows = documents.into_iter().map(|key| (key.clone(), disk.main(&key).cloned())).collect();
         let pending = places.into_iter().map(|seq| (seq, disk.pending(seq).cloned())).collect();
-        let (lease, pulls) = (lease_of(disk), pulls_of(disk));
+        let bookkeeping = writes.iter().any(|write| matches!(write, Write::PutMeta(..)));
         disk.apply(writes)?;
+        let (lease, pulls) = self.profiles[profile].note_meta(bookkeeping);
         let done = Done { tab, profile, kind, rows, pending, lease, pulls, report };
         self.committed(&done, empty);
         Ok(done.report)
     }
 }
 
-/// The lease as stored.
-pub(crate) fn lease_of(disk: &Disk<Json>) -> Option<Lease> {
-    Lease::from_record(disk.meta("lease")?)
+impl Profile {
+    /// Reads the lease and the states of pulls anew; gives what stood there before.
+    fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Vec<(Collection, PullState<Json>)>) {
+        if !changed {
+            return (self.lease.clone(), self.pulls.clone());
+        }
+        let lease = self.disk.meta("lease").and_then(Lease::from_record);
+        let pulls = pulls_of(&self.disk);
+        (std::mem::replace(&mut self.lease, lease), std::mem::replace(&mut self.pulls, pulls))
+    }
 }
 
-/// The pull states as stored.
-pub(crate) fn pulls_of(disk: &Disk<Json>) -> Vec<(Collection, PullState<Json>)> {
+fn pulls_of(disk: &Disk<Json>) -> Vec<(Collection, PullState<Json>)> {
     let state = |name: &str| {
         let record = disk.meta(&format!("pull:{name}"))?;
         Some((Collection::from(name), PullState::from_record(record)?))

@@ -68,7 +68,7 @@ impl World {
         }
         self.trace(|| format!("tab {tab} dies"));
         if self.chance.hit(500) {
-            let farewell = self.tabs[tab].engine.as_ref().map(Engine::farewell);
+            let farewell = self.tabs[tab].engine.as_deref().map(Engine::farewell);
             farewell.into_iter().for_each(|farewell| self.broadcast(tab, &farewell));
         }
         self.tabs[tab].end();

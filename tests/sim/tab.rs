@@ -44,7 +44,7 @@ pub(crate) type StoreReport = (u32, Result<Report<Json>, Failure>);
 #[derive(Debug)]
 pub(crate) struct Tab {
     pub(crate) profile: usize,
-    pub(crate) engine: Option<Engine<Json>>,
+    pub(crate) engine: Option<Box<Engine<Json>>>,
     pub(crate) life: u32,
     pub(crate) sleep: Sleep,
     pub(crate) stash: VecDeque<Stashed>,

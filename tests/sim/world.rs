@@ -7,6 +7,8 @@ use super::chance::Chance;
 use super::event::{Event, Queue};
 use super::faults::Faults;
 use super::oracle::Oracle;
+use super::order::Ordering;
+use super::schedule::Order;
 use super::server::{Server, BASE, URL};
 use super::store::Profile;
 use super::tab::{Sleep, Tab};
@@ -42,6 +44,9 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) violation: Option<Violation>,
     pub(crate) events: u64,
+    /// Scheduling points among them.
+    pub(crate) points: u64,
+    pub(crate) ordering: Ordering,
     pub(crate) hash: u64,
     pub(crate) healed: bool,
     pub(crate) writes: u64,
@@ -50,14 +55,15 @@ pub(crate) struct World {
 
 impl World {
     /// The world of a seed.
-    pub(crate) fn new(seed: u64, traces: bool) -> Self {
-        let mut chance = Chance::new(seed);
+    pub(crate) fn new(order: &Order) -> Self {
+        let mut chance = Chance::new(order.seed, order.kept.clone(), order.notes);
         let faults = Faults::draw(&mut chance);
         let mut config = config(&mut chance);
         if let Some(sync) = config.sync.as_mut().filter(|_| faults.long_waits) {
             sync.pull_interval = 0;
         }
         let page_max = [1, 2, 3, 200][chance.below(4) as usize];
+        let ordering = Ordering::draw(&mut chance, order.steps);
         let mut world = Self {
             now: 0,
             chance,
@@ -70,10 +76,12 @@ impl World {
             config,
             violation: None,
             events: 0,
+            points: 0,
+            ordering,
             hash: 0xcbf2_9ce4_8422_2325,
             healed: false,
             writes: 0,
-            traces,
+            traces: order.traces,
         };
         for tab in 0..4 {
             let delay = world.chance.below(2_000);
@@ -114,12 +122,12 @@ impl World {
 
     /// One event. `false` when there is none, or none that may happen yet.
     pub(crate) fn step(&mut self, until: u64) -> bool {
-        if self.queue.due().is_none_or(|due| due > until) {
-            return false;
-        }
-        let Some((at, event)) = self.queue.next() else { return false };
+        let Some((at, event)) = self.ordering.next(&mut self.queue, until, self.events) else { return false };
         self.now = self.now.max(at);
         self.events += 1;
+        self.points += u64::from(event.is_point());
+        let (what, who) = event.name();
+        self.chance.enter(what, who);
         self.mix(&event);
         self.happen(event);
         true
@@ -242,7 +250,7 @@ impl World {
         let seed = self.chance.seed();
         let now = self.wall(self.tabs[tab].profile);
         self.trace(|| format!("tab {tab} opens"));
-        self.tabs[tab].engine = Some(Engine::new(self.config.clone(), seed, now));
+        self.tabs[tab].engine = Some(Box::new(Engine::new(self.config.clone(), seed, now)));
         self.give(tab, Input::Start);
     }
 }
@@ -269,7 +277,7 @@ fn config(chance: &mut Chance) -> Config {
         sync: Some(SyncConfig {
             endpoint: Endpoint { url: URL.into() },
             interval: 30_000,
-            pull_interval: [0, 5_000, 60_000][chance.below(3) as usize],
+            pull_interval: [0, 15_000, 60_000][chance.below(3) as usize],
             start_delay: [0, 5_000][chance.below(2) as usize],
             max_attempts: [2, 5][chance.below(2) as usize],
             backoff: Backoff { base: 1_000, factor: 2.0, max: 60_000, jitter: !assistant && chance.hit(800) },

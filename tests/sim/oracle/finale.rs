@@ -2,6 +2,7 @@
 
 use super::{bits_of, list_of, tag_of};
 use crate::event::Event;
+use crate::order::Ordering;
 use crate::tab::{Asked, Sleep};
 use crate::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Signal, Wish};
@@ -65,6 +66,7 @@ impl World {
         self.faults = self.faults.healed();
         self.faults.long_waits = long_waits;
         self.healed = true;
+        self.ordering = Ordering::Uniform;
         self.queue.drop_sources();
         self.server.wants_login = false;
         for tab in 0..4 {
@@ -106,7 +108,7 @@ impl World {
             (0..4).flat_map(|tab| self.tabs[tab].open.values().map(move |asked| (tab, asked.what))).collect();
         let wakes: Vec<_> =
             self.tabs.iter().map(|tab| tab.wake.map(|(at, label)| (at.saturating_sub(self.now), label))).collect();
-        let states = self.tabs.iter().filter_map(|tab| tab.engine.as_ref().map(Engine::status));
+        let states = self.tabs.iter().filter_map(|tab| tab.engine.as_deref().map(Engine::status));
         let states: Vec<_> = states.map(|status| (status.state, status.phase, status.pending)).collect();
         let text = format!("{text}: {:?} {:?}, open {open:?}, timers {wakes:?}, {states:?}", rows(0), rows(1));
         self.broken("I-19", text);
@@ -114,13 +116,16 @@ impl World {
 
     /// Nothing is under way, and what waits waits for a person.
     fn is_settled(&self) -> bool {
-        let quiet = self.tabs.iter().all(|tab| tab.engine.as_ref().is_some_and(Engine::is_quiet));
+        let quiet = self.tabs.iter().all(|tab| tab.engine.as_deref().is_some_and(Engine::is_quiet));
         quiet
             && self.profiles.iter().all(|profile| profile.jobs.is_empty())
             && (0..2).all(|profile| self.is_drained(profile))
     }
 
     fn is_drained(&self, profile: usize) -> bool {
+        if self.profiles[profile].disk.pending_rows().next().is_none() {
+            return true;
+        }
         let blocked = self.blocked(profile);
         self.profiles[profile].disk.pending_rows().all(|row| blocked.contains(&DocKey::new(&row.collection, &row.id)))
     }
@@ -249,7 +254,7 @@ impl World {
             let rows: Vec<(String, PendingState)> =
                 disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
             let parked = rows.iter().filter(|(_, state)| *state == PendingState::Parked).count();
-            let status = self.tabs[tab].engine.as_ref().map(Engine::status);
+            let status = self.tabs[tab].engine.as_deref().map(Engine::status);
             if let Some(status) =
                 status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked))
             {

@@ -1,7 +1,7 @@
 //! Oracles on the store, after every transaction that was written.
 
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
-use crate::store::{lease_of, pulls_of, Done};
+use crate::store::Done;
 use crate::tab::Tab;
 use crate::world::World;
 use seakeep::engine::lane::overlay;
@@ -84,8 +84,7 @@ impl World {
     }
 
     fn check_lease(&mut self, done: &Done, empty: bool) {
-        let disk = &self.profiles[done.profile].disk;
-        let (before, after) = (done.lease.clone(), lease_of(disk));
+        let (before, after) = (done.lease.clone(), self.profiles[done.profile].lease.clone());
         // A page that came back takes its own lease under another name; one that said farewell gave it up.
         let holds = |holder: &Tab| {
             !holder.gone && before.as_ref().is_some_and(|lease| holder.owner.as_ref() == Some(&lease.owner))
@@ -284,7 +283,7 @@ impl World {
         if !matches!(done.kind, "ApplyPage" | "Sweep") {
             return;
         }
-        for (name, state) in pulls_of(&self.profiles[done.profile].disk) {
+        for (name, state) in self.profiles[done.profile].pulls.clone() {
             let before = done.pulls.iter().find(|(known, _)| *known == name).map(|(_, state)| state.clone());
             let before = before.unwrap_or_default();
             let (Some((old, _)), Some((new, epoch))) = (position(&before), position(&state)) else {

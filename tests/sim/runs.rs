@@ -1,0 +1,220 @@
+//! Many schedules: the stored ones, fresh ones spread over threads, and the hunts for seeded bugs.
+
+use super::mutants::{self, Hunt};
+use super::options::Options;
+use super::replay;
+use super::schedule::{run, Order, Ran};
+use super::world::Violation;
+use seakeep::engine::mutant::Mutant;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Seeds that once broke an invariant: run always.
+const REGRESSIONS: &str = include_str!("regressions.txt");
+/// How long stored seeds run: as long as when they failed.
+const STORED_STEPS: u64 = 500;
+/// Where the hunt for seeded bugs begins in a test run: the same each time.
+const HUNT_SEED: u64 = 1;
+/// Failing schedules that are printed.
+const MOST_PRINTED: usize = 10;
+/// Failing schedules that are made short and stored.
+const MOST_SHRUNK: usize = 2;
+
+/// Says which invariant a schedule broke, and how to run it again.
+pub(crate) fn report(seed: u64, steps: u64, ran: &Ran) {
+    if let Some(violation) = &ran.violation {
+        println!("{} broken by seed {seed}: {}", violation.number, violation.text);
+        println!("  again: cargo test --test sim -- --seed {seed} --steps {steps} --one");
+    }
+}
+
+/// Regressions, fresh schedules, and the hunt: the tests.
+pub(crate) fn run_all(options: &Options) -> usize {
+    let started = Instant::now();
+    println!("simulator: {} schedules of {} steps from seed {}", options.schedules, options.steps, options.seed);
+    let stored: Vec<u64> =
+        REGRESSIONS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    let mut runs = Runs::default();
+    for seed in &stored {
+        runs.take(*seed, run(&Order::new(*seed, STORED_STEPS)));
+    }
+    let lists = replay::stored();
+    for (name, list) in &lists {
+        runs.take(0, replayed(name, list.as_ref()));
+    }
+    runs.join(spread(options));
+    let seconds = started.elapsed().as_secs_f64();
+    for (seed, ran) in runs.failed.iter().take(MOST_PRINTED) {
+        report(*seed, options.steps, ran);
+    }
+    for (seed, _) in runs.failed.iter().filter(|(_, ran)| !is_stored(ran)).take(MOST_SHRUNK) {
+        shorten(*seed, options.steps);
+    }
+    println!(
+        "{} schedules ({} stored, {} recovered, {} run twice; {} by time, {} and {} by priorities of depth 2 and 3)",
+        runs.count,
+        stored.len() + lists.len(),
+        runs.recovered,
+        runs.twice,
+        runs.depths[0],
+        runs.depths[2],
+        runs.depths[3],
+    );
+    println!(
+        "{} events, {} of them scheduling points, {} writes, {:.0} schedules per second and thread",
+        runs.events,
+        runs.points,
+        runs.writes,
+        runs.count as f64 / seconds / options.threads as f64,
+    );
+    print_counts(&runs);
+    let alive = if options.searches == 0 {
+        0
+    } else {
+        hunt_mutants(&Options { searches: 1, seed: HUNT_SEED, ..options.clone() })
+    };
+    let shrinks = options.searches == 0 || prove_shrinking(options.steps);
+    let failed = runs.failed.len() + alive + usize::from(!shrinks);
+    let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 1 };
+    println!("{} passed, {failed} failed", runs.count as usize + proofs - failed);
+    failed
+}
+
+/// A stored list must not break anything any more.
+fn replayed(name: &str, list: Result<&replay::Replay, &String>) -> Ran {
+    let broken = |text: String| Ran { violation: Some(Violation { number: "STORED", text }), ..Ran::default() };
+    match list.map(|list| list.run(false)) {
+        Err(error) => broken(error.clone()),
+        Ok(ran) => match &ran.violation {
+            Some(violation) => broken(format!("{name}: {} {}", violation.number, violation.text)),
+            None => ran,
+        },
+    }
+}
+
+/// Making short works: on a seeded bug, the list is a fraction of the schedule, reads back, and breaks the same.
+fn prove_shrinking(steps: u64) -> bool {
+    let mutant = Some(Mutant::StalePullAfterAcknowledge);
+    let caught =
+        (HUNT_SEED..=mutants::MOST).find(|seed| run(&Order { mutant, ..Order::new(*seed, steps) }).violation.is_some());
+    let Some((seed, (short, number))) = caught.and_then(|seed| Some((seed, replay::shrink(seed, steps, mutant)?)))
+    else {
+        return false;
+    };
+    let all = run(&Order { mutant, notes: true, ..Order::new(seed, steps) }).noted.len();
+    let again = replay::Replay::parse(&short.to_text()).is_ok_and(|again| {
+        again == short && again.run(false).violation.is_some_and(|violation| violation.number == number)
+    });
+    println!("shrinking: seed {seed} breaks {number} with {} of its {all} questions answered yes", short.yes.len());
+    again && short.yes.len() * 2 < all
+}
+
+fn is_stored(ran: &Ran) -> bool {
+    ran.violation.as_ref().is_some_and(|violation| violation.number == "STORED")
+}
+
+/// Makes a failing schedule short and stores it.
+fn shorten(seed: u64, steps: u64) {
+    let Some((short, number)) = replay::shrink(seed, steps, None) else { return };
+    let text = short.run(false).violation.map_or_else(String::new, |violation| violation.text);
+    match replay::store(&short, number, &text) {
+        Ok(path) => println!("  seed {seed} made short: {} questions, {}", short.yes.len(), path.display()),
+        Err(error) => println!("  seed {seed} made short cannot be stored: {error}"),
+    }
+}
+
+/// How many schedules broke which invariant.
+fn print_counts(runs: &Runs) {
+    let mut counts: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    for (seed, ran) in &runs.failed {
+        let number = ran.violation.as_ref().map_or("", |violation| violation.number);
+        counts.entry(number).or_insert((0, *seed)).0 += 1;
+    }
+    for (number, (count, seed)) in counts {
+        println!("{number} broken by {count} schedules, for example seed {seed}");
+    }
+}
+
+/// Sums over schedules.
+#[derive(Debug, Default)]
+struct Runs {
+    count: u64,
+    events: u64,
+    points: u64,
+    writes: u64,
+    /// Schedules by the depth of their priorities; none by 0.
+    depths: [u64; 4],
+    recovered: u64,
+    twice: u64,
+    failed: Vec<(u64, Ran)>,
+}
+
+impl Runs {
+    fn take(&mut self, seed: u64, ran: Ran) {
+        self.count += 1;
+        self.events += ran.events;
+        self.points += ran.points;
+        self.depths[ran.depth] += 1;
+        self.writes += ran.writes;
+        self.recovered += u64::from(ran.recovered);
+        if ran.violation.is_some() {
+            self.failed.push((seed, ran));
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.events += other.events;
+        self.points += other.points;
+        self.depths.iter_mut().zip(other.depths).for_each(|(depth, more)| *depth += more);
+        self.writes += other.writes;
+        self.recovered += other.recovered;
+        self.twice += other.twice;
+        self.failed.extend(other.failed);
+    }
+}
+
+/// The fresh schedules, spread over threads; one in a hundred runs twice and must have the same fingerprint.
+fn spread(options: &Options) -> Runs {
+    let part = |thread: u64| {
+        let mut runs = Runs::default();
+        for count in (thread..options.schedules).step_by(options.threads as usize) {
+            let seed = options.seed.wrapping_add(count);
+            let order = Order::new(seed, options.steps);
+            let mut ran = run(&order);
+            if count % 100 == 0 && ran.violation.is_none() {
+                runs.twice += 1;
+                if run(&order).hash != ran.hash {
+                    let text = "two runs of one seed differ".to_owned();
+                    ran.violation = Some(Violation { number: "REPLAY", text });
+                }
+            }
+            runs.take(seed, ran);
+        }
+        runs
+    };
+    let mut all = Runs::default();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..options.threads).map(|thread| scope.spawn(move || part(thread))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).for_each(|runs| all.join(runs));
+    });
+    all
+}
+
+/// The mutant table; says how many outlived their hunt.
+pub(crate) fn hunt_mutants(options: &Options) -> usize {
+    println!("{:<28} {:>7} {:>7}  caught by", "seeded bug", "median", "worst");
+    let part = |thread: u64| -> Vec<(usize, Hunt)> {
+        let mine = Mutant::ALL.into_iter().enumerate().skip(thread as usize).step_by(options.threads as usize);
+        mine.map(|(index, mutant)| (index, Hunt::new(mutant, options.seed, options.searches, options.steps))).collect()
+    };
+    let mut hunts: Vec<(usize, Hunt)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..options.threads).map(|thread| scope.spawn(move || part(thread))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+    });
+    hunts.sort_unstable_by_key(|(index, _)| *index);
+    hunts.iter().for_each(|(_, hunt)| println!("{}", hunt.row()));
+    let alive = hunts.iter().filter(|(_, hunt)| !hunt.is_dead()).count();
+    println!("{} of {} seeded bugs caught within {} schedules", hunts.len() - alive, hunts.len(), mutants::MOST);
+    alive
+}
