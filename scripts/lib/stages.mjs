@@ -27,6 +27,7 @@ export const stages = {
   types: { minutes: 5, tests: true, command: () => [join(nodeBin, 'tsc'), '-p', 'tests/types'] },
   face: { minutes: 10, tests: true, command: () => nodeTests('face') },
   e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e'), env: servers },
+  conformance: { minutes: 10, tests: true, command: () => nodeTests('conformance'), env: servers },
   packaging: { minutes: 15, tests: true, command: () => nodeTests('packaging') },
 };
 

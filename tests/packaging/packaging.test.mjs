@@ -35,7 +35,8 @@ before(async () => {
 after(() => browser?.close());
 
 test('the tarball holds what is published and nothing else', () => {
-  const allowed = /^(dist\/[\w/-]+\.(js|d\.ts|wasm)|LICENSE(-MIT|-APACHE)?|README\.md|CHANGELOG\.md|package\.json)$/;
+  const allowed =
+    /^(dist\/[\w/-]+\.(js|d\.ts|wasm)|conformance\/[\w/-]+\.(mjs|md)|LICENSE(-MIT|-APACHE)?|README\.md|CHANGELOG\.md|package\.json)$/;
   assert.deepEqual(
     packed.files.filter((file) => !allowed.test(file)),
     [],
@@ -47,6 +48,7 @@ test('the tarball holds what is published and nothing else', () => {
     'dist/index.js',
     'dist/index.d.ts',
     'dist/wasm/seakeep_bg.wasm',
+    'conformance/cli.mjs',
   ];
   assert.deepEqual(
     needed.filter((file) => !packed.files.includes(file)),
@@ -137,6 +139,11 @@ test('the module can be found under its stable name', async () => {
   const find =
     "import { existsSync } from 'node:fs'; console.log(existsSync(new URL(import.meta.resolve('seakeep/seakeep.wasm'))));";
   assert.equal(await inNode(find), 'true\n');
+});
+
+test('the conformance kit comes with it, as a command', async () => {
+  const printed = await call(join(node, 'node_modules', '.bin', 'seakeep-conformance'), ['--list']);
+  assert.match(printed, /page\.commit-order/);
 });
 
 test('a Vite project builds, writes and reads, also after a reload', async () => {
