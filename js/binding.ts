@@ -83,6 +83,13 @@ export interface WriteOp {
   priority: 'high' | 'user' | 'background';
   /** Save without sending. */
   local: boolean;
+  /** The id is a temporary one that the face has just made: nothing can stand there. */
+  fresh?: boolean;
+}
+/** What a transaction read: TX_CONFLICT when any of it is different by the time of the write. */
+export interface Expected {
+  docs: { collection: string; id: string; doc?: object | undefined }[];
+  answers: { collection: string; query: QueryOut; docs: object[] }[];
 }
 export interface WriteOutcome {
   id: string;
@@ -179,7 +186,10 @@ export interface ReportOut {
 
 /** One open database. Every method may be called at any time until close() has settled; afterwards all reject CLOSED. */
 export interface Client {
-  write(ops: WriteOp[]): Promise<WriteOutcome[]>;
+  /** With `expected` it is a transaction: its changes are sent as one unit, and it may be empty. */
+  write(ops: WriteOp[], expected?: Expected): Promise<WriteOutcome[]>;
+  /** Those of these documents that answer a query, in its order. */
+  sift(collection: string, query: QueryOut, docs: object[]): object[];
   /** The document by id or by a temporary id; a fresh copy, or undefined. */
   get(collection: string, id: string): Promise<object | undefined>;
   getMany(collection: string, ids: string[]): Promise<(object | undefined)[]>;

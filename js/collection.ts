@@ -6,7 +6,9 @@
  */
 
 import type { CollectionConfig, MetaOut, WriteOp, WriteOutcome } from './binding.js';
+import type { CollectionCache } from './cache.js';
 import { flag, mustBe, oneOf, plainOptions } from './check.js';
+import type { Validate } from './config.js';
 import { isSeakeepError, refuse, toInfo } from './errors.js';
 import type { Handle } from './handle.js';
 import { checkId, isTemporary, reserved } from './ids.js';
@@ -19,8 +21,10 @@ import type { Collection, RecordMeta, Write, WriteOptions } from './types.js';
 import { validate } from './validate.js';
 import { bulkWriteOf, writeOf } from './write.js';
 
-type Doc = { [field: string]: unknown };
-type Target = Pick<WriteOp, 'collection' | 'priority' | 'local'>;
+/** A document of any shape. */
+export type Doc = { [field: string]: unknown };
+/** Where a write goes, and how. */
+export type Target = Pick<WriteOp, 'collection' | 'priority' | 'local'>;
 const MAX_BULK = 10_000;
 const ARGUMENT = 'ARGUMENT_TYPE';
 
@@ -50,25 +54,16 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
   const writeNow = async (ops: WriteOp[], signal: AbortSignal | undefined) => {
     refuseAborted(signal);
     const outcomes = await handle.run((client) => client.write(ops)).catch(nameReserved);
-    outcomes.forEach((outcome, i) => void remember(outcome, ops[i] as WriteOp));
+    outcomes.forEach((outcome, i) => void remember(cache, outcome, ops[i] as WriteOp));
     return outcomes;
   };
   const write = (ops: WriteOp[], signal: AbortSignal | undefined) => inOrder(() => writeNow(ops, signal));
-  const remember = (outcome: WriteOutcome, op: WriteOp) => {
-    if (op.id !== outcome.id) cache.set(op.id, undefined);
-    cache.set(outcome.id, outcome.doc);
-  };
   const one = async (op: WriteOp, options: WriteOptions | undefined): Promise<Write<Doc>> => {
     const [outcome] = await write([op], options?.signal);
     return writeOf<Doc>(handle, outcome as WriteOutcome);
   };
-  const draft = (kind: 'put' | 'add', value: unknown, target: Target, root = '$'): WriteOp => {
-    const doc = snapshotDraft(value, root);
-    const id = Object.hasOwn(doc, 'id') ? checkId(doc.id, `${root}.id`) : '';
-    if (kind === 'add' && isTemporary(id)) throw reserved();
-    if (validator !== undefined) validate(validator, doc);
-    return { ...target, kind, id, doc };
-  };
+  const draft = (kind: 'put' | 'add', value: unknown, target: Target, root = '$') =>
+    draftOf(validator, kind, value, target, root);
   const find = async (query: CheckedQuery<Doc>) => {
     if (query.none) return [];
     const found = (await handle.run((client) => client.query(name, query.out))) as Doc[];
@@ -165,8 +160,29 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
   }
 }
 
+/** The operation of put() or add(), checked. */
+export function draftOf(
+  validator: Validate | undefined,
+  kind: 'put' | 'add',
+  value: unknown,
+  target: Target,
+  root?: string,
+): WriteOp & { doc: Doc } {
+  const doc = snapshotDraft(value, root);
+  const id = Object.hasOwn(doc, 'id') ? checkId(doc.id, `${root ?? '$'}.id`) : '';
+  if (kind === 'add' && isTemporary(id)) throw reserved();
+  if (validator !== undefined) validate(validator, doc);
+  return { ...target, kind, id, doc };
+}
+
+/** What was written, for the memory tier: a document that got another id is gone from the one it was written under. */
+export function remember(cache: CollectionCache, outcome: WriteOutcome, op: WriteOp): void {
+  if (op.id !== outcome.id) cache.set(op.id, undefined);
+  cache.set(outcome.id, outcome.doc);
+}
+
 /** The engine refuses a temporary id that nobody knows here; the face says where it stood. */
-function nameReserved(thrown: unknown): never {
+export function nameReserved(thrown: unknown): never {
   throw isSeakeepError(thrown, 'ID_RESERVED') ? reserved() : thrown;
 }
 
@@ -182,7 +198,7 @@ export function snapshotDraft(value: unknown, root = '$'): Doc {
 }
 
 /** Options of a write, checked; CLOSED first. */
-function target(handle: Handle, collection: string, options: WriteOptions | undefined): Target {
+export function target(handle: Handle, collection: string, options: WriteOptions | undefined): Target {
   handle.alive();
   const given = plainOptions(options, 'options', ['priority', 'signal', 'local'], ARGUMENT);
   const priority = oneOf(given.priority, 'priority', ['high', 'user', 'background'], 'user', ARGUMENT);
@@ -209,7 +225,8 @@ function checkList(list: unknown, what: string): void {
   if (list.length > MAX_BULK) throw refuse('BULK_TOO_LARGE', `${list.length} items; limit 10,000 per call; split`);
 }
 
-function notFound(): Error {
+/** The refusal of a change of nothing. */
+export function notFound(): Error {
   return refuse('NOT_FOUND', 'there is no document with this id');
 }
 

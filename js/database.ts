@@ -9,6 +9,7 @@ import type { Handle } from './handle.js';
 import { outboxOf } from './outbox.js';
 import { settingsOf } from './settings.js';
 import { checkCollection, syncOf } from './sync.js';
+import { transactionOf } from './transaction.js';
 import type { AnySchema, Collection, Database } from './types.js';
 
 /** The database of a handle; `name` as the app gave it. */
@@ -30,6 +31,7 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
       made.set(wanted, collection);
       return collection;
     },
+    transaction: transactionOf(handle),
     on: (event, listener) => handle.events.on(event, listener),
     close: () => handle.close(),
   };

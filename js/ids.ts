@@ -26,6 +26,12 @@ export function isTemporary(id: string): boolean {
   return TEMPORARY.test(id);
 }
 
+/** A new temporary id: `pending-{timestamp}-{random}`, 60 random bits. */
+export function temporaryId(): string {
+  const random = crypto.getRandomValues(new Uint8Array(12));
+  return `pending-${Date.now()}-${Array.from(random, (byte) => (byte % 32).toString(32)).join('')}`;
+}
+
 /** The refusal of a temporary id that the library has not made. */
 export function reserved(): Error {
   const hint = 'leave the id out and the library makes one';

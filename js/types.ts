@@ -84,6 +84,13 @@ export interface Database<S extends Schema<S> = AnySchema> {
   readonly user: string | undefined;
   /** The collection of that name; throws STORE_UNKNOWN for one that was not declared. */
   collection<K extends keyof S & string>(name: K): Collection<S[K]>;
+  /**
+   * All or nothing over several collections, as if nobody else wrote meanwhile; sent in order, and as one atomic batch where the
+   * server offers it. `body` works on what `tx` gives: reads see its own writes. When something it read was changed by
+   * somebody else before it could be written, `body` is run again, so it must do nothing else than work on `tx`; after
+   * 20 runs it rejects TX_CONFLICT (retryable). When `body` throws, nothing is written. After its end `tx` rejects TX_ENDED.
+   */
+  transaction<R>(collections: (keyof S & string)[], body: (tx: Transaction<S>) => R | Promise<R>): Promise<R>;
   /** Sending and pulling. */
   readonly sync: Sync;
   /** Changes that the server has not acknowledged yet. */
@@ -150,6 +157,14 @@ export interface Collection<T> {
   meta(id: string): Promise<RecordMeta | undefined>;
   /** Pulls this collection now. */
   refresh(options?: { full?: boolean }): Promise<SyncReport>;
+}
+
+/** What a transaction works on. A write's `synced` settles after the whole has been written; `cancel()` takes no part of it back. */
+export interface Transaction<S extends Schema<S>> {
+  /** One of the collections named for this transaction; throws STORE_UNKNOWN for any other. */
+  collection<K extends keyof S & string>(
+    name: K,
+  ): Pick<Collection<S[K]>, 'get' | 'put' | 'add' | 'patch' | 'remove' | 'query'>;
 }
 
 /** Changes of a document by top-level field. */

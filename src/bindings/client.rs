@@ -7,8 +7,9 @@ use crate::engine::config::Config;
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::outbox::Outbox;
+use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
-use crate::model::{Code, Document, Failure, Pending, PendingState, Record};
+use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Record};
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
@@ -83,6 +84,23 @@ impl Client {
         promised(Box::pin(work(self.store.clone())))
     }
 
+    /// Reads `Expected` of the face.
+    fn expected(&self, from: &JsDoc) -> Result<Expected<JsDoc>, Failure> {
+        let list = |from: &JsDoc, name: &str| from.get(name).and_then(|list| list.as_list()).unwrap_or_default();
+        let collection = |of: &JsDoc| of.text_of("collection").unwrap_or_default();
+        let mut expected = Expected::default();
+        for read in list(from, "docs") {
+            let id = read.text_of("id").unwrap_or_default();
+            expected.doc(DocKey::new(&collection(&read).into(), &id), read.get("doc"));
+        }
+        for answer in list(from, "answers") {
+            let name = collection(&answer);
+            let query = self.store.parse_query(&name, &answer.get("query").unwrap_or_else(JsDoc::object))?;
+            expected.answer(name.into(), query, list(&answer, "docs"));
+        }
+        Ok(expected)
+    }
+
     fn tell(&self, command: Command<JsDoc>) {
         self.mailbox.post(Letter::Input(Input::Command { ticket: 0, command }));
     }
@@ -90,10 +108,22 @@ impl Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Writes operations as one atomic step.
-    pub fn write(&self, ops: JsValue) -> Promise {
+    /// Writes operations as one atomic step; as a transaction when it is told what they stand on.
+    pub fn write(&self, ops: JsValue, expected: JsValue) -> Promise {
         let list = JsDoc(ops).as_list().unwrap_or_default();
-        self.mailbox.ask(Command::Write(list.iter().filter_map(WriteOp::from_document).collect()))
+        let ops = list.iter().filter_map(WriteOp::from_document).collect();
+        match JsDoc::some(expected).map(|from| self.expected(&from)) {
+            None => self.mailbox.ask(Command::Write(ops)),
+            Some(Ok(expected)) => self.mailbox.ask(Command::Transact(ops, expected)),
+            Some(Err(failure)) => Promise::reject(&to_js(&failure)),
+        }
+    }
+
+    /// Those of these documents that answer a query, in its order.
+    pub fn sift(&self, collection: String, query: JsValue, docs: JsValue) -> Result<Array, JsValue> {
+        let query = self.store.parse_query(&collection, &JsDoc(query)).map_err(|failure| to_js(&failure))?;
+        let docs = JsDoc(docs).as_list().unwrap_or_default();
+        self.store.sift(&query, &docs).map_err(|failure| to_js(&failure))
     }
 
     /// One document.

@@ -3,6 +3,7 @@
 //! It runs the very same plans as the IndexedDB adapter, each as one atomic step. It loses everything when dropped
 //! and never fails by itself: crashes, aborts and full disks are the simulator's to arrange around it.
 
+use super::query::disk_select;
 use super::store::{Found, Plan, Read, Rows, Step, Write};
 use crate::model::{Code, Collection, Conflict, DocKey, Document, Failure, Map, Pending, Row, Seq};
 use std::ops::Bound;
@@ -125,6 +126,11 @@ impl<D: Document> Disk<D> {
             }
             Read::MainPage { collection, after, limit } => {
                 Found::MainRows(self.main_page(collection, after.as_ref(), *limit))
+            }
+            Read::Query(asked) => {
+                let found = disk_select(self, &asked.collection, &asked.query);
+                debug_assert!(found.is_ok(), "a query of a plan has a limit");
+                Found::MainRows(found.into_iter().flatten().cloned().collect())
             }
             Read::LastPending => Found::Last(self.pending.keys().next_back().copied()),
             Read::PendingPage { after, limit } => {

@@ -1,6 +1,6 @@
 //! Everything that can happen to the engine.
 
-use super::plan::Report;
+use super::plan::{Expected, Report};
 use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority};
 use crate::protocol::{HttpResponse, NetworkFailure};
 use std::rc::Rc;
@@ -101,6 +101,8 @@ pub struct Wish {
 pub enum Command<D> {
     /// Write, as one atomic step.
     Write(Vec<WriteOp<D>>),
+    /// Write as one atomic step, sent as one unit, if what was read still stands (`TX_CONFLICT`).
+    Transact(Vec<WriteOp<D>>, Expected<D>),
     /// Sync now.
     Now(Wish),
     /// Let syncing run.
@@ -138,6 +140,8 @@ pub struct WriteOp<D> {
     pub priority: Priority,
     /// Saved without sending.
     pub local: bool,
+    /// Whether its id is a temporary one that the face made for it just now.
+    pub fresh: bool,
 }
 
 /// What an operation does.
@@ -169,6 +173,7 @@ impl<D: Document> WriteOp<D> {
             kind,
             priority: Priority::from_text(from.text_of("priority").as_deref()),
             local: from.flag("local"),
+            fresh: from.flag("fresh"),
         })
     }
 

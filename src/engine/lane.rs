@@ -1,7 +1,8 @@
 //! One document's lane: its main row and its unsent changes, folded and rebased as one value.
 //!
 //! The fold turns (what stands, what the app does) into (what stands after). A change is folded into the last one of
-//! its lane only while no request with that one can have left (I-03, I-08); otherwise it queues behind it. Pure: ids,
+//! its lane only while no request with that one can have left (I-03, I-08) and both belong to the same transaction or to
+//! none; otherwise it queues behind it. Pure: ids,
 //! places and times are given. Nothing here reads or writes a store.
 
 use super::mutant::Mutant;
@@ -41,6 +42,8 @@ pub struct Operation<D> {
     pub mutation_id: Rc<str>,
     /// Its key on the server.
     pub idempotency_key: Rc<str>,
+    /// The transaction it belongs to.
+    pub group: Option<Rc<str>>,
     /// Whose change it is.
     pub user: Option<Rc<str>>,
 }
@@ -111,7 +114,7 @@ impl<D: Document> Lane<D> {
             return None;
         }
         let current = self.doc().cloned();
-        match self.open_change() {
+        match self.open_change(op) {
             Some(index) => self.fold_replacement(index, doc),
             None => {
                 let change = match (&current, self.confirms()) {
@@ -142,7 +145,7 @@ impl<D: Document> Lane<D> {
             self.place(&doc, now);
             return Ok(None);
         }
-        match self.open_change() {
+        match self.open_change(op) {
             Some(index) => self.fold_patch(index, patch, &doc),
             None if self.confirms() => self.enqueue(update(patch.clone(), op, seq, now)),
             None => self.enqueue(create(&doc, op, seq, now)),
@@ -163,7 +166,7 @@ impl<D: Document> Lane<D> {
             self.changes.clear();
             return Ok(None);
         }
-        match self.open_change() {
+        match self.open_change(op) {
             // A document that a pull brought below the create is there: removing it is sent.
             Some(index) if self.changes[index].kind == ChangeKind::Create && !(index == 0 && self.is_on_server()) => {
                 drop(self.changes.remove(index));
@@ -183,10 +186,11 @@ impl<D: Document> Lane<D> {
         Ok(self.changes.last().map(|change| change.mutation_id.clone()))
     }
 
-    /// The last change, if it may still be changed itself.
-    fn open_change(&self) -> Option<usize> {
+    /// The last change, if it may still be changed itself by this operation.
+    fn open_change(&self, op: &Operation<D>) -> Option<usize> {
         let last = self.changes.last()?;
-        let open = !last.is_attempted() && last.state == PendingState::Waiting;
+        let together = last.group == op.group || Mutant::FoldAcrossTransactions.is_on();
+        let open = !last.is_attempted() && last.state == PendingState::Waiting && together;
         (open || Mutant::FoldIntoAttempted.is_on()).then(|| self.changes.len() - 1)
     }
 
@@ -290,7 +294,7 @@ fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time)
         state: PendingState::Waiting,
         wait: None,
         priority: op.priority,
-        group: None,
+        group: op.group.clone(),
         user: op.user.clone(),
         sent: None,
         refused: false,

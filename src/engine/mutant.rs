@@ -26,11 +26,14 @@ pub enum Mutant {
     CheckpointWithFirstPart,
     TrustsAnyNotModified,
     AsksTheSamePage,
+    FoldAcrossTransactions,
+    TransactionIgnoresReads,
+    TransactionKeepsHalf,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -50,6 +53,9 @@ impl Mutant {
         Self::CheckpointWithFirstPart,
         Self::TrustsAnyNotModified,
         Self::AsksTheSamePage,
+        Self::FoldAcrossTransactions,
+        Self::TransactionIgnoresReads,
+        Self::TransactionKeepsHalf,
     ];
 
     /// Whether this bug is switched on.

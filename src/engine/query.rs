@@ -14,7 +14,7 @@ mod parse;
 mod state;
 
 pub use access::{choose, Access, End, Range};
-pub use gather::{disk_count, disk_query, too_large, Gather, Place, MAX_ROWS};
+pub use gather::{disk_count, disk_query, disk_select, too_large, Gather, Place, MAX_ROWS};
 pub use key::{index_keys, Key};
 pub use state::row_state;
 

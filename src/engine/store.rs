@@ -5,10 +5,12 @@
 //! and reports after `complete`. A plan may be asked again from an empty set of rows after a lost connection, so it
 //! must not remember anything. Nothing here touches a store.
 
+use super::query::Query;
 use crate::model::{
     sort_by, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState,
     Record, Row, Seq,
 };
+use core::cmp::Ordering;
 use std::rc::Rc;
 
 /// A row of the `meta` store.
@@ -36,6 +38,37 @@ impl MetaKey {
             Self::Conflicts => "conflicts".into(),
             Self::Pull(collection) => ["pull:", collection].concat(),
         }
+    }
+}
+
+/// A query of a plan, told apart from its others by its number.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its number within the plan.
+    pub number: usize,
+    /// The collection asked.
+    pub collection: Collection,
+    /// What is asked; it has a limit, so that its answer is never too long.
+    pub query: Rc<Query>,
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Asked {}
+
+impl PartialOrd for Asked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Asked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number.cmp(&other.number)
     }
 }
 
@@ -70,6 +103,8 @@ pub enum Read {
         /// How many at most (500).
         limit: usize,
     },
+    /// Main rows that answer a query, in its order.
+    Query(Asked),
     /// The last place taken in the outbox.
     LastPending,
     /// Outbox rows in order.
@@ -122,7 +157,7 @@ pub enum Found<D> {
     Alias(Option<Rc<str>>),
     /// For [`Read::Conflict`].
     Conflict(Option<Box<Conflict<D>>>),
-    /// For [`Read::Referring`] and [`Read::MainPage`].
+    /// For [`Read::Referring`], [`Read::MainPage`] and [`Read::Query`].
     MainRows(Vec<Row<D>>),
     /// For [`Read::PendingPage`].
     PendingRows(Vec<Pending<D>>),
@@ -154,7 +189,7 @@ impl<D: Document> Rows<D> {
             Read::Meta(key) => self.meta.contains_key(key),
             Read::Alias(key) => self.alias.contains_key(key),
             Read::Conflict(id) => self.conflicts.contains_key(id),
-            Read::Referring { .. } | Read::MainPage { .. } => self.main_pages.contains_key(read),
+            Read::Referring { .. } | Read::MainPage { .. } | Read::Query(_) => self.main_pages.contains_key(read),
             Read::PendingPage { .. } => self.pending_pages.contains_key(read),
             Read::LastPending => self.last_pending.is_some(),
         }
@@ -188,7 +223,7 @@ impl<D: Document> Rows<D> {
         self.conflicts.get(id)?.as_ref()
     }
 
-    /// The rows of a page or of a reference look-up.
+    /// The rows of a page, of a reference look-up or of a query.
     pub fn main_rows(&self, read: &Read) -> &[Row<D>] {
         self.main_pages.get(read).map_or(&[], Vec::as_slice)
     }

@@ -51,6 +51,7 @@ pub enum Code {
     TooLarge,
     TransportResult,
     TxAborted,
+    TxConflict,
     TxTimeout,
     UnexpectedRedirect,
     UniqueViolation,
@@ -100,6 +101,7 @@ const CODES: &[(Code, &str)] = &[
     (Code::TooLarge, "TOO_LARGE"),
     (Code::TransportResult, "TRANSPORT_RESULT"),
     (Code::TxAborted, "TX_ABORTED"),
+    (Code::TxConflict, "TX_CONFLICT"),
     (Code::TxTimeout, "TX_TIMEOUT"),
     (Code::UnexpectedRedirect, "UNEXPECTED_REDIRECT"),
     (Code::UniqueViolation, "UNIQUE_VIOLATION"),
@@ -133,6 +135,7 @@ impl Code {
                 | Self::InFlight
                 | Self::OutboxFull
                 | Self::TxAborted
+                | Self::TxConflict
                 | Self::TxTimeout
                 | Self::DbOpenTimeout
                 | Self::DbUpgradeBlocked

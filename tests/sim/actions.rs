@@ -161,7 +161,7 @@ impl World {
     fn write_op(&mut self, collection: &str, id: &str, kind: WriteKind<Json>) -> WriteOp<Json> {
         let priority =
             [Priority::High, Priority::User, Priority::User, Priority::Background][self.chance.below(4) as usize];
-        WriteOp { collection: collection.into(), id: id.into(), kind, priority, local: false }
+        WriteOp { collection: collection.into(), id: id.into(), kind, priority, local: false, fresh: false }
     }
 
     fn sync_command(&mut self, tab: usize) {

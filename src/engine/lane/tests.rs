@@ -41,6 +41,7 @@ fn operation(action: Action<Json>, number: u64) -> Operation<Json> {
         priority: Priority::User,
         mutation_id: format!("m{number}").into(),
         idempotency_key: format!("k{number}").into(),
+        group: None,
         user: None,
     }
 }

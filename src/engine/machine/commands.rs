@@ -8,7 +8,7 @@ use super::{Engine, Phase};
 use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
-use crate::engine::plan::{Discard, DiscardMode, Edit, Group, LocalWrite, Report, Retry};
+use crate::engine::plan::{Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
 use std::rc::Rc;
@@ -25,7 +25,8 @@ impl<D: Document> Engine<D> {
             return self.deferred.push((ticket, command));
         }
         match command {
-            Command::Write(ops) => self.enqueue(ticket, ops),
+            Command::Write(ops) => self.enqueue(ticket, ops, None),
+            Command::Transact(ops, expected) => self.enqueue(ticket, ops, Some(expected)),
             Command::Now(wish) => self.wish(ticket, wish),
             Command::Run => self.run(ticket),
             Command::Stop => self.stop(ticket),
@@ -89,7 +90,7 @@ impl<D: Document> Engine<D> {
         self.reply(ticket, Reply::Done);
     }
 
-    fn enqueue(&mut self, ticket: u32, ops: Vec<WriteOp<D>>) {
+    fn enqueue(&mut self, ticket: u32, ops: Vec<WriteOp<D>>, expected: Option<Expected<D>>) {
         if let Some(op) = ops.iter().find(|op| self.config.collection(&op.collection).is_none()) {
             let failure = Failure::new(Code::StoreUnknown, ["no collection \"", &op.collection, "\""].concat());
             return self.refuse(ticket, failure);
@@ -100,8 +101,10 @@ impl<D: Document> Engine<D> {
             let text = "too many changes wait to be sent; let them go out, or discard some";
             return self.refuse(ticket, Failure::new(Code::OutboxFull, text));
         }
-        let operations = ops.into_iter().map(|op| self.operation(op)).collect();
-        self.write_queue.push(Group { ticket, operations });
+        let group = (expected.is_some() && sends > 1).then(|| Rc::from(self.rng.text(ID_DIGITS)));
+        let operation = |op| Operation { group: group.clone(), ..self.operation(op) };
+        let operations = ops.into_iter().map(operation).collect();
+        self.write_queue.push(Group { ticket, operations, expected: expected.unwrap_or_default() });
         self.write();
     }
 
@@ -116,11 +119,18 @@ impl<D: Document> Engine<D> {
         }
         let groups = match self.write_alone.pop_front() {
             Some(group) => vec![group],
-            None => std::mem::take(&mut self.write_queue),
+            None => self.next_groups(),
         };
         if !groups.is_empty() {
             self.commit_write(groups);
         }
+    }
+
+    /// What goes into the next commit: a group that stands on queries begins one, so that the store's answer is its own.
+    fn next_groups(&mut self) -> Vec<Group<D>> {
+        let later = self.write_queue.iter().skip(1).position(|group| group.expected.asks());
+        let count = later.map_or(self.write_queue.len(), |at| at + 1);
+        self.write_queue.drain(..count).collect()
     }
 
     fn commit_write(&mut self, groups: Vec<Group<D>>) {
@@ -130,9 +140,10 @@ impl<D: Document> Engine<D> {
     }
 
     fn operation(&mut self, op: WriteOp<D>) -> Operation<D> {
-        let fresh = op.id.is_empty();
-        let key = if fresh { DocKey::new(&op.collection, &self.temporary_id()) } else { op.key() };
-        let named = |doc: D| if fresh { doc.with(&[("id", Some(D::text(&key.id)))]) } else { doc };
+        let nameless = op.id.is_empty();
+        let fresh = nameless || op.fresh;
+        let key = if nameless { DocKey::new(&op.collection, &self.temporary_id()) } else { op.key() };
+        let named = |doc: D| if nameless { doc.with(&[("id", Some(D::text(&key.id)))]) } else { doc };
         let action = match op.kind {
             WriteKind::Put(doc) => Action::Put(named(doc)),
             WriteKind::Add(doc) => Action::Add(named(doc)),
@@ -153,7 +164,8 @@ impl<D: Document> Engine<D> {
     ) -> Operation<D> {
         let mut id = || Rc::from(if local { String::new() } else { self.rng.text(ID_DIGITS) });
         let (mutation_id, idempotency_key) = (id(), id());
-        Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, user: self.config.user.clone() }
+        let user = self.config.user.clone();
+        Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, group: None, user }
     }
 
     fn temporary_id(&mut self) -> String {

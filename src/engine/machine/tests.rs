@@ -74,7 +74,14 @@ impl Bench {
 
     fn write(&mut self, id: &str) {
         let kind = WriteKind::Put(json!({ "id": id, "text": "x" }).into());
-        let op = WriteOp { collection: "notes".into(), id: id.into(), kind, priority: Priority::User, local: false };
+        let op = WriteOp {
+            collection: "notes".into(),
+            id: id.into(),
+            kind,
+            priority: Priority::User,
+            local: false,
+            fresh: false,
+        };
         self.give(Input::Command { ticket: 1, command: Command::Write(vec![op]) });
     }
 
@@ -161,7 +168,7 @@ fn a_create_answered_at_its_second_attempt_is_asked_for_by_itself() {
     let mut bench = Bench::new(json!({ "url": "https://x.test", "pullInterval": 0, "startDelay": 3_600_000 }));
     bench.give(Input::Start);
     let kind = WriteKind::Put(json!({ "text": "x" }).into());
-    let op = WriteOp { collection: "notes".into(), id: String::new(), kind, priority: Priority::User, local: false };
+    let op = WriteOp { collection: "notes".into(), id: String::new(), kind, priority: Priority::User, local: false, fresh: false };
     bench.give(Input::Command { ticket: 1, command: Command::Write(vec![op]) });
     bench.answer(502, Value::Null);
     bench.until_push().expect("the same request again");
@@ -258,6 +265,7 @@ fn events() -> Vec<(&'static str, Input<Json>)> {
         kind: WriteKind::Put(json!({ "id": "a" }).into()),
         priority: Priority::User,
         local: false,
+        fresh: false,
     };
     let missing = || "no such change".to_owned();
     vec![

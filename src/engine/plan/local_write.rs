@@ -1,14 +1,17 @@
 //! Local writes: documents and their outgoing changes in one atomic step.
 //!
 //! All groups that arrived while a transaction was in flight share the next one (group commit). A group is one call
-//! of the app: all of its operations or none; another group's failure does not touch it. Folding happens here, inside
+//! of the app: all of its operations or none, and none when what it stands on is no longer so; another group's failure
+//! does not touch it. Folding happens here, inside
 //! the write's own transaction; a journal would append the operations instead and fold them later.
 
+use super::expect::Expected;
 use super::refer::{referred, resolved};
 use super::world::{moved_mark, Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
+use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
 use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Map, Seq, Set, Time};
 use std::rc::Rc;
@@ -25,6 +28,8 @@ pub struct Group<D> {
     pub ticket: u32,
     /// What it does.
     pub operations: Vec<Operation<D>>,
+    /// What it stands on.
+    pub expected: Expected<D>,
 }
 
 /// The transaction of one or more groups.
@@ -73,14 +78,18 @@ pub struct Written<D> {
 
 impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
     fn scope(&self) -> Scope {
-        let collections: Set<Collection> = self.operations().map(|op| op.key.collection.clone()).collect();
+        let written = self.operations().map(|op| &op.key.collection);
+        let read = self.groups.iter().flat_map(|group| group.expected.collections());
+        let collections: Set<Collection> = written.chain(read).cloned().collect();
         Scope { collections: collections.iter().cloned().collect(), writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let aliases = self.operations().filter(|op| may_be_alias(op)).map(|op| Read::Alias(op.key.clone()));
         let referred = self.operations().flat_map(|op| referred(op, &self.config)).map(Read::Alias);
-        let first = rows.missing(aliases.chain(referred).chain([Read::LastPending]).chain(self.mains(rows)));
+        let expected = self.groups.iter().flat_map(|group| group.expected.reads(rows));
+        let first = aliases.chain(referred).chain([Read::LastPending]).chain(self.mains(rows)).chain(expected);
+        let first = rows.missing(first);
         if !first.is_empty() {
             return Step::Need(first);
         }
@@ -122,8 +131,9 @@ impl<D: Document> LocalWrite<D> {
     fn run(&self, group: &Group<D>, world: &mut World<D>, rows: &Rows<D>, place: &mut Places) -> GroupDone<D> {
         let mut undo: Map<DocKey, Lane<D>> = Map::new();
         let mut outcomes = Vec::with_capacity(group.operations.len());
-        let mut failure = None;
-        for op in &group.operations {
+        let mut failure = group.expected.failure(world, rows);
+        let operations = if failure.is_none() { &group.operations[..] } else { &[] };
+        for op in operations {
             let key = current_key(op, rows);
             let Some(lane) = world.lane(&key) else { continue };
             if group.operations.len() > 1 {
@@ -137,7 +147,7 @@ impl<D: Document> LocalWrite<D> {
                 }
             }
         }
-        if failure.is_some() {
+        if failure.is_some() && !Mutant::TransactionKeepsHalf.is_on() {
             undo.into_entries().into_iter().for_each(|(_, lane)| world.put(lane));
         }
         GroupDone { ticket: group.ticket, result: failure.map_or(Ok(outcomes), |error| Err(error.at(self.now))) }

@@ -97,6 +97,11 @@ impl<D: Document> World<D> {
         self.lanes.get_mut(key)
     }
 
+    /// The document of a lane that is under change here; `None` when the lane is not.
+    pub(super) fn doc(&self, key: &DocKey) -> Option<Option<&D>> {
+        self.lanes.get(key).map(Lane::doc)
+    }
+
     /// Takes a lane out, to put it back under another key.
     pub(super) fn take(&mut self, key: &DocKey) -> Option<Lane<D>> {
         self.lanes.remove(key)

@@ -90,7 +90,15 @@ pub fn disk_query<'d, D: Document>(
     query: &Query,
     indexes: &[IndexDef],
 ) -> Result<Vec<&'d Row<D>>, Failure> {
-    let query = &query.clone().for_indexes(indexes);
+    disk_select(disk, collection, &query.clone().for_indexes(indexes))
+}
+
+/// The same for a query that knows the collection's indexes.
+pub fn disk_select<'d, D: Document>(
+    disk: &'d Disk<D>,
+    collection: &str,
+    query: &Query,
+) -> Result<Vec<&'d Row<D>>, Failure> {
     let mut gather = Gather::new(query);
     for row in disk.main_rows(collection) {
         if let Some(doc) = row.doc.as_ref().filter(|doc| query.matches(*doc)) {

@@ -6,10 +6,13 @@
 use super::fault::Fault;
 use super::run::{alias_key, raw};
 use super::schema::{CONFLICTS, IDS, META, PENDING};
+use super::select;
 use super::tx::Tx;
+use super::Table;
 use crate::engine::store::{Found, Read, Rows};
 use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Seq};
 use crate::shell::document::JsDoc;
+use core::mem::take;
 use idb::{CursorDirection, KeyRange};
 use js_sys::Array;
 use std::rc::Rc;
@@ -24,8 +27,14 @@ pub(super) const MAX_KEYS: u32 = 100_000;
 const MANY: usize = 32;
 
 /// Reads all of `reads` and keeps what was found.
-pub(super) async fn round(tx: &Tx, rows: &mut Rows<JsDoc>, mut reads: Vec<Read>) -> Result<(), Fault> {
+pub(super) async fn round(
+    tx: &Tx,
+    tables: &[Table],
+    rows: &mut Rows<JsDoc>,
+    mut reads: Vec<Read>,
+) -> Result<(), Fault> {
     settle_absent(tx, rows, &mut reads).await?;
+    settle_queries(tx, tables, rows, &mut reads).await?;
     for wave in reads.chunks(PAGE) {
         let requests = wave.iter().map(|read| request(tx, read)).collect::<Result<Vec<_>, Fault>>()?;
         let results = tx.answers(requests).await?;
@@ -53,7 +62,7 @@ fn request(tx: &Tx, read: &Read) -> Result<IdbRequest, Fault> {
                 after.as_ref().map(|id| KeyRange::lower_bound(&JsValue::from_str(id), Some(true))).transpose()?;
             raw(tx.store(collection)?.get_all(after.map(Into::into), Some(*limit as u32))?)
         }
-        Read::LastPending => last_key(tx, PENDING)?,
+        Read::LastPending | Read::Query(_) => last_key(tx, PENDING)?,
         Read::PendingPage { after, limit } => {
             let after = KeyRange::lower_bound(&JsValue::from_f64(*after as f64), Some(true))?;
             raw(tx.store(PENDING)?.get_all(Some(after.into()), Some(*limit as u32))?)
@@ -69,7 +78,7 @@ fn found(read: &Read, result: JsValue) -> Result<Found<JsDoc>, Fault> {
         Read::Alias(_) => Found::Alias(result.as_string().map(Rc::from)),
         Read::Conflict(_) => Found::Conflict(one(result)?.map(Box::new)),
         Read::LastPending => Found::Last(key_of(result).and_then(|key| key.as_f64()).map(|seq| seq as Seq)),
-        Read::Referring { .. } | Read::MainPage { .. } => Found::MainRows(all(result)?),
+        Read::Referring { .. } | Read::MainPage { .. } | Read::Query(_) => Found::MainRows(all(result)?),
         Read::PendingPage { .. } => Found::PendingRows(all(result)?),
     })
 }
@@ -140,6 +149,21 @@ pub(super) async fn by_keys(tx: &Tx, collection: &str, keys: &[JsValue], visit: 
         }
     }
     Ok(true)
+}
+
+/// Answers the queries among the reads, and strikes them out: each takes requests of its own.
+async fn settle_queries(tx: &Tx, tables: &[Table], rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -> Result<(), Fault> {
+    let (queries, others) = take(reads).into_iter().partition(|read| matches!(read, Read::Query(_)));
+    *reads = others;
+    let queries: Vec<Read> = queries;
+    for read in queries {
+        let Read::Query(asked) = &read else { continue };
+        let indexes = tables.iter().find(|table| table.name == asked.collection).map(Table::indexes);
+        let records = select::select(tx, &asked.collection, &indexes.unwrap_or_default(), &asked.query).await?;
+        let found = records.into_iter().map(parse).collect::<Result<_, Fault>>()?;
+        rows.keep(read, Found::MainRows(found));
+    }
+    Ok(())
 }
 
 /// Keeps `None` for those of many rows that one bounded list of keys shows to be absent, and strikes them out.

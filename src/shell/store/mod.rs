@@ -26,9 +26,9 @@ pub use self::read::PendingQuery;
 
 use self::connection::Connection;
 use self::gets::Gets;
-use crate::engine::query::{disk_count, IndexDef, Query};
+use crate::engine::query::{disk_count, Gather, IndexDef, Place, Query};
 use crate::engine::store::{Plan, Scope, Step};
-use crate::model::{Code, Collection, DocKey, Failure, Pending, PendingState, Time};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Pending, PendingState, Time};
 use crate::shell::document::JsDoc;
 use core::fmt;
 use js_sys::Array;
@@ -179,6 +179,15 @@ impl Store {
             Backend::Memory(disk) => memory::query(&disk.borrow(), name, indexes, query),
             Backend::Idb(connection, _) => read::From { connection, collection, indexes }.query(query).await,
         }
+    }
+
+    /// Those of these documents that meet a query's conditions, in its order, as many as it asks for.
+    pub fn sift(&self, query: &Query, docs: &[JsDoc]) -> Result<Array, Failure> {
+        let mut gather = Gather::new(query);
+        for doc in docs.iter().filter(|doc| query.matches(*doc)) {
+            gather.push(Place::of(query, doc.text_of("id").unwrap_or_default(), doc), doc)?;
+        }
+        Ok(gather.finish().into_iter().map(|doc| &doc.0).collect())
     }
 
     /// The rows that answer a query, with key and state, and whether the first pull has finished.

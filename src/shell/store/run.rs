@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::open::Handle;
 use super::schema::{CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Tx};
-use super::{fetch, StoreConfig};
+use super::{fetch, StoreConfig, Table};
 use crate::engine::store::{Rows, Scope, Step, Write};
 use crate::model::{Code, DocKey, Document, Record, Row, Seq};
 use crate::shell::document::JsDoc;
@@ -45,7 +45,7 @@ pub(super) async fn attempt(
         tx.finish();
         return Ok(());
     }
-    match decide(&tx, ask).await.and_then(|writes| issue(&tx, writes, witness)) {
+    match decide(&tx, &config.tables, ask).await.and_then(|writes| issue(&tx, writes, witness)) {
         Ok(true) => tx.commit().await,
         Ok(false) => {
             tx.finish();
@@ -57,11 +57,11 @@ pub(super) async fn attempt(
 }
 
 /// Asks the plan until it names its writes.
-async fn decide(tx: &Tx, ask: Ask<'_>) -> Result<Vec<Write<JsDoc>>, Fault> {
+async fn decide(tx: &Tx, tables: &[Table], ask: Ask<'_>) -> Result<Vec<Write<JsDoc>>, Fault> {
     let mut rows = Rows::default();
     for _ in 0..MAX_ROUNDS {
         match ask(&rows) {
-            Step::Need(reads) => fetch::round(tx, &mut rows, reads).await?,
+            Step::Need(reads) => fetch::round(tx, tables, &mut rows, reads).await?,
             Step::Done(writes, ()) => return Ok(writes),
         }
     }
