@@ -151,6 +151,7 @@ macro_rules! contract {
             queries: the_first_of_an_order_hold_with_and_without_enough,
             queries: a_prefix_is_a_range_of_texts,
             queries: too_many_rows_are_refused,
+            queries: a_plan_may_ask_a_query,
         }
     };
 }

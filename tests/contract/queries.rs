@@ -1,10 +1,11 @@
 //! Queries through the indexes, against a scan of the same documents.
 
-use super::{doc, ids, indexes, put_all, query, row, Backend, NOTES};
+use super::{doc, ids, indexes, put_all, query, row, Backend, Script, NOTES};
 use seakeep::engine::disk::Disk;
 use seakeep::engine::query::{disk_count, disk_query, Query};
-use seakeep::engine::store::Write;
+use seakeep::engine::store::{Asked, Read, Rows, Write};
 use seakeep::model::{Code, Document};
+use std::rc::Rc;
 
 /// A small generator: the same numbers on every run.
 struct Dice(u32);
@@ -177,4 +178,30 @@ pub(crate) async fn too_many_rows_are_refused<B: Backend>() {
     let some = query(r#"{"where":[{"path":"a","op":"eq","value":1}],"limit":10001}"#);
     assert_eq!(store.query(&some).await.expect("a limit was given").len(), 10_001);
     assert_eq!(store.count(&Query::default()).await, 10_001);
+}
+
+/// Inside a transaction a query is answered as outside of it, from an index and from a scan.
+pub(crate) async fn a_plan_may_ask_a_query<B: Backend>() {
+    let store = B::open().await;
+    let docs: Vec<B::Doc> = documents(&mut Dice(7), 60);
+    put_all(&store, &docs).await;
+    let texts = [
+        r#"{"where":[{"path":"a","op":"gte","value":1}],"orderBy":["a"],"limit":9}"#,
+        r#"{"where":[],"orderBy":["deep.c"],"descending":true,"limit":61}"#,
+        r#"{"where":[{"path":"owner","op":"eq","value":"nobody"}],"limit":1}"#,
+    ];
+    let asked: Vec<Read> = (0..).zip(texts).map(|(number, text)| asked(number, text)).collect();
+    let look = Script::new(vec![asked.clone()], move |rows: &Rows<B::Doc>| {
+        let found = |read: &Read| rows.main_rows(read).iter().map(|row| row.id.to_string()).collect::<Vec<_>>();
+        (Vec::new(), asked.iter().map(found).collect::<Vec<_>>())
+    });
+    let inside = store.run(&look.reading()).await.expect("reading");
+    for (text, inside) in texts.iter().zip(inside) {
+        let outside = store.query(&query(text)).await.expect("a query");
+        assert_eq!(inside, ids(&outside), "{text}");
+    }
+}
+
+fn asked(number: usize, text: &str) -> Read {
+    Read::Query(Asked { number, collection: NOTES.into(), query: Rc::new(query(text)) })
 }

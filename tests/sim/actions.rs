@@ -29,6 +29,9 @@ impl World {
         if self.chance.hit(self.faults.outbox_commands) {
             return self.outbox_command(tab);
         }
+        if self.chance.hit(self.faults.transactions) {
+            return self.transact(tab);
+        }
         let count = if self.chance.hit(150) { self.chance.range(2, 3) } else { 1 };
         let mut ops = Vec::new();
         let mut claims = Vec::new();
@@ -51,7 +54,8 @@ impl World {
         self.give(tab, Input::Command { ticket, command });
     }
 
-    fn operation(&mut self, tab: usize) -> Option<(WriteOp<Json>, Option<Claim>)> {
+    /// One write that a user might do now, and what it promises.
+    pub(crate) fn operation(&mut self, tab: usize) -> Option<(WriteOp<Json>, Option<Claim>)> {
         if self.chance.hit(120) {
             return Some((self.page_operation(tab), None));
         }
@@ -221,7 +225,7 @@ impl World {
 
 fn brief(command: &Command<Json>) -> String {
     match command {
-        Command::Write(ops) => {
+        Command::Write(ops) | Command::Transact(ops, _) => {
             let brief = |op: &WriteOp<Json>| {
                 let kind = match &op.kind {
                     WriteKind::Put(doc) => format!("put {}", doc.0),

@@ -51,6 +51,7 @@ pub(crate) struct Faults {
     pub(crate) removes: u64,
     pub(crate) outbox_commands: u64,
     pub(crate) sync_commands: u64,
+    pub(crate) transactions: u64,
     pub(crate) shared_ids: u64,
     pub(crate) long_waits: bool,
 }
@@ -98,6 +99,7 @@ impl Faults {
             sync_commands: chance.rate(150),
             shared_ids: chance.rate(300),
             long_waits: chance.below(64) == 0,
+            transactions: chance.rate(300),
         }
     }
 

@@ -29,6 +29,7 @@ mod server;
 mod store;
 mod surroundings;
 mod tab;
+mod transactions;
 mod world;
 
 use options::Options;

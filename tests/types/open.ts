@@ -82,6 +82,22 @@ void open<App>('app', { collections: { notes: {} } });
 // @ts-expect-error durability has two values
 void open('app', { collections: {}, durability: 'eventual' });
 
+async function transfer(db: Database<App>): Promise<number> {
+  const moved = await db.transaction(['notes'], async (tx) => {
+    const notes = tx.collection('notes');
+    is<Same<ReturnType<typeof notes.get>, Promise<Note | undefined>>>();
+    await notes.patch('a', { rank: 1 });
+    // @ts-expect-error pages are not read inside a transaction
+    void notes.live;
+    return (await notes.query({ where: { rank: 1 } })).length;
+  });
+  // @ts-expect-error a collection that the schema does not have
+  void db.transaction(['others'], () => 1);
+  is<Same<typeof moved, number>>();
+  return moved;
+}
+void transfer;
+
 is<Same<ReturnType<typeof destroy>, Promise<void>>>();
 void destroy('app', { user: 'someone', discardPending: true });
 is<Same<typeof version, string>>();

@@ -27,7 +27,6 @@ declare const db: Database<App>;
 
 is<Has<Database<App>, 'name' | 'user' | 'collection' | 'sync' | 'outbox' | 'settings' | 'close'>>();
 type Later =
-  | 'transaction'
   | 'conflicts'
   | 'storage'
   | 'metrics'

@@ -205,3 +205,19 @@ fn a_create_taken_back_before_it_was_sent_leaves_nothing() {
     model.take(Step::Remove);
     assert!(model.lane.changes.is_empty() && model.lane.row.is_none());
 }
+
+#[test]
+fn changes_of_a_transaction_and_others_are_never_folded_into_one() {
+    let mut lane: Lane<Json> = Lane::new(DocKey::new(&"notes".into(), "a"), None, Vec::new());
+    let doc = |n: u64| Action::Put(json!({ "id": "a", "n": n }).into());
+    let groups = [None, None, Some("g1"), Some("g1"), Some("g2"), None];
+    for (number, group) in (1..).zip(groups) {
+        let op = Operation { group: group.map(Into::into), ..operation(doc(number), number) };
+        lane.fold(&op, number, number).expect("a put");
+    }
+    let made: Vec<(u64, u32)> = lane.changes.iter().map(|change| (change.seq, change.writes)).collect();
+    assert_eq!(made, [(1, 2), (3, 2), (5, 1), (6, 1)]);
+    lane.fold(&operation(Action::Remove, 7), 7, 7).expect("a removal");
+    assert_eq!(lane.changes.last().map(|change| change.kind), Some(ChangeKind::Delete));
+    assert_eq!(lane.changes.len(), 4);
+}

@@ -6,6 +6,7 @@
 use super::push::Flight;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
+use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
 use crate::engine::policy::backoff::MIN_PAUSE;
@@ -216,6 +217,9 @@ impl<D: Document> Engine<D> {
     fn groups_written(&mut self, written: Written<D>) {
         self.watch_writes(&written.groups);
         let unmade = self.unmade(&written);
+        for entry in written.effects.entries.iter().filter(|entry| entry.group.is_some()) {
+            self.outbox.put(entry.clone());
+        }
         self.deliver(true, written.effects);
         for group in written.groups {
             match group.result {
@@ -249,17 +253,22 @@ impl<D: Document> Engine<D> {
     }
 
     /// What a commit moved, before anything else hears of it.
+    ///
+    /// A change of a transaction that another tab wrote is not taken alone: the outbox is read, to know those before it.
     pub(super) fn absorb(&mut self, effects: &Effects<D>) {
         for seq in &effects.removed {
             self.outbox.remove(*seq);
         }
-        for entry in &effects.entries {
-            self.outbox.put(entry.clone());
+        let known = |entry: &&Entry| entry.group.is_none() || self.outbox.get(entry.seq).is_some();
+        let (taken, strange): (Vec<&Entry>, Vec<&Entry>) = effects.entries.iter().partition(known);
+        for entry in &taken {
+            self.outbox.put((*entry).clone());
         }
         if let Some(reading) = self.reading.as_mut() {
-            reading
-                .touched
-                .extend(effects.removed.iter().copied().chain(effects.entries.iter().map(|entry| entry.seq)));
+            reading.touched.extend(effects.removed.iter().copied().chain(taken.iter().map(|entry| entry.seq)));
+        }
+        if !strange.is_empty() {
+            self.read_outbox();
         }
     }
 

@@ -168,7 +168,14 @@ fn a_create_answered_at_its_second_attempt_is_asked_for_by_itself() {
     let mut bench = Bench::new(json!({ "url": "https://x.test", "pullInterval": 0, "startDelay": 3_600_000 }));
     bench.give(Input::Start);
     let kind = WriteKind::Put(json!({ "text": "x" }).into());
-    let op = WriteOp { collection: "notes".into(), id: String::new(), kind, priority: Priority::User, local: false, fresh: false };
+    let op = WriteOp {
+        collection: "notes".into(),
+        id: String::new(),
+        kind,
+        priority: Priority::User,
+        local: false,
+        fresh: false,
+    };
     bench.give(Input::Command { ticket: 1, command: Command::Write(vec![op]) });
     bench.answer(502, Value::Null);
     bench.until_push().expect("the same request again");

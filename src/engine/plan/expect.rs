@@ -87,3 +87,84 @@ fn answers<D: Document>(asked: &Asked, docs: &[D], rows: &Rows<D>) -> bool {
     let now = rows.main_rows(&read);
     now.len() == docs.len() && now.iter().zip(docs).all(|(row, doc)| same(row.doc.as_ref(), Some(doc)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::disk::Disk;
+    use crate::engine::plan::{Group, LocalWrite, Report};
+    use crate::engine::store::Write;
+    use crate::model::Row;
+    use crate::native::Json;
+    use serde_json::{json, Value};
+
+    fn key(id: &str) -> DocKey {
+        DocKey::new(&"notes".into(), id)
+    }
+
+    fn disk(docs: &[Value]) -> Disk<Json> {
+        let mut disk = Disk::default();
+        let row =
+            |doc: &Value| Row { doc: Some(doc.clone().into()), ..Row::fresh(doc["id"].as_str().unwrap_or(""), 1) };
+        disk.apply(docs.iter().map(|doc| Write::PutMain("notes".into(), row(doc))).collect()).expect("rows");
+        disk
+    }
+
+    fn stands(disk: &mut Disk<Json>, expected: Expected<Json>) -> bool {
+        let config = Rc::new(crate::engine::config::Config::from_document(&Json::object()));
+        let groups = vec![Group { ticket: 1, operations: Vec::new(), expected }];
+        match disk.run(&LocalWrite { config, groups, now: 1 }) {
+            Ok(Report::Written(written)) => match &written.groups[0].result {
+                Ok(_) => true,
+                Err(failure) => {
+                    assert_eq!(failure.code, Code::TxConflict);
+                    false
+                }
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_document_stands_while_its_content_does() {
+        let doc = || json!({ "id": "a", "n": 1, "deep": { "x": [1] } });
+        let expected = |doc: Option<Value>| {
+            let mut expected = Expected::default();
+            expected.doc(key("a"), doc.map(Json::from));
+            expected
+        };
+        assert!(stands(&mut disk(&[doc()]), expected(Some(doc()))));
+        assert!(stands(&mut disk(&[]), expected(None)));
+        assert!(!stands(&mut disk(&[doc()]), expected(None)));
+        assert!(!stands(&mut disk(&[]), expected(Some(doc()))));
+        let other = json!({ "id": "a", "n": 1, "deep": { "x": [2] } });
+        assert!(!stands(&mut disk(&[other]), expected(Some(doc()))));
+    }
+
+    #[test]
+    fn an_answer_stands_while_no_document_joins_or_leaves_it() {
+        let docs = |ids: &[&str]| ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>();
+        let expected = |ids: &[&str], limit: Option<usize>| {
+            let mut expected = Expected::default();
+            let docs = docs(ids).into_iter().map(Json::from).collect();
+            expected.answer("notes".into(), Query { limit, ..Query::default() }, docs);
+            expected
+        };
+        assert!(stands(&mut disk(&docs(&["a", "b"])), expected(&["a", "b"], None)));
+        assert!(stands(&mut disk(&docs(&["a", "b", "c"])), expected(&["a", "b"], Some(2))));
+        assert!(!stands(&mut disk(&docs(&["a", "b", "c"])), expected(&["a", "b"], Some(3))));
+        assert!(!stands(&mut disk(&docs(&["a", "b", "c"])), expected(&["a", "b"], None)));
+        assert!(!stands(&mut disk(&docs(&["a"])), expected(&["a", "b"], None)));
+        assert!(!stands(&mut disk(&docs(&["0", "a", "b"])), expected(&["a", "b"], Some(2))));
+        assert!(!stands(&mut disk(&docs(&["a"])), expected(&[], None)));
+    }
+
+    #[test]
+    fn a_former_temporary_id_stands_for_the_document_that_replaced_it() {
+        let mut disk = disk(&[json!({ "id": "s1", "n": 1 })]);
+        disk.apply(vec![Write::PutAlias(key("pending-1-x"), "s1".into())]).expect("an alias");
+        let mut expected = Expected::default();
+        expected.doc(key("pending-1-x"), Some(json!({ "id": "s1", "n": 1 }).into()));
+        assert!(stands(&mut disk, expected));
+    }
+}

@@ -158,7 +158,10 @@ impl World {
             };
             let more: Vec<DocKey> = heads
                 .iter()
-                .filter(|(key, row)| !blocked.contains(*key) && row.collection.as_ref() == "cards" && refers(row))
+                .filter(|(key, _)| !blocked.contains(*key))
+                .filter(|(_, row)| {
+                    (row.collection.as_ref() == "cards" && refers(row)) || self.is_group_blocked(profile, row, &blocked)
+                })
                 .map(|(key, _)| key.clone())
                 .collect();
             if more.is_empty() {

@@ -9,7 +9,8 @@ mod finale;
 mod store;
 mod wire;
 
-use seakeep::model::{Document, Pending};
+use crate::transactions::Transaction;
+use seakeep::model::{DocKey, Document, Pending};
 use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +73,10 @@ pub(crate) struct Oracle {
     /// Answers that may count as an attempt, by mutation.
     pub(crate) countable: BTreeMap<String, u32>,
     pub(crate) next_write: u64,
+    /// Transactions under way, by tab and ticket.
+    pub(crate) transactions: BTreeMap<(usize, u32), Transaction>,
+    /// What a tab read last of a collection.
+    pub(crate) read_before: BTreeMap<(usize, &'static str), (DocKey, Option<Json>)>,
 }
 
 impl Oracle {

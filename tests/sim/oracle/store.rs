@@ -17,7 +17,10 @@ impl World {
         self.check_lease(done, empty);
         self.note_births(done);
         match (done.kind, &done.report) {
-            ("LocalWrite", Report::Written(_)) => self.take_claims(done),
+            ("LocalWrite", Report::Written(_)) => {
+                self.take_claims(done);
+                self.check_transactions(done);
+            }
             ("Discard or Edit", Report::Commanded(..)) => {
                 self.loosen_rows(done);
                 self.recount(done);

@@ -43,7 +43,8 @@ impl World {
             let state = row.state;
             return self.broken("I-22", format!("{} leaves although its row is {state:?}", wire.core.path));
         }
-        let mutation = row.mutation_id.to_string();
+        let (mutation, row) = (row.mutation_id.to_string(), row.clone());
+        self.check_group_order(profile, &row);
         if let Some(last) = self.oracle.current.get(&mutation) {
             if !self.oracle.keys[last].refused {
                 return self.broken("I-08", format!("{mutation} leaves under a new key, the old one was not refused"));
