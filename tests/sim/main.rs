@@ -17,6 +17,7 @@ mod actions;
 mod chance;
 mod event;
 mod faults;
+mod memory;
 mod mutants;
 mod net;
 mod options;

@@ -7,7 +7,7 @@ use super::schedule::{run, Order, Ran};
 use super::world::Violation;
 use seakeep::engine::mutant::Mutant;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Seeds that once broke an invariant: run always.
 const REGRESSIONS: &str = include_str!("regressions.txt");
@@ -34,7 +34,7 @@ pub(crate) fn run_all(options: &Options) -> usize {
     println!("simulator: {} schedules of {} steps from seed {}", options.schedules, options.steps, options.seed);
     let stored: Vec<u64> =
         REGRESSIONS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
-    let mut runs = Runs::default();
+    let (mut runs, before) = (Runs::default(), processor_time());
     for seed in &stored {
         runs.take(*seed, run(&Order::new(*seed, STORED_STEPS)));
     }
@@ -42,8 +42,8 @@ pub(crate) fn run_all(options: &Options) -> usize {
     for (name, list) in &lists {
         runs.take(0, replayed(name, list.as_ref()));
     }
+    runs.processor = processor_time() - before;
     runs.join(spread(options));
-    let seconds = started.elapsed().as_secs_f64();
     for (seed, ran) in runs.failed.iter().take(MOST_PRINTED) {
         report(*seed, options.steps, ran);
     }
@@ -61,11 +61,12 @@ pub(crate) fn run_all(options: &Options) -> usize {
         runs.depths[3],
     );
     println!(
-        "{} events, {} of them scheduling points, {} writes, {:.0} schedules per second and thread",
+        "{} events, {} of them scheduling points, {} writes, {:.0} schedules per second of a processor ({:.0} s in all)",
         runs.events,
         runs.points,
         runs.writes,
-        runs.count as f64 / seconds / options.threads as f64,
+        runs.count as f64 / runs.processor.max(0.001),
+        started.elapsed().as_secs_f64(),
     );
     print_counts(&runs);
     let alive = if options.searches == 0 {
@@ -147,6 +148,8 @@ struct Runs {
     recovered: u64,
     twice: u64,
     failed: Vec<(u64, Ran)>,
+    /// Seconds a processor spent on them.
+    processor: f64,
 }
 
 impl Runs {
@@ -170,14 +173,25 @@ impl Runs {
         self.writes += other.writes;
         self.recovered += other.recovered;
         self.twice += other.twice;
+        self.processor += other.processor;
         self.failed.extend(other.failed);
     }
+}
+
+/// Seconds this thread was on a processor: on a busy machine the clock on the wall tells nothing. Where the system
+/// does not say, the clock on the wall.
+fn processor_time() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = text.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    nanoseconds.unwrap_or_else(|| {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |time| time.as_nanos() as f64)
+    }) / 1e9
 }
 
 /// The fresh schedules, spread over threads; one in a hundred runs twice and must have the same fingerprint.
 fn spread(options: &Options) -> Runs {
     let part = |thread: u64| {
-        let mut runs = Runs::default();
+        let (mut runs, before) = (Runs::default(), processor_time());
         for count in (thread..options.schedules).step_by(options.threads as usize) {
             let seed = options.seed.wrapping_add(count);
             let order = Order::new(seed, options.steps);
@@ -191,6 +205,7 @@ fn spread(options: &Options) -> Runs {
             }
             runs.take(seed, ran);
         }
+        runs.processor = processor_time() - before;
         runs
     };
     let mut all = Runs::default();
