@@ -7,6 +7,8 @@
  * Nothing here is exported to users.
  */
 
+import type { Progress, SyncStats, SyncTriggers } from './types-sync.js';
+
 /** The generated wasm-bindgen module (`--target web`). */
 export interface WasmModule {
   default(input: { module_or_path: unknown }): Promise<unknown>;
@@ -206,6 +208,11 @@ export interface Client {
   /** Returns the number to release it with. */
   hold(reason: string): number;
   release(hold: number): void;
+  /** A pass at a time; returns the number to forget it with. */
+  schedule(at: number): number;
+  unschedule(number: number): void;
+  stats(): Promise<SyncStats>;
+  resetStats(): Promise<SyncStats>;
 
   pendingList(query: { collection?: string; state?: string; limit: number; after: number }): Promise<PendingOut[]>;
   pendingCount(state?: string): Promise<number>;
@@ -227,7 +234,7 @@ export interface Client {
 
 /** What the engine tells the face, tagged by `type`. */
 export type EngineEvent =
-  | { type: 'status'; status: StatusOut; network: NetworkOut; oldest?: number }
+  | { type: 'status'; status: StatusOut; network: NetworkOut; oldest?: number; triggers: SyncTriggers }
   /** Committed changes made in this tab (`own`) or applied from the server by this tab. `doc` undefined: gone. Shared, not to be changed. */
   | {
       type: 'changes';
@@ -272,7 +279,7 @@ export interface StatusOut {
   nextAttemptAt?: number;
   holds: string[];
   error?: ErrorOut;
-  progress?: object;
+  progress?: Progress;
 }
 export interface NetworkOut {
   online: boolean;

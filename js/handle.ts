@@ -11,6 +11,7 @@ import type { Checked } from './config.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
 import { type Log, logTo } from './log.js';
+import type { SyncTriggers } from './types-sync.js';
 
 /** The end of one change: called once. */
 export type Settle = (settled: Extract<EngineEvent, { type: 'settled' }> | SeakeepError) => void;
@@ -25,6 +26,7 @@ export interface Told {
   status: StatusOut;
   network: NetworkOut;
   oldest?: number;
+  triggers: SyncTriggers;
 }
 
 /** How many ends are kept for those who watch a moment later. */
@@ -65,6 +67,7 @@ export class Handle {
     this.told = {
       status: { state, phase: 'idle', online, leader: false, ...counts, holds: [] },
       network: { online, saveData: false, good: online },
+      triggers: { running: [], waiting: [] },
     };
   }
 

@@ -39,6 +39,15 @@ export function syncOf(handle: Handle): Sync {
     start: () => handle.runNow((client) => client.start()),
     stop: () => handle.runNow((client) => client.stop()),
     hold: (reason) => hold(handle, reason),
+    schedule: (at) => schedule(handle, at),
+    triggers() {
+      const { running, waiting } = handle.told.triggers;
+      return { running: running.map((one) => ({ ...one })), waiting: waiting.map((one) => ({ ...one })) };
+    },
+    stats: () => handle.run((client) => client.stats()),
+    async resetStats() {
+      await handle.run((client) => client.resetStats());
+    },
     on: (event, listener) => handle.syncEvents.on(event, listener),
   };
 }
@@ -80,9 +89,20 @@ function hold(handle: Handle, reason: string): () => void {
   };
 }
 
+function schedule(handle: Handle, at: unknown): () => void {
+  const time = at instanceof Date ? at.getTime() : at;
+  if (typeof time !== 'number' || Number.isNaN(time)) throw mustBe('ARGUMENT_TYPE', 'at', 'a date or a time', at);
+  const number = handle.runNow((client) => client.schedule(time));
+  let stands = true;
+  return () => {
+    if (stands && !handle.isEnded()) handle.runNow((client) => client.unschedule(number));
+    stands = false;
+  };
+}
+
 function publicStatus({ error, progress, ...rest }: StatusOut): SyncStatus {
   const status = { ...rest, holds: [...rest.holds] } as { -readonly [K in keyof SyncStatus]: SyncStatus[K] };
   if (error !== undefined) status.error = toInfo(error);
-  if (progress !== undefined) status.progress = progress as NonNullable<SyncStatus['progress']>;
+  if (progress !== undefined) status.progress = progress;
   return Object.freeze(status);
 }

@@ -57,10 +57,79 @@ export interface Sync {
   stop(): void;
   /** Holds are named and counted: sync runs when none is left. Returns how to release this one. */
   hold(reason: string): () => void;
+  /**
+   * Runs a pass at a time; one that is over already is now. Returns how to cancel it. Any number may wait; they end with
+   * the page. While sync is held it waits for the last release; while it is stopped it runs one pass, like now().
+   * Rejects ARGUMENT_TYPE for what is no time.
+   */
+  schedule(at: number | Date): () => void;
+  /** Why the running pass runs, and what waits for the next: triggers of one key are one entry, however often they came. */
+  triggers(): SyncTriggers;
+  /** What sync has done in all tabs and since earlier visits; what a leader counted in the last seconds may be missing in other tabs. */
+  stats(): Promise<SyncStats>;
+  /** Counts anew from now on. */
+  resetStats(): Promise<void>;
   /** Calls the listener at each event, always from a fresh task. */
   on<E extends keyof SyncEvents>(event: E, listener: (detail: SyncEvents[E]) => void): Unsubscribe;
   /** What is known about the network. */
   readonly network: NetworkState;
+}
+/** Triggers of passes. */
+export interface SyncTriggers {
+  /** Those the running pass began with; empty when none runs. */
+  running: SyncTrigger[];
+  /** Those that came since, or that cannot run now (offline, held, waiting for a pause to end). */
+  waiting: SyncTrigger[];
+}
+/** A reason for a pass. */
+export interface SyncTrigger {
+  /**
+   * 'now' (`now:<collection>`), 'change', 'retry' (a pause of a change is over), 'interval', 'pull:<collection>', 'schedule', 'online',
+   * 'visible', or 'tab' (another tab asked).
+   */
+  key: string;
+  /** When it came first. */
+  at: number;
+  /** How often it came meanwhile. */
+  count: number;
+}
+/** What sync has done since its numbers were last reset. They are kept across reloads; a crash loses those of the last 5 seconds. */
+export interface SyncStats {
+  /** Passes that ended. */
+  passes: number;
+  /** Changes the server acknowledged. */
+  pushed: number;
+  /** Documents that came or went by pulling. */
+  pulled: number;
+  /** Attempts that failed and were to be repeated. */
+  retried: number;
+  /** Changes that were parked. */
+  parked: number;
+  /** Conflicts met. */
+  conflicts: number;
+  /** Attempts that the server did not acknowledge, for whatever reason. */
+  failures: number;
+  /** Bodies of requests: the length of their JSON text. */
+  bytesSent: number;
+  /** Bodies of answers: their Content-Length where the server gives one, otherwise the length of their text. */
+  bytesReceived: number;
+  /** pushed / (pushed + failures); 1 before anything was tried. */
+  successRate: number;
+  /** How long answered requests took, in milliseconds; percentiles are right within an eighth. */
+  requestMs: Histogram;
+  /** When counting began. */
+  since: number;
+  /** By collection. */
+  byCollection: { [collection: string]: { pushed: number; pulled: number; failed: number } };
+}
+/** A distribution of durations in milliseconds; all 0 while `count` is. */
+export interface Histogram {
+  count: number;
+  min: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
 }
 /** What a sync pass is doing. */
 export type SyncPhase = 'idle' | 'pushing' | 'pulling';
@@ -92,11 +161,17 @@ export interface SyncStatus {
 }
 /** How far a longer piece of work is. */
 export interface Progress {
+  /** Items that are done: changes settled in this pass, documents pulled. */
   done: number;
+  /** Of so many; absent when nobody can know (a server does not say how many documents will come). */
   total?: number;
+  /** done / total. */
   fraction?: number;
+  /** How long the rest will take at the pace of the last items; absent until there is one. */
   remainingMs?: number;
+  /** The collection, when it is one. */
   collection?: string;
+  /** 'pushing' or 'pulling'. */
   phase: string;
 }
 /** now() does not reject for network reasons: the report says what happened, `skipped` why nothing did ('offline', 'held', 'needs-auth', ...). */
@@ -122,9 +197,9 @@ export interface SyncResult {
 }
 /** Events of Sync.on and what they carry. */
 export interface SyncEvents {
-  /** A pass has begun. */
+  /** A pass has begun; `reason` is the key of its first trigger. */
   started: { reason: string };
-  /** A pass moves on. */
+  /** A pass moves on; at most ten times a second, and at its end. */
   progress: Progress;
   /** A pass has ended. */
   completed: SyncReport;

@@ -9,7 +9,7 @@ use crate::engine::machine::Engine;
 use crate::engine::outbox::Outbox;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
-use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Record};
+use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Record, Time};
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
@@ -197,6 +197,30 @@ impl Client {
     /// Releases a hold.
     pub fn release(&self, hold: u32) {
         self.tell(Command::Release(hold));
+    }
+
+    /// Runs a pass at a time; gives the number to forget it with.
+    pub fn schedule(&self, at: f64) -> u32 {
+        let number = self.last_hold.get() + 1;
+        self.last_hold.set(number);
+        self.tell(Command::Schedule(number, at.max(0.0) as Time));
+        number
+    }
+
+    /// Forgets a scheduled pass.
+    pub fn unschedule(&self, number: u32) {
+        self.tell(Command::Unschedule(number));
+    }
+
+    /// What sync has done.
+    pub fn stats(&self) -> Promise {
+        self.mailbox.ask(Command::Stats)
+    }
+
+    /// Counts anew.
+    #[wasm_bindgen(js_name = resetStats)]
+    pub fn reset_stats(&self) -> Promise {
+        self.mailbox.ask(Command::ResetStats)
     }
 
     /// Changes that wait, in order.

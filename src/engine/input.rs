@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine.
 
 use super::plan::{Expected, Report};
-use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority};
+use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority, Time};
 use crate::protocol::{HttpResponse, NetworkFailure};
 use std::rc::Rc;
 
@@ -30,6 +30,13 @@ pub enum Input<D> {
         request: u32,
         /// Its response, or why there is none.
         result: Result<HttpResponse<D>, NetworkFailure>,
+    },
+    /// How large the bodies of a request and of its answer were, in bytes.
+    Measured {
+        /// What was sent.
+        sent: u64,
+        /// What was received.
+        received: u64,
     },
     /// The browser says something about the page or the network.
     Signal(Signal),
@@ -121,6 +128,14 @@ pub enum Command<D> {
     Edit(String, D),
     /// Take a change back if no attempt was made.
     Cancel(String),
+    /// Run a pass at a time, under a number.
+    Schedule(u32, Time),
+    /// Forget a scheduled pass.
+    Unschedule(u32),
+    /// What sync has done.
+    Stats,
+    /// Count anew.
+    ResetStats,
     /// Set or remove a setting.
     Setting(Rc<str>, Option<D>),
     /// End.

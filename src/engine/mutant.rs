@@ -29,11 +29,13 @@ pub enum Mutant {
     FoldAcrossTransactions,
     TransactionIgnoresReads,
     TransactionKeepsHalf,
+    TallyIgnoresResets,
+    TallyCountsTwice,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -56,6 +58,8 @@ impl Mutant {
         Self::FoldAcrossTransactions,
         Self::TransactionIgnoresReads,
         Self::TransactionKeepsHalf,
+        Self::TallyIgnoresResets,
+        Self::TallyCountsTwice,
     ];
 
     /// Whether this bug is switched on.

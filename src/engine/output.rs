@@ -2,6 +2,7 @@
 
 use super::input::Message;
 use super::plan::{AnyPlan, Change};
+use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Failure, Time};
 use crate::protocol::HttpRequest;
 use std::rc::Rc;
@@ -120,6 +121,35 @@ pub struct Status {
     pub next_attempt_at: Option<Time>,
     pub holds: Vec<String>,
     pub error: Option<Failure>,
+    pub progress: Option<Progress>,
+    pub triggers: Triggers,
+}
+
+/// How far the running pass is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of Progress and are documented there")]
+pub struct Progress {
+    pub phase: &'static str,
+    pub collection: Option<Collection>,
+    pub done: usize,
+    pub total: Option<usize>,
+    pub remaining: Option<u64>,
+}
+
+impl Progress {
+    /// As the app gets it.
+    pub fn to_document<D: Document>(&self) -> D {
+        let count = |count: usize| D::number(count as f64);
+        let fraction = self.total.map(|total| self.done as f64 / total.max(1) as f64);
+        D::object().with(&[
+            ("phase", Some(D::text(self.phase))),
+            ("done", Some(count(self.done))),
+            ("total", self.total.map(count)),
+            ("fraction", fraction.map(|fraction| D::number(fraction.min(1.0)))),
+            ("remainingMs", self.remaining.map(|ms| D::number(ms as f64))),
+            ("collection", self.collection.as_deref().map(D::text)),
+        ])
+    }
 }
 
 impl Status {
@@ -141,7 +171,13 @@ impl Status {
             ("lastSyncedAt", time(self.last_synced_at)),
             ("nextAttemptAt", time(self.next_attempt_at)),
             ("error", self.error.as_ref().map(Failure::to_document)),
+            ("progress", self.progress.as_ref().map(Progress::to_document)),
         ]);
-        D::object().with(&[("status", Some(status)), ("network", Some(network)), ("oldest", time(self.oldest))])
+        D::object().with(&[
+            ("status", Some(status)),
+            ("network", Some(network)),
+            ("oldest", time(self.oldest)),
+            ("triggers", Some(self.triggers.to_document())),
+        ])
     }
 }

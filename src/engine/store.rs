@@ -8,7 +8,7 @@
 use super::query::Query;
 use crate::model::{
     sort_by, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState,
-    Record, Row, Seq,
+    Record, Row, Seq, Stats,
 };
 use core::cmp::Ordering;
 use std::rc::Rc;
@@ -26,6 +26,8 @@ pub enum MetaKey {
     Conflicts,
     /// [`PullState`] of a collection.
     Pull(Collection),
+    /// [`Stats`].
+    Stats,
 }
 
 impl MetaKey {
@@ -37,6 +39,7 @@ impl MetaKey {
             Self::Discarded => "discarded".into(),
             Self::Conflicts => "conflicts".into(),
             Self::Pull(collection) => ["pull:", collection].concat(),
+            Self::Stats => "stats".into(),
         }
     }
 }
@@ -261,6 +264,11 @@ impl<D: Document> Rows<D> {
     /// The pull state of a collection.
     pub fn pull_state(&self, collection: &Collection) -> PullState<D> {
         self.meta_record(&MetaKey::Pull(collection.clone())).unwrap_or_default()
+    }
+
+    /// What sync has done; `None` before anything was counted.
+    pub fn stats(&self) -> Option<Stats> {
+        self.meta_record(&MetaKey::Stats)
     }
 
     fn meta_record<R: Record<D>>(&self, key: &MetaKey) -> Option<R> {

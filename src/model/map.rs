@@ -8,7 +8,7 @@ use core::cmp::Ordering;
 use core::ops::Bound;
 
 /// A map with its entries in key order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Map<K, V>(Vec<(K, V)>);
 
 /// A set in order.

@@ -15,6 +15,7 @@ mod patch;
 mod pending;
 mod record;
 mod row;
+mod stats;
 mod time;
 
 pub use conflict::{Conflict, ConflictField, ConflictKind, ConflictLog, Resolution, Severity};
@@ -27,4 +28,5 @@ pub use patch::Patch;
 pub use pending::{ChangeKind, Pending, PendingState, Priority, Sent};
 pub use record::Record;
 pub use row::Row;
+pub use stats::{Counts, Durations, Stats};
 pub use time::{Time, Wait};

@@ -169,7 +169,12 @@ impl Running {
         let signal = controller.signal();
         self.requests.insert(request, controller);
         spawn_local(async move {
-            let result = net::send(&calls, http, &signal).await;
+            let sizes = net::Sizes::default();
+            let result = net::send(&calls, http, &signal, &sizes).await;
+            let (sent, received) = sizes.get();
+            if sent + received > 0 {
+                mailbox.post(Letter::Input(Input::Measured { sent, received }));
+            }
             mailbox.post(Letter::Input(Input::Responded { request, result }));
         });
     }

@@ -7,6 +7,7 @@ use super::document::JsDoc;
 use crate::model::Document;
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
 use js_sys::{Function, JsString, Promise, Reflect, JSON};
+use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
@@ -28,17 +29,21 @@ pub struct Calls {
     pub auth: Option<Function>,
 }
 
-/// Makes one request; it can be given up through the signal.
+/// Sizes of the bodies of one request: what was sent, what was received.
+pub type Sizes = Cell<(u64, u64)>;
+
+/// Makes one request; it can be given up through the signal. What went over the wire is left in `sizes`.
 pub async fn send(
     calls: &Calls,
     http: HttpRequest<JsDoc>,
     signal: &AbortSignal,
+    sizes: &Sizes,
 ) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
-    let init = init(&http, headers(calls, &http).await?, signal);
+    let init = init(&http, headers(calls, &http).await?, signal, sizes);
     let answer = calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init);
     let answer = answer.map_err(|_| NetworkFailure::Unreachable)?;
     let response = settled(answer).await.map_err(|_| NetworkFailure::Unreachable)?;
-    read(calls, &http, &response).await
+    read(calls, &http, &response, sizes).await
 }
 
 async fn headers(calls: &Calls, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkFailure> {
@@ -69,7 +74,7 @@ fn auth_failed(text: &str) -> NetworkFailure {
     NetworkFailure::AuthFailed(text.into())
 }
 
-fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal) -> RequestInit {
+fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal, sizes: &Sizes) -> RequestInit {
     let init = RequestInit::new();
     init.set_method(&http.method);
     init.set_headers(&headers);
@@ -77,7 +82,9 @@ fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal) -> Re
     init.set_cache(RequestCache::NoStore);
     init.set_redirect(if http.is_write() { RequestRedirect::Manual } else { RequestRedirect::Follow });
     if let Some(body) = &http.body {
-        init.set_body(&JSON::stringify(&body.0).map_or(JsValue::NULL, JsValue::from));
+        let text = JSON::stringify(&body.0).ok();
+        sizes.set((text.as_ref().map_or(0, |text| u64::from(text.length())), 0));
+        init.set_body(&text.map_or(JsValue::NULL, JsValue::from));
     }
     init
 }
@@ -87,6 +94,7 @@ async fn read(
     calls: &Calls,
     http: &HttpRequest<JsDoc>,
     response: &JsValue,
+    sizes: &Sizes,
 ) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
     let status = property(response, "status").as_f64().ok_or(NetworkFailure::NotAResponse)? as u16;
     if !property(response, "text").is_function() {
@@ -101,7 +109,11 @@ async fn read(
         204 | 304 => Body::Empty,
         _ => {
             let text = calls.text.call2(&JsValue::NULL, response, &LONGEST_BODY.into());
-            body(text, header("content-type").unwrap_or_default()).await
+            let (body, length) = body(text, header("content-type").unwrap_or_default()).await;
+            // What the wire carried, where the server says so: a compressed body is shorter than its text.
+            let said = header("content-length").and_then(|said| said.parse().ok());
+            sizes.set((sizes.get().0, said.unwrap_or(length as u64)));
+            body
         }
     };
     Ok(HttpResponse {
@@ -128,14 +140,15 @@ fn origin(url: &str) -> Option<&str> {
     Some(&url[..end])
 }
 
-async fn body(text: Result<JsValue, JsValue>, kind: String) -> Body<JsDoc> {
-    let Ok(promise) = text else { return Body::Broken(0) };
-    let Ok(text) = settled(promise).await else { return Body::Broken(0) };
+/// The body, and the length of its text.
+async fn body(text: Result<JsValue, JsValue>, kind: String) -> (Body<JsDoc>, usize) {
+    let Ok(promise) = text else { return (Body::Broken(0), 0) };
+    let Ok(text) = settled(promise).await else { return (Body::Broken(0), 0) };
     if text.is_null() {
-        return Body::TooLarge;
+        return (Body::TooLarge, 0);
     }
     let length = text.dyn_ref::<JsString>().map_or(0, JsString::length) as usize;
-    match () {
+    let body = match () {
         () if length == 0 => Body::Empty,
         () if kind.contains("text/html") => Body::Html,
         () if !kind.contains("json") => Body::Broken(length),
@@ -143,7 +156,8 @@ async fn body(text: Result<JsValue, JsValue>, kind: String) -> Body<JsDoc> {
             Some(json) => Body::Json(json),
             None => Body::Broken(length),
         },
-    }
+    };
+    (body, length)
 }
 
 /// The host parses its own string: the text never crosses the border.

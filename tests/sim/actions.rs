@@ -170,7 +170,7 @@ impl World {
 
     fn sync_command(&mut self, tab: usize) {
         let asked = |what| Asked { what, claims: Vec::new() };
-        match self.chance.below(8) {
+        match self.chance.below(12) {
             0 => {
                 self.tabs[tab].stopped = true;
                 self.command(tab, asked("stop"), Command::Stop);
@@ -190,11 +190,28 @@ impl World {
                     self.command(tab, asked("release"), Command::Release(number));
                 }
             }
+            4..=7 => self.telling_command(tab),
             _ => {
                 let collection: Option<Collection> = self.chance.hit(300).then(|| "cards".into());
                 let (push, pull, full) = (self.chance.hit(800), self.chance.hit(800), self.chance.hit(200));
                 self.command(tab, asked("now"), Command::Now(Wish { collection, push, pull, full }));
             }
+        }
+    }
+
+    /// Scheduled passes and the numbers of sync.
+    fn telling_command(&mut self, tab: usize) {
+        let asked = |what| Asked { what, claims: Vec::new() };
+        let number = self.chance.below(3) as u32;
+        match self.chance.below(4) {
+            0 => {
+                let wall = self.wall(self.tabs[tab].profile);
+                let at = [wall / 2, wall + self.chance.below(90_000), u64::MAX][self.chance.below(3) as usize];
+                self.command(tab, asked("schedule"), Command::Schedule(number, at));
+            }
+            1 => self.command(tab, asked("unschedule"), Command::Unschedule(number)),
+            2 => self.command(tab, asked("stats"), Command::Stats),
+            _ => self.command(tab, asked("reset stats"), Command::ResetStats),
         }
     }
 

@@ -177,6 +177,7 @@ fn kind(plan: &AnyPlan<Json>, report: &Report<Json>) -> &'static str {
         Report::Outbox(_) => "LoadOutbox",
         Report::Pulls(_) => "LoadPull",
         Report::Ended(_) => "Check",
+        Report::Tallied(_) => "Tally",
         Report::Commanded(..) if plan.scope().collections.is_empty() => "Retry",
         Report::Commanded(..) => "Discard or Edit",
         Report::Refused(_) | Report::Nothing | Report::Fenced => "nothing",

@@ -67,6 +67,7 @@ impl World {
             return;
         }
         self.trace(|| format!("tab {tab} dies"));
+        self.oracle.telling.crashes[self.tabs[tab].profile] += 1;
         if self.chance.hit(500) {
             let farewell = self.tabs[tab].engine.as_deref().map(Engine::farewell);
             farewell.into_iter().for_each(|farewell| self.broadcast(tab, &farewell));

@@ -149,6 +149,7 @@ impl World {
                 if wire.sent_at < self.server.restored_at {
                     *result = Err(NetworkFailure::Unreachable);
                 }
+                self.deliver(wire.tab, wire.life, Input::Measured { sent: 3, received: 5 });
                 self.deliver(
                     wire.tab,
                     wire.life,

@@ -4,7 +4,7 @@
 //! a caller alone waits for nobody.
 
 use super::commits::Purpose;
-use super::{Engine, Phase};
+use super::{Engine, Phase, Timer, NOBODY};
 use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
@@ -42,6 +42,16 @@ impl<D: Document> Engine<D> {
             Command::Discard(mutation_id) => self.discard(ticket, &mutation_id, DiscardMode::Drop),
             Command::Cancel(mutation_id) => self.discard(ticket, &mutation_id, DiscardMode::Cancel),
             Command::Edit(mutation_id, doc) => self.edit(ticket, &mutation_id, doc),
+            Command::Schedule(number, at) => {
+                self.schedule(number, at);
+                self.done(ticket);
+            }
+            Command::Unschedule(number) => {
+                self.timers.stop(&Timer::Scheduled(number));
+                self.done(ticket);
+            }
+            Command::Stats => self.tally(Some(ticket), false),
+            Command::ResetStats => self.tally(Some(ticket), true),
             Command::Setting(key, value) => {
                 self.commit(Purpose::Setting(ticket, key.clone()), Box::new(SetSetting { key, value }));
             }
@@ -56,7 +66,7 @@ impl<D: Document> Engine<D> {
         let (commits, unknown) = match command {
             Command::Retry(mutation_id) => (true, mutation_id.as_ref().is_some_and(unknown)),
             Command::Discard(id) | Command::Cancel(id) | Command::Edit(id, _) => (true, unknown(id)),
-            Command::Setting(..) => (true, false),
+            Command::Setting(..) | Command::Stats | Command::ResetStats => (true, false),
             _ => (false, false),
         };
         if commits && self.phase == Phase::Frozen {
@@ -79,6 +89,9 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn reply(&mut self, ticket: u32, reply: Reply<D>) {
+        if ticket == NOBODY {
+            return;
+        }
         self.outputs.push_back(Output::Reply { ticket, result: Ok(reply) });
     }
 
@@ -260,6 +273,7 @@ impl<D: Document> Engine<D> {
         self.release_lease();
         self.outputs.push_back(Output::Broadcast(self.farewell()));
         self.do_deferred();
+        self.tally(None, false);
         self.phase = Phase::Closed;
         self.timers.clear();
         let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();

@@ -10,7 +10,7 @@ use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
 use crate::engine::policy::backoff::MIN_PAUSE;
-use crate::model::{Code, Collection, DocKey, Document, Failure, Seq};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Seq, Stats};
 use crate::protocol::{Accepted, Remote};
 use std::rc::Rc;
 
@@ -50,6 +50,8 @@ pub(super) enum Purpose<D> {
     Lease,
     /// Asking how a watched change ended.
     Check(Rc<str>),
+    /// Storing what was counted: who asked, whether counting begins anew, and what was counted.
+    Tally(Option<u32>, bool, Box<Stats>),
     /// Nothing depends on it.
     Nothing,
     /// The last one.
@@ -72,6 +74,10 @@ impl<D: Document> Engine<D> {
             }
             (Purpose::Setting(ticket, _), Err(failure)) => self.refuse(ticket, failure),
             (Purpose::Command(ticket, mode), result) => self.commanded(ticket, mode, result),
+            (Purpose::Tally(ticket, ..), Ok(Report::Tallied(stats))) => self.tallied(ticket, &stats),
+            (Purpose::Tally(ticket, resets, counted), Err(failure)) => {
+                self.untallied(ticket, resets, &counted, failure);
+            }
             _ if self.phase == Phase::Closed => {}
             (purpose, Ok(Report::Fenced)) => self.fenced(purpose),
             (purpose, Ok(report)) => self.reported(purpose, report),

@@ -50,6 +50,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn outbox_read(&mut self, loaded: Loaded) {
+        self.numbers_read(loaded.stats.0, loaded.stats.1);
         let Some(reading) = self.reading.as_mut() else { return };
         reading.entries.extend(loaded.entries);
         match loaded.next {
@@ -117,9 +118,22 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn publish_status(&mut self) {
         let status = self.current_status();
-        if self.last_status.as_ref() != Some(&status) {
-            self.last_status = Some(status.clone());
-            self.tell(Event::Status(status));
+        if self.last_status.as_ref() == Some(&status) {
+            return;
+        }
+        let last = self.last_status.replace(status.clone());
+        let network = |status: &Status| (status.online, status.reachable);
+        if last.is_some_and(|last| network(&last) != network(&status)) {
+            let detail = status.to_document::<D>().get("network").unwrap_or_else(D::object);
+            self.tell(Event::Sync { name: "network", detail });
+        }
+        self.tell(Event::Status(status));
+    }
+
+    /// The server wants a newer app: nothing is sent any more, and that is told once.
+    pub(super) fn require_update(&mut self) {
+        if !std::mem::replace(&mut self.needs_update, true) {
+            self.tell(Event::Sync { name: "update-required", detail: D::object() });
         }
     }
 
@@ -150,6 +164,8 @@ impl<D: Document> Engine<D> {
             next_attempt_at: self.next_attempt_at(),
             holds,
             error: self.pass.failure().cloned(),
+            progress: self.meter.shown().filter(|_| self.pass.is_running()).cloned(),
+            triggers: self.triggers.clone(),
         }
     }
 

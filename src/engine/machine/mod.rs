@@ -11,13 +11,16 @@ mod deliver;
 mod leader;
 mod pages;
 mod pass;
+mod progress;
 mod pull;
 mod pulled;
 mod push;
 mod results;
 mod signals;
+mod stats;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod watch;
 
 use super::config::Config;
@@ -29,6 +32,7 @@ use super::policy::holds::Holds;
 use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
+use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Lease, Map, Seq, Set, Time};
 use commits::Purpose;
 use pass::Pass;
@@ -89,9 +93,15 @@ pub struct Engine<D: Document> {
     pulls_loaded: bool,
 
     pass: Pass<D>,
+    triggers: Triggers,
+    meter: progress::Meter,
+    counting: stats::Counting,
     last_status: Option<Status>,
     last_synced_at: Option<Time>,
 }
+
+/// The ticket of a wish that nobody waits for.
+const NOBODY: u32 = 0;
 
 /// How far the machine's life has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +163,9 @@ impl<D: Document> Engine<D> {
             pull_flights: Map::new(),
             pulls_loaded: false,
             pass: Pass::default(),
+            triggers: Triggers::default(),
+            meter: progress::Meter::default(),
+            counting: stats::Counting::default(),
             last_status: None,
             last_synced_at: None,
         }
@@ -165,7 +178,13 @@ impl<D: Document> Engine<D> {
             Input::Start => self.handle_start(),
             Input::Command { ticket, command } => self.handle_command(ticket, command),
             Input::Committed { commit, result } => self.handle_committed(commit, result),
-            Input::Responded { request, result } => self.handle_responded(request, result),
+            Input::Responded { request, result } => {
+                if result.is_ok() {
+                    self.time_request(request);
+                }
+                self.handle_responded(request, result);
+            }
+            Input::Measured { sent, received } => self.handle_measured(sent, received),
             Input::Signal(signal) => self.handle_signal(signal),
             Input::Message(message) => self.handle_message(message),
             Input::Tick => {}
@@ -240,12 +259,15 @@ impl<D: Document> Engine<D> {
     fn advance(&mut self) {
         self.push_work();
         self.pull_work();
+        self.measure_progress();
         self.pass_work();
+        self.forget_triggers();
         self.arm_timers();
     }
 
     fn handle_due_timers(&mut self) {
         while let Some(timer) = self.timers.take_due(self.now) {
+            self.trigger_by_timer(&timer);
             match timer {
                 Timer::RequestDeadline(request) => self.request_deadline(request),
                 Timer::RequestStep(seq) => self.request_step(seq),
@@ -255,6 +277,8 @@ impl<D: Document> Engine<D> {
                 Timer::ReportDue => self.report_due(),
                 Timer::AuthDue => self.auth = Auth::Fine,
                 Timer::StoreRetry => self.retry_store(),
+                Timer::Scheduled(_) => self.scheduled(),
+                Timer::Tally => self.tally(None, false),
                 Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue => {}
             }
         }
@@ -293,6 +317,9 @@ impl<D: Document> Engine<D> {
     }
 
     fn tell(&mut self, event: Event<D>) {
+        if let Event::Sync { name, detail } = &event {
+            self.count(name, detail);
+        }
         self.outputs.push_back(Output::Event(event));
     }
 

@@ -102,6 +102,16 @@ impl<D> Pass<D> {
         self.ordered = None;
     }
 
+    /// Whether a pass runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Somebody waits for the report.
+    pub(super) fn wait(&mut self, ticket: u32) {
+        self.waiting.push(ticket);
+    }
+
     fn is_awaited(&self) -> bool {
         !self.waiting.is_empty() || !self.asked.is_empty()
     }
@@ -114,6 +124,7 @@ impl<D: Document> Engine<D> {
             let report = self.report_document(Some(reason));
             return self.reply(ticket, Reply::Report(report));
         }
+        self.trigger("now", wish.collection.as_deref());
         self.pass.waiting.push(ticket);
         self.grant(wish);
     }
@@ -121,12 +132,13 @@ impl<D: Document> Engine<D> {
     /// Another tab asks for one.
     pub(super) fn asked(&mut self, id: String, wish: Wish) {
         if self.is_leader() && self.refusal().is_none() {
+            self.trigger("tab", wish.collection.as_deref());
             self.pass.asked.push(id);
             self.grant(wish);
         }
     }
 
-    fn grant(&mut self, wish: Wish) {
+    pub(super) fn grant(&mut self, wish: Wish) {
         if self.auth == Auth::Needed {
             self.auth = Auth::Fine;
         }
@@ -160,7 +172,8 @@ impl<D: Document> Engine<D> {
             self.pass.running = true;
             self.pass.started_at = self.now;
             self.pass.failed_now = false;
-            let detail = D::object().with(&[("reason", Some(D::text(reason)))]);
+            let reason = self.triggers.begin(reason, self.now);
+            let detail = D::object().with(&[("reason", Some(D::text(&reason)))]);
             self.tell(Event::Sync { name: "started", detail });
         }
     }
@@ -240,6 +253,7 @@ impl<D: Document> Engine<D> {
         let pass = std::mem::take(&mut self.pass);
         let Pass { failure, asking, answered_at, blocked, .. } = pass;
         self.pass = Pass { failure, asking, answered_at, blocked, ..Pass::default() };
+        self.triggers.end();
     }
 
     /// Why nothing was done, when something stood in the way.

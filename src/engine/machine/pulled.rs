@@ -103,8 +103,7 @@ impl<D: Document> Engine<D> {
                 self.pull_interrupted(collection);
             }
             PullOutcome::NeedsUpdate(failure) => {
-                self.needs_update = true;
-                self.tell(Event::Sync { name: "update-required", detail: D::object() });
+                self.require_update();
                 self.pull_failed(collection, &failure, None);
             }
             PullOutcome::News(_) | PullOutcome::NotModified | PullOutcome::Resync => {
@@ -214,18 +213,20 @@ impl<D: Document> Engine<D> {
         if let Some(state) = puller.state.as_mut() {
             state.completed_at = Some(now);
         }
-        let (changed, deleted) = (puller.changed, puller.deleted);
-        let count = |count: usize| Some(D::number(count as f64));
-        let detail = D::object().with(&[
-            ("collection", Some(D::text(collection))),
-            ("changed", count(changed)),
-            ("deleted", count(deleted)),
-        ]);
-        self.tell(Event::Sync { name: "pulled", detail });
+        self.tell_pulled(collection);
         let interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
         if interval > 0 && !self.stopped {
             self.timers.set(Timer::Pull(collection.clone()), now + interval);
         }
+    }
+
+    fn tell_pulled(&mut self, collection: &Collection) {
+        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let count = |count: usize| Some(D::number(count as f64));
+        let (changed, deleted) = (std::mem::take(&mut puller.changed), std::mem::take(&mut puller.deleted));
+        let name = ("collection", Some(D::text(collection)));
+        let detail = D::object().with(&[name, ("changed", count(changed)), ("deleted", count(deleted))]);
+        self.tell(Event::Sync { name: "pulled", detail });
     }
 
     /// A pull that failed comes back by its own pause.
@@ -251,7 +252,11 @@ impl<D: Document> Engine<D> {
             puller.forced = true;
             puller.rest = None;
             puller.fetch.extend(puller.fetching.take());
+            let came = puller.changed + puller.deleted > 0;
             self.timers.set(Timer::Pull(collection.clone()), self.now + pause);
+            if came {
+                self.tell_pulled(collection);
+            }
         }
     }
 }

@@ -208,8 +208,7 @@ impl<D: Document> Engine<D> {
             Outcome::Endpoint { failure, after } => self.endpoint_failed(flight, failure, after),
             Outcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
             Outcome::NeedsUpdate(failure) => {
-                self.needs_update = true;
-                self.tell(Event::Sync { name: "update-required", detail: D::object() });
+                self.require_update();
                 self.wait_again(flight, Some(failure), None);
             }
             Outcome::Parked(failure) => self.refused(flight, failure),
@@ -232,7 +231,10 @@ impl<D: Document> Engine<D> {
             }
             PullOutcome::Later { failure, after, .. } => self.endpoint_failed(flight, failure, after),
             PullOutcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
-            PullOutcome::NeedsUpdate(failure) => self.wait_again(flight, Some(failure), None),
+            PullOutcome::NeedsUpdate(failure) => {
+                self.require_update();
+                self.wait_again(flight, Some(failure), None);
+            }
         }
     }
 
@@ -272,13 +274,13 @@ impl<D: Document> Engine<D> {
     pub(super) fn fail_endpoint(&mut self, failure: Failure, after: Option<u64>) {
         let Some(sync) = self.config.sync.as_ref() else { return };
         let captive = failure.code == Code::CaptivePortal;
+        let known = self.reach.failure().is_some_and(|failure| failure.code == Code::CaptivePortal);
         let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
         self.reach.failed(failure.clone(), after, &sync.backoff, &mut self.rng, self.now);
-        if captive {
+        if captive && !known {
             self.tell(Event::Sync { name: "captive-portal", detail: D::object() });
         }
         self.pass.note(&failure);
-        self.tell_network();
     }
 
     /// One more request inside this attempt, or the end of the attempt.

@@ -57,7 +57,7 @@ impl<D: Document> Engine<D> {
             self.end_failed(&flight.mutation_id, failure);
         } else if let Some(failure) = failure {
             self.pass.failed += 1;
-            let at = wait.map_or(self.now, |wait| wait.until);
+            let at = wait.map_or(self.now, |wait| wait.until).max(self.reach.opens_at(self.now).unwrap_or(0));
             self.tell_retrying(flight, &failure, attempts, at);
         }
     }

@@ -16,7 +16,10 @@ impl<D: Document> Engine<D> {
     pub(super) fn handle_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Online | Signal::Offline => self.flag_online(signal == Signal::Online),
-            Signal::Visible => self.look_around(),
+            Signal::Visible => {
+                self.trigger("visible", None);
+                self.look_around();
+            }
             Signal::Frozen if self.phase != Phase::Closed => self.phase = Phase::Frozen,
             Signal::Resumed if self.phase == Phase::Frozen => {
                 self.phase = Phase::Running;
@@ -24,6 +27,7 @@ impl<D: Document> Engine<D> {
                 self.tell_all_stale();
                 self.write();
                 self.read_outbox();
+                self.trigger("visible", None);
                 self.look_around();
             }
             Signal::Frozen | Signal::Resumed => {}
@@ -39,9 +43,9 @@ impl<D: Document> Engine<D> {
     fn flag_online(&mut self, online: bool) {
         self.reach.flag(online, self.now);
         if online {
+            self.trigger("online", None);
             self.look_around();
         }
-        self.tell_network();
     }
 
     /// Something may have happened while nobody looked.
@@ -71,12 +75,6 @@ impl<D: Document> Engine<D> {
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),
         }
-    }
-
-    pub(super) fn tell_network(&mut self) {
-        let status = self.current_status();
-        let detail = status.to_document::<D>().get("network").unwrap_or_else(D::object);
-        self.tell(Event::Sync { name: "network", detail });
     }
 
     /// A conflict was met: it is announced, and what became of it.

@@ -3,11 +3,13 @@
 //! The harness is the smallest shell there is: commits run at once on the store in memory, requests wait to be
 //! answered by the test, time moves only from one alarm to the next.
 
+mod told;
+
 use super::Engine;
 use crate::engine::config::Config;
 use crate::engine::disk::Disk;
 use crate::engine::input::{Command, Input, Message, Signal, Wish, WriteKind, WriteOp};
-use crate::engine::output::{Output, Reply};
+use crate::engine::output::{Event, Output, Reply};
 use crate::model::{Code, Failure, PendingState, Priority, Time};
 use crate::native::Json;
 use crate::protocol::{Body, HttpResponse, NetworkFailure};
@@ -23,6 +25,8 @@ struct Bench {
     /// Requests made: when, number, method and path.
     requests: Vec<(Time, u32, String)>,
     replies: Vec<(u32, Result<Reply<Json>, Failure>)>,
+    /// Events of sync: when, name, detail.
+    told: Vec<(Time, &'static str, Json)>,
     commits: usize,
     next: Option<(Time, &'static str)>,
 }
@@ -37,6 +41,7 @@ impl Bench {
             now: START,
             requests: Vec::new(),
             replies: Vec::new(),
+            told: Vec::new(),
             commits: 0,
             next: None,
         }
@@ -67,6 +72,7 @@ impl Bench {
                 }
                 Output::Reply { ticket, result } => self.replies.push((ticket, result)),
                 Output::Wait(next) => return self.next = next,
+                Output::Event(Event::Sync { name, detail }) => self.told.push((self.now - START, name, detail)),
                 Output::Broadcast(_) | Output::Event(_) | Output::GiveUp { .. } => {}
             }
         }

@@ -4,7 +4,7 @@ use super::Report;
 use crate::engine::config::Config;
 use crate::engine::outbox::Entry;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{Collection, Document, Seq};
+use crate::model::{Collection, Document, Seq, Time};
 use std::rc::Rc;
 
 /// Rows read in one transaction.
@@ -26,6 +26,8 @@ pub struct Loaded {
     pub entries: Vec<Entry>,
     /// Start of the next page, if there is one.
     pub next: Option<Seq>,
+    /// How often the numbers of sync were reset, and when a pass last ended well, when they were read.
+    pub stats: (u64, Option<Time>),
 }
 
 impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
@@ -35,13 +37,15 @@ impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let page = Read::PendingPage { after: self.after, limit: PAGE };
-        if !rows.has(&page) {
-            return Step::Need(vec![page]);
+        let missing = rows.missing([page.clone(), Read::Meta(MetaKey::Stats)]);
+        if !missing.is_empty() {
+            return Step::Need(missing);
         }
         let found = rows.pending_rows(&page);
         let entries = found.iter().map(|row| Entry::of(row, &self.config)).collect();
         let next = (found.len() == PAGE).then(|| found.last().map(|row| row.seq)).flatten();
-        Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next }))
+        let stats = rows.stats().map_or((0, None), |stats| (stats.resets, stats.synced_at));
+        Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next, stats }))
     }
 }
 

@@ -18,6 +18,7 @@ mod refer;
 mod settle;
 mod start_pull;
 mod sweep;
+mod tally;
 mod world;
 
 pub use acknowledge::Acknowledge;
@@ -34,10 +35,11 @@ pub use rebase::{Rebase, Rebased};
 pub use settle::{Retry, Setting, Settle, Settlement};
 pub use start_pull::StartPull;
 pub use sweep::Sweep;
+pub use tally::Tally;
 pub use world::{Change, Effects, Fence};
 
 use super::store::Plan;
-use crate::model::{Lease, PullState, Seq, Time};
+use crate::model::{Lease, PullState, Seq, Stats, Time};
 use std::rc::Rc;
 
 /// A plan of the machine.
@@ -72,6 +74,8 @@ pub enum Report<D> {
     Commanded(Effects<D>, usize),
     /// A person's command that the row refuses.
     Refused(crate::model::Failure),
+    /// What sync has done by now.
+    Tallied(Box<Stats>),
     /// Nothing to report.
     Nothing,
     /// The lease belongs to another holder by now.

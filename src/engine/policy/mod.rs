@@ -5,6 +5,8 @@
 pub mod backoff;
 pub mod holds;
 pub mod lease;
+pub mod pace;
 pub mod reach;
 pub mod rng;
 pub mod timers;
+pub mod triggers;

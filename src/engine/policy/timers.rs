@@ -31,6 +31,10 @@ pub enum Timer {
     Reload,
     /// A failed read or write of the store is tried again.
     StoreRetry,
+    /// A pass that the app scheduled is due.
+    Scheduled(u32),
+    /// What was counted goes to the store.
+    Tally,
 }
 
 impl Timer {
@@ -49,6 +53,8 @@ impl Timer {
             Self::AuthDue => "login",
             Self::Reload => "outbox changed elsewhere",
             Self::StoreRetry => "store retry",
+            Self::Scheduled(_) => "scheduled pass",
+            Self::Tally => "numbers of sync",
         }
     }
 }

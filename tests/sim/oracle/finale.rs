@@ -51,6 +51,7 @@ impl World {
             self.check_agreement();
             self.check_promises_kept();
             self.check_engines();
+            self.check_numbers_at_rest();
             self.check_rest();
         }
     }

@@ -7,6 +7,7 @@
 mod engine;
 mod finale;
 mod store;
+mod told;
 mod wire;
 
 use crate::transactions::Transaction;
@@ -77,6 +78,8 @@ pub(crate) struct Oracle {
     pub(crate) transactions: BTreeMap<(usize, u32), Transaction>,
     /// What a tab read last of a collection.
     pub(crate) read_before: BTreeMap<(usize, &'static str), (DocKey, Option<Json>)>,
+    /// What apps were told.
+    pub(crate) telling: told::Telling,
 }
 
 impl Oracle {

@@ -15,6 +15,7 @@ impl World {
     pub(crate) fn committed(&mut self, done: &Done, empty: bool) {
         self.mix_number(done.kind.len() as u64 * 31 + done.rows.len() as u64 * 7 + done.pending.len() as u64);
         self.check_lease(done, empty);
+        self.check_numbers(done);
         self.note_births(done);
         match (done.kind, &done.report) {
             ("LocalWrite", Report::Written(_)) => {
