@@ -11,6 +11,7 @@ pub mod disk;
 pub mod input;
 pub mod lane;
 pub mod machine;
+pub mod merge;
 pub mod mutant;
 pub mod outbox;
 pub mod output;
