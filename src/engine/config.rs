@@ -3,6 +3,7 @@
 //! The object has the shape of `ClientConfig` in `js/binding.ts`. Ranges and names were checked there; here an
 //! absent number takes its documented default.
 
+use super::merge::Strategy;
 use super::policy::backoff::Backoff;
 use crate::model::{Collection, Document};
 use crate::protocol::Endpoint;
@@ -32,6 +33,10 @@ pub struct CollectionConfig {
     pub rolls_back: bool,
     /// Never synced.
     pub local: bool,
+    /// What happens when the same document changed on both sides.
+    pub conflict: Strategy,
+    /// Fields that win together under [`Strategy::Fields`].
+    pub groups: Vec<Vec<String>>,
 }
 
 /// A field that holds an id of another collection.
@@ -106,6 +111,7 @@ impl CollectionConfig {
     fn from_document<D: Document>(from: &D) -> Option<Self> {
         let name = from.text_of("name")?;
         let references = from.get("references").and_then(|list| list.as_list()).unwrap_or_default();
+        let groups = from.get("fieldGroups").and_then(|list| list.as_list()).unwrap_or_default();
         let reference = |from: &D| {
             Some(Reference { field: from.text_of("field")?.into(), collection: from.text_of("collection")?.into() })
         };
@@ -114,6 +120,12 @@ impl CollectionConfig {
             references: references.iter().filter_map(reference).collect(),
             rolls_back: from.text_of("rejected").as_deref() == Some("rollback"),
             local: from.flag("local"),
+            conflict: Strategy::from_text(from.text_of("conflict").as_deref()),
+            groups: groups
+                .iter()
+                .filter_map(D::as_list)
+                .map(|group| group.iter().filter_map(D::as_text).collect())
+                .collect(),
             name: name.into(),
         })
     }

@@ -1,6 +1,6 @@
 //! Everything that can happen to the engine.
 
-use super::plan::{Expected, Report};
+use super::plan::{Choice, Expected, Report};
 use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority, Time};
 use crate::protocol::{HttpResponse, NetworkFailure};
 use std::rc::Rc;
@@ -136,6 +136,10 @@ pub enum Command<D> {
     Stats,
     /// Count anew.
     ResetStats,
+    /// A person's choice on an open conflict.
+    Resolve(String, Choice<D>),
+    /// The app's function on a conflict it was asked about.
+    Verdict(String, Choice<D>),
     /// Set or remove a setting.
     Setting(Rc<str>, Option<D>),
     /// End.

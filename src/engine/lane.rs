@@ -115,7 +115,7 @@ impl<D: Document> Lane<D> {
         }
         let current = self.doc().cloned();
         match self.open_change(op) {
-            Some(index) => self.fold_replacement(index, doc),
+            Some(index) => self.fold_replacement(index, doc, now),
             None => {
                 let change = match (&current, self.confirms()) {
                     (Some(current), true) => update(Patch::between(current, doc), op, seq, now),
@@ -146,7 +146,7 @@ impl<D: Document> Lane<D> {
             return Ok(None);
         }
         match self.open_change(op) {
-            Some(index) => self.fold_patch(index, patch, &doc),
+            Some(index) => self.fold_patch(index, patch, &doc, now),
             None if self.confirms() => self.enqueue(update(patch.clone(), op, seq, now)),
             None => self.enqueue(create(&doc, op, seq, now)),
         }
@@ -172,7 +172,7 @@ impl<D: Document> Lane<D> {
                 drop(self.changes.remove(index));
             }
             Some(index) => {
-                let change = self.touch(index);
+                let change = self.touch(index, ["id"].into_iter(), now);
                 change.kind = ChangeKind::Delete;
                 change.data = None;
                 change.changes = Patch::default();
@@ -203,9 +203,10 @@ impl<D: Document> Lane<D> {
         !self.changes.is_empty() || self.is_on_server()
     }
 
-    fn fold_replacement(&mut self, index: usize, doc: &D) {
+    fn fold_replacement(&mut self, index: usize, doc: &D, now: Time) {
         let below = self.below(index);
-        let change = self.touch(index);
+        let written = Patch::between(self.doc().unwrap_or(&D::object()), doc);
+        let change = self.touch(index, written.fields(), now);
         match below {
             Some(below) if change.kind != ChangeKind::Create => {
                 change.kind = ChangeKind::Update;
@@ -219,19 +220,23 @@ impl<D: Document> Lane<D> {
         }
     }
 
-    fn fold_patch(&mut self, index: usize, patch: &Patch<D>, doc: &D) {
-        let change = self.touch(index);
+    fn fold_patch(&mut self, index: usize, patch: &Patch<D>, doc: &D, now: Time) {
+        let change = self.touch(index, patch.fields(), now);
         match change.kind {
             ChangeKind::Create => change.data = Some(doc.clone()),
             _ => change.changes = std::mem::take(&mut change.changes).then(patch.clone()),
         }
     }
 
-    /// A change that another write of the app is folded into.
-    fn touch(&mut self, index: usize) -> &mut Pending<D> {
+    /// A change that another write of the app, to these fields, is folded into.
+    fn touch<'f>(&mut self, index: usize, fields: impl Iterator<Item = &'f str>, now: Time) -> &mut Pending<D> {
         let change = &mut self.changes[index];
         change.writes += 1;
         self.dirty.insert(change.seq);
+        for field in fields.filter(|_| now != change.created_at) {
+            change.touched.retain(|(known, _)| known != field);
+            change.touched.push((field.into(), now));
+        }
         change
     }
 

@@ -31,11 +31,16 @@ pub enum Mutant {
     TransactionKeepsHalf,
     TallyIgnoresResets,
     TallyCountsTwice,
+    ConflictWithoutRecord,
+    JudgesInDoubt,
+    ForgetsOrigin,
+    MergeTakesLocal,
+    StaleVerdict,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -60,6 +65,11 @@ impl Mutant {
         Self::TransactionKeepsHalf,
         Self::TallyIgnoresResets,
         Self::TallyCountsTwice,
+        Self::ConflictWithoutRecord,
+        Self::JudgesInDoubt,
+        Self::ForgetsOrigin,
+        Self::MergeTakesLocal,
+        Self::StaleVerdict,
     ];
 
     /// Whether this bug is switched on.

@@ -29,6 +29,10 @@ pub struct Outbox {
     by_mutation: Map<Rc<str>, Seq>,
     parked: usize,
     conflicted: usize,
+    /// Changes held by a conflict, by its id.
+    by_conflict: Map<Rc<str>, Seq>,
+    /// Those of them that wait for the app's function.
+    asking: Set<Seq>,
 }
 
 impl Outbox {
@@ -39,6 +43,12 @@ impl Outbox {
         let key = entry.key.clone();
         self.by_mutation.insert(entry.mutation_id.clone(), entry.seq);
         self.lanes.get_or_insert_with(key.clone(), Set::new).insert(entry.seq);
+        if let Some(conflict) = &entry.conflict {
+            self.by_conflict.insert(conflict.clone(), entry.seq);
+        }
+        if entry.asks {
+            self.asking.insert(entry.seq);
+        }
         if let Some(group) = &entry.group {
             self.groups.get_or_insert_with(group.clone(), Set::new).insert(entry.seq);
         }
@@ -52,6 +62,10 @@ impl Outbox {
         self.count(&entry, false);
         self.heads.remove(&(entry.priority, seq));
         self.by_mutation.remove(&entry.mutation_id);
+        self.asking.remove(&seq);
+        if let Some(conflict) = &entry.conflict {
+            self.by_conflict.remove(conflict);
+        }
         if let Some(lane) = self.lanes.get_mut(&entry.key) {
             lane.remove(&seq);
             if lane.is_empty() {
@@ -77,6 +91,16 @@ impl Outbox {
     /// The entry of a mutation id.
     pub fn find(&self, mutation_id: &str) -> Option<&Entry> {
         self.entries.get(self.by_mutation.get(mutation_id)?)
+    }
+
+    /// The entry that an open conflict holds.
+    pub fn find_conflict(&self, conflict_id: &str) -> Option<&Entry> {
+        self.entries.get(self.by_conflict.get(conflict_id)?)
+    }
+
+    /// Changes whose conflict waits for the app's function.
+    pub fn asking(&self) -> impl Iterator<Item = Seq> + '_ {
+        self.asking.iter().copied()
     }
 
     /// All entries in order.

@@ -89,6 +89,8 @@ pub enum Event<D> {
         /// Its detail.
         detail: D,
     },
+    /// A conflict for the app's own function.
+    Question(D),
     /// A setting changed.
     Setting(Rc<str>),
 }

@@ -28,6 +28,7 @@ pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc
             let detail = if name == "network" { connection_hints(detail) } else { detail };
             tagged("sync", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))])
         }
+        Event::Question(conflict) => tagged("question", &[("conflict", Some(conflict))]),
         Event::Setting(key) => tagged("setting", &[("key", Some(JsDoc::text(&key)))]),
     }
 }

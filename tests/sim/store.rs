@@ -180,6 +180,7 @@ fn kind(plan: &AnyPlan<Json>, report: &Report<Json>) -> &'static str {
         Report::Tallied(_) => "Tally",
         Report::Commanded(..) if plan.scope().collections.is_empty() => "Retry",
         Report::Commanded(..) => "Discard or Edit",
+        Report::Asked(_) => "Ask",
         Report::Refused(_) | Report::Nothing | Report::Fenced => "nothing",
     }
 }

@@ -15,6 +15,7 @@ use super::tab::{Sleep, Tab};
 use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
 use seakeep::engine::input::Input;
 use seakeep::engine::machine::Engine;
+use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
 use seakeep::engine::policy::backoff::Backoff;
 use seakeep::native::Json;
@@ -265,6 +266,8 @@ fn config(chance: &mut Chance) -> Config {
         references,
         rolls_back,
         local: false,
+        conflict: Strategy::Fields,
+        groups: Vec::new(),
     };
     let rolls_back = chance.hit(300);
     let assistant = chance.hit(300);

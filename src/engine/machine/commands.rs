@@ -8,7 +8,7 @@ use super::{Engine, Phase, Timer, NOBODY};
 use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
-use crate::engine::plan::{Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
+use crate::engine::plan::{Choice, Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
 use std::rc::Rc;
@@ -52,6 +52,11 @@ impl<D: Document> Engine<D> {
             }
             Command::Stats => self.tally(Some(ticket), false),
             Command::ResetStats => self.tally(Some(ticket), true),
+            Command::Resolve(conflict_id, choice) => self.resolve(ticket, &conflict_id, choice, "person"),
+            Command::Verdict(conflict_id, choice) => {
+                self.verdict(&conflict_id, choice);
+                self.done(ticket);
+            }
             Command::Setting(key, value) => {
                 self.commit(Purpose::Setting(ticket, key.clone()), Box::new(SetSetting { key, value }));
             }
@@ -66,7 +71,8 @@ impl<D: Document> Engine<D> {
         let (commits, unknown) = match command {
             Command::Retry(mutation_id) => (true, mutation_id.as_ref().is_some_and(unknown)),
             Command::Discard(id) | Command::Cancel(id) | Command::Edit(id, _) => (true, unknown(id)),
-            Command::Setting(..) | Command::Stats | Command::ResetStats => (true, false),
+            Command::Resolve(id, _) => (true, self.outbox.find_conflict(id).is_none()),
+            Command::Setting(..) | Command::Verdict(..) | Command::Stats | Command::ResetStats => (true, false),
             _ => (false, false),
         };
         if commits && self.phase == Phase::Frozen {
@@ -220,6 +226,7 @@ impl<D: Document> Engine<D> {
             mutation_id: entry.mutation_id.clone(),
             key: entry.key.clone(),
             mode,
+            offset: self.clock_offset,
             now: self.now,
         };
         self.commit(Purpose::Command(ticket, Some(mode)), Box::new(plan));
@@ -253,6 +260,9 @@ impl<D: Document> Engine<D> {
         };
         if self.is_out(entry.seq, entry.state) {
             return self.in_flight(ticket, DiscardMode::Drop);
+        }
+        if let Some(conflict_id) = &entry.conflict {
+            return self.resolve(ticket, conflict_id, Choice::Doc(Some(doc)), "edit");
         }
         let doc = doc.with(&[("id", Some(D::text(&entry.key.id)))]);
         let operation = self.with_ids(entry.key, Action::Put(doc), false, false, entry.priority);

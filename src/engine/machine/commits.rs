@@ -52,6 +52,10 @@ pub(super) enum Purpose<D> {
     Check(Rc<str>),
     /// Storing what was counted: who asked, whether counting begins anew, and what was counted.
     Tally(Option<u32>, bool, Box<Stats>),
+    /// Reading a conflict for the app's function.
+    Ask(Seq),
+    /// That function's answer.
+    Verdict(Seq),
     /// Nothing depends on it.
     Nothing,
     /// The last one.
@@ -104,7 +108,12 @@ impl<D: Document> Engine<D> {
             (Purpose::ReadOutbox, Report::Outbox(loaded)) => self.outbox_read(loaded),
             (Purpose::Lease, Report::Lease(result)) => self.handle_lease(result),
             (Purpose::Check(mutation_id), Report::Ended(ending)) => self.checked(&mutation_id, ending),
-            (Purpose::Rebase(flight, _), _) => self.free(flight.seq),
+            (Purpose::Rebase(flight, _), _) => {
+                self.free(flight.seq);
+                self.read_outbox();
+            }
+            (Purpose::Ask(seq), Report::Asked(conflict)) => self.ask_about(seq, conflict),
+            (Purpose::Verdict(seq), report) => self.answered_question(seq, report),
             (purpose, report) => {
                 debug_assert!(matches!(report, Report::Nothing), "{purpose:?} reported {report:?}");
             }
@@ -117,6 +126,7 @@ impl<D: Document> Engine<D> {
         match purpose {
             Purpose::Dispatch(seqs) => seqs.into_iter().for_each(|seq| self.free(seq)),
             Purpose::Settle(flight, _) | Purpose::Rebase(flight, _) => self.free(flight.seq),
+            Purpose::Ask(seq) => self.ask_later(seq),
             Purpose::Apply(collection) | Purpose::Sweep(collection) | Purpose::StartPull(collection) => {
                 self.pull_interrupted(&collection);
             }
@@ -143,6 +153,7 @@ impl<D: Document> Engine<D> {
                 self.timers.set(Timer::Lease, self.now + STORE_PAUSE);
             }
             Purpose::Check(mutation_id) => self.unchecked(&mutation_id),
+            Purpose::Ask(seq) | Purpose::Verdict(seq) => self.ask_later(seq),
             Purpose::Nothing => {}
             owed => {
                 self.store_trouble.push(owed);
@@ -175,6 +186,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             accepted: accepted.clone(),
+            offset: self.clock_offset,
             doubtful: self.is_doubtful(&flight, accepted.id.as_deref().unwrap_or(&flight.key.id)),
             now: self.now,
         };
@@ -197,6 +209,7 @@ impl<D: Document> Engine<D> {
             key: flight.key.clone(),
             remote: remote.clone(),
             asked_at: flight.sent_at,
+            offset: self.clock_offset,
             now: self.now,
         };
         self.commit(Purpose::Rebase(flight, remote), Box::new(plan));

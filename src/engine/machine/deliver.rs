@@ -12,8 +12,9 @@ use super::Timer;
 
 impl<D: Document> Engine<D> {
     /// Takes a commit's effects into memory and tells everyone.
-    pub(super) fn deliver(&mut self, own: bool, effects: Effects<D>) {
+    pub(super) fn deliver(&mut self, own: bool, mut effects: Effects<D>) {
         self.absorb(&effects);
+        self.tell_conflicts(&mut effects);
         let outbox_moved = !effects.entries.is_empty() || !effects.removed.is_empty();
         let documents: Set<Collection> = effects.changes.iter().map(|change| change.key.collection.clone()).collect();
         let states: Set<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();

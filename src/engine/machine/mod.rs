@@ -7,6 +7,7 @@
 
 mod commands;
 mod commits;
+mod conflicts;
 mod deliver;
 mod leader;
 mod pages;
@@ -35,6 +36,7 @@ use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Lease, Map, Seq, Set, Time};
 use commits::Purpose;
+use conflicts::Question;
 use pass::Pass;
 use pull::Puller;
 use push::{Auth, Flight};
@@ -91,6 +93,11 @@ pub struct Engine<D: Document> {
     pulls: Map<Collection, Puller<D>>,
     pull_flights: Map<u32, pull::PullFlight<D>>,
     pulls_loaded: bool,
+
+    /// Questions to the app's conflict function, by the change they hold.
+    questions: Map<Seq, Question<D>>,
+    /// The server's clock less this device's, as its answers last showed.
+    clock_offset: i64,
 
     pass: Pass<D>,
     triggers: Triggers,
@@ -162,6 +169,8 @@ impl<D: Document> Engine<D> {
             pulls: Map::new(),
             pull_flights: Map::new(),
             pulls_loaded: false,
+            questions: Map::new(),
+            clock_offset: 0,
             pass: Pass::default(),
             triggers: Triggers::default(),
             meter: progress::Meter::default(),
@@ -230,6 +239,7 @@ impl<D: Document> Engine<D> {
         if now < self.now {
             self.timers.shift_back(self.now - now);
             self.refused_until = None;
+            self.clock_offset = self.clock_offset.saturating_add_unsigned(self.now - now);
             self.outbox_clock_jumped();
         }
         self.now = now;
@@ -260,6 +270,7 @@ impl<D: Document> Engine<D> {
         self.push_work();
         self.pull_work();
         self.measure_progress();
+        self.ask_work();
         self.pass_work();
         self.forget_triggers();
         self.arm_timers();
@@ -276,6 +287,7 @@ impl<D: Document> Engine<D> {
                 Timer::Pull(collection) => self.pull_due(&collection),
                 Timer::ReportDue => self.report_due(),
                 Timer::AuthDue => self.auth = Auth::Fine,
+                Timer::Verdict(seq) => self.verdict_due(seq),
                 Timer::StoreRetry => self.retry_store(),
                 Timer::Scheduled(_) => self.scheduled(),
                 Timer::Tally => self.tally(None, false),

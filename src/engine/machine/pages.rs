@@ -59,6 +59,7 @@ impl<D: Document> Engine<D> {
             restarts: part.restarts,
             single,
             asked_at: part.at,
+            offset: self.clock_offset,
             now: self.now,
         };
         self.commit(Purpose::Apply(collection.clone()), Box::new(plan));

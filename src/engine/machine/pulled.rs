@@ -31,6 +31,7 @@ impl<D: Document> Engine<D> {
             }
         };
         let PullFlight { collection, what, at } = flight;
+        self.learn_clock(response.date.as_deref(), at);
         match what {
             Asked::Page { from, restarts } if matches!(response.body, Body::TooLarge) => {
                 self.page_too_large(&collection, from, restarts, &response);

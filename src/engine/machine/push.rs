@@ -54,7 +54,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn has_work(&self) -> bool {
         let ready = self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1);
         let pushes = !ready.is_empty() && self.pass.may_push();
-        self.may_send() && (pushes || !self.pulls_due().is_empty())
+        (self.may_send() && (pushes || !self.pulls_due().is_empty())) || self.must_ask()
     }
 
     pub(super) fn push_work(&mut self) {
@@ -158,6 +158,7 @@ impl<D: Document> Engine<D> {
         self.timers.stop(&Timer::RequestDeadline(request));
         if let Some(flight) = self.flights.remove(&request) {
             self.space_out();
+            self.learn_clock(result.as_ref().ok().and_then(|response| response.date.as_deref()), flight.sent_at);
             let denied = matches!(&result, Ok(response) if response.status == 401);
             if !denied {
                 self.end_trial(flight.seq);
@@ -379,6 +380,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             mode: DiscardMode::RollBack,
+            offset: self.clock_offset,
             now: self.now,
         };
         self.commit(Purpose::RollBack(flight, failure), Box::new(plan));

@@ -1,13 +1,12 @@
-//! What the browser and the other tabs say, and what conflicts leave to tell.
+//! What the browser and the other tabs say.
 //!
 //! All of it is hints: each may be false, late, doubled or missing, and none is needed for progress (I-26).
 
-use super::push::{Auth, Flight};
+use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::{Message, Signal};
 use crate::engine::output::Event;
-use crate::engine::plan::Rebased;
-use crate::model::{Document, Patch};
+use crate::model::Document;
 
 /// Messages of other tabs within this time lead to one reading of the outbox.
 const GATHER: u64 = 40;
@@ -76,69 +75,4 @@ impl<D: Document> Engine<D> {
             Message::Report { id, report } => self.report_came(&id, &report),
         }
     }
-
-    /// A conflict was met: it is announced, and what became of it.
-    pub(super) fn rebased(&mut self, flight: &Flight<D>, rebased: Rebased<D>) {
-        self.free(flight.seq);
-        self.pass.conflicts += 1;
-        let conflict_id = self.rng.text(16);
-        let detail = self.conflict_document(flight, &rebased, &conflict_id);
-        self.tell(Event::Sync { name: "conflict", detail: detail.clone() });
-        self.watch_states(&rebased.effects);
-        let mutation_id = flight.mutation_id.clone();
-        if let Some(failure) = rebased.parked.clone() {
-            self.pass.parked += 1;
-            self.deliver(false, rebased.effects);
-            self.tell_parked(flight, &failure);
-            return self.end_failed(&mutation_id, failure);
-        }
-        let resolved = detail.with(&[
-            ("status", Some(D::text("resolved"))),
-            ("strategy", Some(D::text("fields"))),
-            ("resolvedAt", Some(D::number(self.now as f64))),
-        ]);
-        self.tell(Event::Sync { name: "resolved", detail: resolved });
-        self.deliver(false, rebased.effects);
-        if rebased.done {
-            self.timers.set_by(Timer::Reload, self.now + 1);
-        }
-    }
-
-    fn conflict_document(&self, flight: &Flight<D>, rebased: &Rebased<D>, conflict_id: &str) -> D {
-        let text = |text: &str| Some(D::text(text));
-        let kind = if rebased.remote.is_none() { "edit-delete" } else { "edit-edit" };
-        D::object().with(&[
-            ("conflictId", text(conflict_id)),
-            ("collection", text(&flight.key.collection)),
-            ("id", text(&flight.key.id)),
-            ("type", text(kind)),
-            ("severity", text(if rebased.remote.is_none() { "high" } else { "low" })),
-            ("detectedAt", Some(D::number(self.now as f64))),
-            ("status", text("open")),
-            ("base", rebased.base.clone()),
-            ("local", rebased.local.clone()),
-            ("remote", rebased.remote.clone()),
-            ("fields", Some(D::list(differing_fields(rebased)))),
-        ])
-    }
-}
-
-/// Fields that both sides changed, with all three values.
-fn differing_fields<D: Document>(rebased: &Rebased<D>) -> Vec<D> {
-    let (Some(base), Some(local), Some(remote)) = (&rebased.base, &rebased.local, &rebased.remote) else {
-        return Vec::new();
-    };
-    let here = Patch::between(base, local);
-    let there = Patch::between(base, remote);
-    let both = here.fields().filter(|field| there.touches(field));
-    let field = |field: &str| {
-        let value = |doc: &D| Some(doc.get(field).unwrap_or_else(D::null));
-        D::object().with(&[
-            ("path", Some(D::text(field))),
-            ("base", value(base)),
-            ("local", value(local)),
-            ("remote", value(remote)),
-        ])
-    };
-    both.map(field).collect()
 }

@@ -88,7 +88,9 @@ impl<D: Document> Engine<D> {
     /// After the outbox was read: watched rows that are gone or parked are asked for.
     pub(super) fn check_watches(&mut self) {
         let ended = |watch: &Watch, mutation_id: &Rc<str>| match self.outbox.get(watch.seq) {
-            Some(entry) if entry.mutation_id == *mutation_id => entry.state == PendingState::Parked,
+            Some(entry) if entry.mutation_id == *mutation_id => {
+                entry.state == PendingState::Parked || (entry.state == PendingState::Conflict && !entry.asks)
+            }
             _ => !self.busy.contains(&watch.seq),
         };
         let wanted = self.watches.iter().filter(|(mutation_id, watch)| !watch.asked && ended(watch, mutation_id));

@@ -35,6 +35,10 @@ pub struct Entry {
     pub refers: Vec<DocKey>,
     /// The transaction it belongs to.
     pub group: Option<Rc<str>>,
+    /// The open conflict that holds it.
+    pub conflict: Option<Rc<str>>,
+    /// Whether that waits for the app's function.
+    pub asks: bool,
 }
 
 impl Entry {
@@ -54,6 +58,8 @@ impl Entry {
             created_at: row.created_at,
             refers: references(row, config),
             group: row.group.clone(),
+            conflict: row.conflict.clone(),
+            asks: row.asks,
         }
     }
 }

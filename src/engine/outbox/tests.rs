@@ -18,6 +18,8 @@ fn entry(seq: u64, id: &str) -> Entry {
         created_at: 0,
         refers: Vec::new(),
         group: None,
+        conflict: None,
+        asks: false,
     }
 }
 

@@ -5,7 +5,8 @@
 //! A late acknowledgement of an earlier leader is applied too, for the mutation id proves it (pitfalls C4).
 
 use super::dispatch::rewrite;
-use super::world::{moved_mark, Change, Effects, World};
+use super::meet::Meeting;
+use super::world::{moved_mark, note, Change, Effects, Noted, World};
 use super::{Acknowledged, Report};
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -30,6 +31,8 @@ pub struct Acknowledge<D> {
     pub key: DocKey,
     /// What the server made of it.
     pub accepted: Accepted<D>,
+    /// The server's clock less this device's.
+    pub offset: i64,
     /// Whether a pull may have shown the document's end before this answer came.
     pub doubtful: bool,
     /// When.
@@ -103,7 +106,7 @@ impl<D: Document> Acknowledge<D> {
         let Some(mut lane) = world.take(own) else { return Step::Done(Vec::new(), Report::Acknowledged(None)) };
         let existing = if own == target { None } else { world.take(target) };
         let server = self.server_document(change, &lane);
-        self.settle(&mut lane, server.as_ref(), target, existing);
+        let noted = self.settle(&mut lane, rows, server.as_ref(), target, existing);
         let pull = rows.pull_state(&own.collection);
         if let Some(row) = lane.row.as_mut() {
             row.seen = pull.generation;
@@ -125,8 +128,11 @@ impl<D: Document> Acknowledge<D> {
         if wanted {
             writes.push(want(pull, target));
         }
+        if let Err(missing) = note(rows, &noted, &mut writes) {
+            return Step::Need(missing);
+        }
         let doc = if change.kind == ChangeKind::Delete { None } else { doc.or(server) };
-        let effects = Effects { changes, ..effects };
+        let effects = Effects { changes, conflicts: noted, ..effects };
         Step::Done(writes, Report::Acknowledged(Some(self.report(target, doc, wanted, effects))))
     }
 
@@ -153,7 +159,14 @@ impl<D: Document> Acknowledge<D> {
     }
 
     /// Removes the change from its lane and puts what still waits on top of the server's document.
-    fn settle(&self, lane: &mut Lane<D>, server: Option<&D>, target: &DocKey, existing: Option<Lane<D>>) {
+    fn settle(
+        &self,
+        lane: &mut Lane<D>,
+        rows: &Rows<D>,
+        server: Option<&D>,
+        target: &DocKey,
+        existing: Option<Lane<D>>,
+    ) -> Vec<Noted<D>> {
         if Mutant::AcknowledgeRemovesLane.is_on() {
             lane.changes.clear();
         }
@@ -162,6 +175,7 @@ impl<D: Document> Acknowledge<D> {
         let row = lane.row.get_or_insert_with(|| Row::fresh(&lane.key.id, self.now));
         row.at = self.now;
         row.local = false;
+        let overtaken = pulled.is_some();
         let mut base = pulled.unwrap_or_else(|| {
             row.synced_at = server.map(|_| self.known_at());
             row.rev = server.and(self.accepted.revision.clone());
@@ -180,8 +194,17 @@ impl<D: Document> Acknowledge<D> {
                 lane.dirty.insert(change.seq);
             }
         }
-        lane.rebase(base, revision);
+        let mut noted = Vec::new();
+        if overtaken && !lane.changes.is_empty() {
+            let (config, offset, now) = (&*self.config, self.offset, self.now);
+            let remote_at = lane.row.as_ref().and_then(|row| row.server_at);
+            let meeting = Meeting { config, rows, remote: base.clone(), revision, remote_at, offset, now };
+            noted = meeting.judge_from(lane, 0, server.cloned(), base, false);
+        } else {
+            lane.rebase(base, revision);
+        }
         finish_row(lane, target);
+        noted
     }
 
     /// When the server had what it answered. An answer that came again says nothing about the time since.

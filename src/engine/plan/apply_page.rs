@@ -5,7 +5,8 @@
 //! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
 //! before the acknowledgement, the document is named for fetching by itself.
 
-use super::world::{moved_mark, Change, Effects, Fence, World};
+use super::meet::Meeting;
+use super::world::{moved_mark, note, Change, Effects, Fence, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -36,6 +37,8 @@ pub struct ApplyPage<D> {
     pub single: Option<Wanted>,
     /// When the page was asked for.
     pub asked_at: Time,
+    /// The server's clock less this device's.
+    pub offset: i64,
     /// When.
     pub now: Time,
 }
@@ -97,7 +100,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         applied.stale = false;
         for (index, item) in self.page.items.iter().enumerate() {
             if !(Mutant::CheckpointBeforeData.is_on() && index + 1 == self.page.items.len()) {
-                self.apply(&mut world, item, &mut applied);
+                self.apply(&mut world, item, &mut applied, rows);
             }
         }
         let (mut writes, effects) = world.finish(&self.config);
@@ -105,6 +108,9 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         applied.effects.removed = effects.removed;
         if !applied.effects.changes.is_empty() {
             writes.push(moved_mark(rows));
+        }
+        if let Err(missing) = note(rows, &applied.effects.conflicts, &mut writes) {
+            return Step::Need(missing);
         }
         if self.single.is_none() && !moves {
             applied.state = stored;
@@ -137,7 +143,7 @@ impl<D: Document> ApplyPage<D> {
         }
     }
 
-    fn apply(&self, world: &mut World<D>, item: &Item<D>, applied: &mut Applied<D>) {
+    fn apply(&self, world: &mut World<D>, item: &Item<D>, applied: &mut Applied<D>, rows: &Rows<D>) {
         let key = DocKey::new(&self.collection, &item.id);
         let Some(lane) = world.lane(&key) else { return };
         match self.judge(lane, item, &applied.state) {
@@ -153,9 +159,9 @@ impl<D: Document> ApplyPage<D> {
         let row_key = lane.row.as_ref().map_or_else(|| Rc::from(&*item.id), |row| row.key.clone());
         let existed = lane.row.is_some();
         match &item.doc {
-            Some(doc) => self.take(lane, doc, item, applied),
+            Some(doc) => self.take(lane, doc, item, applied, rows),
             None if existed => {
-                bury(lane, item, self.now);
+                self.bury(lane, item, applied, rows);
                 applied.deleted += 1;
             }
             None => return,
@@ -193,7 +199,7 @@ impl<D: Document> ApplyPage<D> {
         }
     }
 
-    fn take(&self, lane: &mut Lane<D>, doc: &D, item: &Item<D>, applied: &mut Applied<D>) {
+    fn take(&self, lane: &mut Lane<D>, doc: &D, item: &Item<D>, applied: &mut Applied<D>, rows: &Rows<D>) {
         let row = lane.row.get_or_insert_with(|| Row::fresh(&item.id, self.now));
         row.rev.clone_from(&item.revision);
         row.server_at = item.at;
@@ -201,11 +207,32 @@ impl<D: Document> ApplyPage<D> {
         row.at = self.now;
         row.local = false;
         see(lane, applied.state.generation);
-        lane.rebase(Some(doc.clone()), item.revision.clone());
+        applied.effects.conflicts.extend(self.meeting(rows, Some(doc.clone()), item).pulled(lane));
         if Mutant::PullOverwritesPending.is_on() {
             lane.row.iter_mut().for_each(|row| row.doc = Some(doc.clone()));
         }
         applied.changed += 1;
+    }
+
+    /// A document that is gone on the server: gone here too, unless something waits to be sent for it.
+    fn bury(&self, lane: &mut Lane<D>, item: &Item<D>, applied: &mut Applied<D>, rows: &Rows<D>) {
+        if lane.changes.is_empty() {
+            lane.row = None;
+            return;
+        }
+        if let Some(row) = lane.row.as_mut() {
+            row.rev = None;
+            row.server_at = item.at.or(row.server_at.map(|at| at + 1));
+            row.synced_at = None;
+            row.at = self.now;
+        }
+        applied.effects.conflicts.extend(self.meeting(rows, None, item).pulled(lane));
+    }
+
+    fn meeting<'a>(&'a self, rows: &'a Rows<D>, remote: Option<D>, item: &Item<D>) -> Meeting<'a, D> {
+        let revision = item.revision.clone().filter(|_| remote.is_some());
+        let (config, offset, now) = (&*self.config, self.offset, self.now);
+        Meeting { config, rows, remote, revision, remote_at: item.at, offset, now }
     }
 }
 
@@ -224,21 +251,6 @@ fn see<D>(lane: &mut Lane<D>, generation: u64) {
     if let Some(row) = lane.row.as_mut() {
         row.seen = generation;
     }
-}
-
-/// A document that is gone on the server: gone here too, unless something waits to be sent for it.
-fn bury<D: Document>(lane: &mut Lane<D>, item: &Item<D>, now: Time) {
-    if lane.changes.is_empty() {
-        lane.row = None;
-        return;
-    }
-    if let Some(row) = lane.row.as_mut() {
-        row.rev = None;
-        row.server_at = item.at.or(row.server_at.map(|at| at + 1));
-        row.synced_at = None;
-        row.at = now;
-    }
-    lane.rebase(None, None);
 }
 
 fn same_position<D: Document>(stored: &PullState<D>, from: &PullState<D>) -> bool {

@@ -4,7 +4,7 @@
 
 use super::Report;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{DocKey, Document, Failure, PendingState, Seq};
+use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq};
 use std::rc::Rc;
 
 /// Asks for the end of one change.
@@ -50,7 +50,9 @@ impl<D: Document> Plan<D, Report<D>> for Check {
             return Step::Need(missing);
         }
         if let Some(row) = rows.pending(self.seq).filter(|row| row.mutation_id == self.mutation_id) {
+            let held = row.state == PendingState::Conflict && !row.asks;
             let failure = row.last_error.clone().filter(|_| row.state == PendingState::Parked);
+            let failure = failure.or_else(|| held.then(|| Failure::new(Code::Conflict, "changed on both sides")));
             return Step::Done(Vec::new(), Report::Ended(failure.map_or(Ending::Open, Ending::Parked)));
         }
         if rows.discarded().mutation_ids.iter().any(|id| **id == *self.mutation_id) {

@@ -3,7 +3,9 @@
 //! The document goes back to what the server has, with whatever else still waits on top. Changes that stand on a
 //! create fall with it. The mutation ids are remembered, so that no tab takes this for an acknowledgement.
 
-use super::world::{moved_mark, Change, Effects, World};
+use super::meet::{ended, Meeting};
+use super::resolve::confirmed;
+use super::world::{moved_mark, note, Change, Effects, Noted, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -35,6 +37,8 @@ pub struct Discard {
     pub key: DocKey,
     /// Who takes it back.
     pub mode: DiscardMode,
+    /// The server's clock less this device's.
+    pub offset: i64,
     /// When.
     pub now: Time,
 }
@@ -65,7 +69,7 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
         if let Some(refusal) = self.refusal(lane, at) {
             return Step::Done(Vec::new(), Report::Refused(refusal));
         }
-        let gone = take_out(lane, at, self.now);
+        let (gone, noted) = self.take_out(lane, at, rows);
         let change = Change {
             key: self.key.clone(),
             row_key: lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone()),
@@ -76,7 +80,10 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
         let (mut writes, effects) = world.finish(&self.config);
         writes.push(moved_mark(rows));
         writes.push(remember(rows, &gone));
-        Step::Done(writes, Report::Commanded(Effects { changes: vec![change], ..effects }, met))
+        if let Err(missing) = note(rows, &noted, &mut writes) {
+            return Step::Need(missing);
+        }
+        Step::Done(writes, Report::Commanded(Effects { changes: vec![change], conflicts: noted, ..effects }, met))
     }
 }
 
@@ -93,27 +100,43 @@ impl Discard {
         (self.mode == DiscardMode::Cancel && !fresh)
             .then(|| Failure::new(Code::InFlight, "an attempt was made, or another write was folded into this change"))
     }
+
+    /// Takes the change at `at` out of its lane, with those that stand on it; gives their mutation ids, and the
+    /// conflicts that end with them.
+    fn take_out<D: Document>(&self, lane: &mut Lane<D>, at: usize, rows: &Rows<D>) -> (Vec<Rc<str>>, Vec<Noted<D>>) {
+        let (base, revision) = confirmed(lane);
+        let falls = lane.changes[at].kind == ChangeKind::Create;
+        let gone = if falls { lane.changes.split_off(at) } else { vec![lane.changes.remove(at)] };
+        if let Some(row) = lane.row.as_mut() {
+            row.at = self.now;
+            row.doc.clone_from(&base);
+        }
+        lane.rebase(base.clone(), revision.clone());
+        let new = if at == 0 { base.clone() } else { lane.below(at) };
+        let known = gone.iter().filter_map(|change| rows.conflict(change.conflict.as_ref()?));
+        let ends = known.map(|known| Noted {
+            conflict: Box::new(ended(known.clone(), "discard", self.now, new.as_ref())),
+            fresh: false,
+        });
+        let mut noted: Vec<Noted<D>> = ends.collect();
+        // What queued behind it was never compared with the state it stands on now.
+        let before = gone.first().and_then(|change| change.origin.clone());
+        let before = before.or_else(|| noted.first().and_then(|known| known.conflict.base.clone()));
+        if before.is_some() && !lane.changes.is_empty() {
+            let (config, offset, now) = (&*self.config, self.offset, self.now);
+            let remote_at = lane.row.as_ref().and_then(|row| row.server_at);
+            let meeting = Meeting { config, rows, remote: base, revision, remote_at, offset, now };
+            noted.extend(meeting.judge_from(lane, at, before, new, false));
+        }
+        if lane.changes.is_empty() && lane.doc().is_none() {
+            lane.row = None;
+        }
+        (gone.into_iter().map(|change| change.mutation_id).collect(), noted)
+    }
 }
 
 fn remember<D: Document>(rows: &Rows<D>, gone: &[Rc<str>]) -> Write<D> {
     let mut discarded = rows.discarded();
     gone.iter().for_each(|mutation_id| discarded.push(mutation_id));
     Write::PutMeta(MetaKey::Discarded, discarded.to_record())
-}
-
-/// Takes the change at `at` out of its lane, with those that stand on it; gives their mutation ids.
-fn take_out<D: Document>(lane: &mut Lane<D>, at: usize, now: Time) -> Vec<Rc<str>> {
-    let base = lane.changes.first().and_then(|change| change.base.clone());
-    let revision = lane.changes.first().and_then(|change| change.base_rev.clone());
-    let falls = lane.changes[at].kind == ChangeKind::Create;
-    let gone = if falls { lane.changes.split_off(at) } else { vec![lane.changes.remove(at)] };
-    if let Some(row) = lane.row.as_mut() {
-        row.at = now;
-        row.doc.clone_from(&base);
-    }
-    lane.rebase(base, revision);
-    if lane.changes.is_empty() && lane.doc().is_none() {
-        lane.row = None;
-    }
-    gone.into_iter().map(|change| change.mutation_id).collect()
 }

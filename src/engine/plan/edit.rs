@@ -85,7 +85,11 @@ impl<D: Document> Edit<D> {
             return lane.fold(&operation, rows.last_pending() + 1, self.now).map(drop);
         }
         let below = lane.below(at);
+        let revision = lane.row.as_ref().and_then(|row| row.rev.clone());
         let change = &mut lane.changes[at];
+        if change.origin.take().is_some() {
+            change.base_rev = revision;
+        }
         match (below, change.kind) {
             (Some(below), ChangeKind::Update | ChangeKind::Delete) => {
                 change.kind = ChangeKind::Update;

@@ -13,8 +13,10 @@ mod expect;
 mod lease;
 mod load;
 mod local_write;
+mod meet;
 mod rebase;
 mod refer;
+mod resolve;
 mod settle;
 mod start_pull;
 mod sweep;
@@ -32,11 +34,12 @@ pub use lease::{ReleaseLease, TakeLease};
 pub use load::{LoadOutbox, LoadPull, Loaded};
 pub use local_write::{Group, GroupDone, LocalWrite, WriteOutcome, Written};
 pub use rebase::{Rebase, Rebased};
+pub use resolve::{unknown as unknown_conflict, Ask, Choice, Resolve};
 pub use settle::{Retry, Setting, Settle, Settlement};
 pub use start_pull::StartPull;
 pub use sweep::Sweep;
 pub use tally::Tally;
-pub use world::{Change, Effects, Fence};
+pub use world::{Change, Effects, Fence, Noted};
 
 use super::store::Plan;
 use crate::model::{Lease, PullState, Seq, Stats, Time};
@@ -72,6 +75,8 @@ pub enum Report<D> {
     Ended(Ending<D>),
     /// A person's command on the outbox: effects, and how many changes it met.
     Commanded(Effects<D>, usize),
+    /// An open conflict that waits for the app's function; `None` when it waits no more.
+    Asked(Option<Box<crate::model::Conflict<D>>>),
     /// A person's command that the row refuses.
     Refused(crate::model::Failure),
     /// What sync has done by now.

@@ -1,14 +1,16 @@
-//! Puts a refused change on the server's current document: fields changed here stay, the rest follows the server.
+//! Puts a refused change on the server's current document.
 //!
-//! Nothing was executed, so a different payload may take the refused one's place under a new key. After at most
-//! [`MAX_ROUNDS`] rounds the change is parked, so endless contention cannot become an endless loop (pitfalls D18).
+//! Nothing was executed, so a different payload may take the refused one's place under a new key. What both sides did
+//! is judged by [`super::meet`]. After at most [`MAX_ROUNDS`] rounds the change is parked, so endless contention cannot
+//! become an endless loop (pitfalls D18).
 
-use super::world::{moved_mark, Change, Effects, Fence, World};
+use super::meet::Meeting;
+use super::world::{moved_mark, note, Change, Effects, Fence, Noted, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, PendingState, Seq, Time};
+use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time};
 use crate::protocol::Remote;
 use std::rc::Rc;
 
@@ -32,6 +34,8 @@ pub struct Rebase<D> {
     pub remote: Remote<D>,
     /// When it was asked for.
     pub asked_at: Time,
+    /// The server's clock less this device's.
+    pub offset: i64,
     /// When.
     pub now: Time,
 }
@@ -43,14 +47,8 @@ pub struct Rebased<D> {
     pub seq: Seq,
     /// Why it was parked, if it was.
     pub parked: Option<Failure>,
-    /// Whether the server already had all of it, so that it is done.
+    /// Whether it is done: the server has all of it, or the strategy gave it up.
     pub done: bool,
-    /// The document before both changed it.
-    pub base: Option<D>,
-    /// The document as it was here.
-    pub local: Option<D>,
-    /// The server's document.
-    pub remote: Option<D>,
     /// What moved.
     pub effects: Effects<D>,
 }
@@ -74,68 +72,63 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
             Err(missing) => return Step::Need(missing),
         };
         let Some(lane) = world.lane(&self.key) else { return Step::Done(Vec::new(), Report::Nothing) };
-        let head = lane.changes.first();
-        if !head.is_some_and(|change| change.seq == self.seq && change.mutation_id == self.mutation_id) {
+        // Another leader, or this very transaction, has settled it meanwhile: what it wrote stands.
+        let is_out = lane.changes.first().is_some_and(|change| self.is_refused(change));
+        if !is_out {
             return Step::Done(Vec::new(), Report::Nothing);
         }
-        let mut report = self.apply(lane);
+        let row_key = lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone());
+        let (noted, parked) = self.apply(lane, rows);
+        let done = lane.changes.first().is_none_or(|change| change.seq != self.seq);
         if let Some(row) = lane.row.as_mut().filter(|row| row.is_on_server()) {
             row.seen = rows.pull_state(&self.key.collection).generation;
         }
-        let change = Change {
-            key: self.key.clone(),
-            row_key: lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone()),
-            previous: None,
-            doc: lane.doc().cloned(),
-        };
+        let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
         writes.push(moved_mark(rows));
-        report.effects = Effects { changes: vec![change], ..effects };
-        Step::Done(writes, Report::Rebased(report))
+        if let Err(missing) = note(rows, &noted, &mut writes) {
+            return Step::Need(missing);
+        }
+        let effects = Effects { changes: vec![change], conflicts: noted, ..effects };
+        Step::Done(writes, Report::Rebased(Rebased { seq: self.seq, parked, done, effects }))
     }
 }
 
 impl<D: Document> Rebase<D> {
-    fn apply(&self, lane: &mut Lane<D>) -> Rebased<D> {
-        let mut report = Rebased {
-            seq: self.seq,
-            parked: None,
-            done: false,
-            base: lane.changes.first().and_then(|change| change.base.clone()),
-            local: lane.doc().cloned(),
-            remote: None,
-            effects: Effects::default(),
-        };
+    fn is_refused(&self, change: &Pending<D>) -> bool {
+        change.seq == self.seq && change.mutation_id == self.mutation_id && change.state == PendingState::Sending
+    }
+
+    fn apply(&self, lane: &mut Lane<D>, rows: &Rows<D>) -> (Vec<Noted<D>>, Option<Failure>) {
         lane.dirty.insert(self.seq);
-        match &self.remote {
+        if let Some(change) = lane.changes.first_mut() {
+            change.state = PendingState::Waiting;
+            change.wait = None;
+            change.refused = true;
+            change.rounds += 1;
+        }
+        let meeting = |remote, revision, remote_at| {
+            let (config, offset, now) = (&*self.config, self.offset, self.now);
+            Meeting { config, rows, remote, revision, remote_at, offset, now }
+        };
+        let noted = match &self.remote {
             Remote::Present { at, .. } if deleted_since(lane, *at) => {
-                report.parked = Some(park(lane, DELETED, self.now));
+                let at = lane.row.as_ref().and_then(|row| row.server_at);
+                meeting(None, None, at).judge_all(lane, true)
             }
             Remote::Present { doc, revision, at } => {
                 let (doc, revision) = self.pulled_since(lane, *at).unwrap_or_else(|| {
                     confirm(lane, revision.clone(), *at, self.now);
                     (doc.clone(), revision.clone())
                 });
-                report.remote = Some(doc.clone());
-                adapt(lane, &doc);
-                report.done = is_done(lane, &doc);
-                if report.done {
-                    lane.changes.remove(0);
-                } else {
-                    report.parked = self.next_round(lane);
-                }
-                lane.rebase(Some(doc), revision);
-            }
-            Remote::Deleted if lane.changes.first().is_some_and(|change| change.kind == ChangeKind::Create) => {
-                report.parked = self.next_round(lane);
-                forget_server(lane);
+                meeting(Some(doc), revision, *at).judge_all(lane, true)
             }
             Remote::Deleted | Remote::Unknown => {
                 forget_server(lane);
-                report.parked = Some(park(lane, DELETED, self.now));
+                meeting(None, None, None).judge_all(lane, true)
             }
-        }
-        report
+        };
+        (noted, self.parked(lane))
     }
 
     /// The server's state below the change, where a pull brought one meanwhile that is later than this answer (I-11).
@@ -145,27 +138,19 @@ impl<D: Document> Rebase<D> {
         Some((lane.changes.first()?.base.clone()?, row.rev.clone()))
     }
 
-    fn next_round(&self, lane: &mut Lane<D>) -> Option<Failure> {
-        let change = lane.changes.first_mut()?;
-        change.state = PendingState::Waiting;
-        change.wait = None;
-        change.refused = true;
-        change.rounds += 1;
-        (change.rounds > MAX_ROUNDS)
-            .then(|| park(lane, "the document kept changing on the server; retry or discard it", self.now))
+    /// Parks a change that has met another state too often.
+    fn parked(&self, lane: &mut Lane<D>) -> Option<Failure> {
+        let spent = |change: &&mut Pending<D>| {
+            change.seq == self.seq && change.state == PendingState::Waiting && change.rounds > MAX_ROUNDS
+        };
+        let change = lane.changes.first_mut().filter(spent)?;
+        let text = "the document kept changing on the server; retry or discard it";
+        let failure = Failure::new(Code::Conflict, text).at(self.now);
+        change.state = PendingState::Parked;
+        change.last_error = Some(failure.clone());
+        Some(failure)
     }
 }
-
-/// Whether the server's document already is what the change wants.
-fn is_done<D: Document>(lane: &Lane<D>, remote: &D) -> bool {
-    lane.changes.first().is_some_and(|change| {
-        change.kind == ChangeKind::Update
-            && change.changes.inc.is_empty()
-            && change.apply(Some(remote)).is_some_and(|wanted| wanted.same(remote))
-    })
-}
-
-const DELETED: &str = "changed here, deleted on the server; discard it or write the document anew";
 
 /// Whether a pull brought the document's deletion, which is later than this answer (I-36).
 fn deleted_since<D: Document>(lane: &Lane<D>, at: Option<Time>) -> bool {
@@ -188,24 +173,4 @@ fn forget_server<D: Document>(lane: &mut Lane<D>) {
         row.synced_at = None;
         row.server_at = row.server_at.map(|at| at + 1);
     }
-    lane.rebase(None, None);
-}
-
-/// A create that met an existing document becomes an update of its own fields.
-fn adapt<D: Document>(lane: &mut Lane<D>, remote: &D) {
-    let Some(change) = lane.changes.first_mut().filter(|change| change.kind == ChangeKind::Create) else { return };
-    let Some(data) = change.data.take() else { return };
-    change.kind = ChangeKind::Update;
-    change.changes = Patch { unset: Vec::new(), ..Patch::between(remote, &data) };
-}
-
-fn park<D: Document>(lane: &mut Lane<D>, text: &str, now: Time) -> Failure {
-    let failure = Failure::new(Code::Conflict, text).at(now);
-    if let Some(change) = lane.changes.first_mut() {
-        change.state = PendingState::Parked;
-        change.wait = None;
-        change.refused = true;
-        change.last_error = Some(failure.clone());
-    }
-    failure
 }

@@ -9,7 +9,7 @@ use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::policy::lease::stands;
 use crate::engine::store::{MetaKey, Read, Rows, Write};
-use crate::model::{sort_by, DocKey, Document, Lease, Map, Mark, Record, Seq, Set};
+use crate::model::{sort_by, Conflict, DocKey, Document, Lease, Map, Mark, Record, Resolution, Seq, Set};
 use std::rc::Rc;
 
 /// A document that changed for the app.
@@ -25,6 +25,15 @@ pub struct Change<D> {
     pub doc: Option<D>,
 }
 
+/// A conflict that a commit found, brought up to date or ended.
+#[derive(Debug, Clone)]
+pub struct Noted<D> {
+    /// Its record.
+    pub conflict: Box<Conflict<D>>,
+    /// Whether it was found just now.
+    pub fresh: bool,
+}
+
 /// What a commit moved, for the machine's memory and the app.
 #[derive(Debug, Clone)]
 pub struct Effects<D> {
@@ -34,11 +43,13 @@ pub struct Effects<D> {
     pub entries: Vec<Entry>,
     /// Outbox places that are free now.
     pub removed: Vec<Seq>,
+    /// Conflicts.
+    pub conflicts: Vec<Noted<D>>,
 }
 
 impl<D> Default for Effects<D> {
     fn default() -> Self {
-        Self { changes: Vec::new(), entries: Vec::new(), removed: Vec::new() }
+        Self { changes: Vec::new(), entries: Vec::new(), removed: Vec::new(), conflicts: Vec::new() }
     }
 }
 
@@ -77,7 +88,12 @@ impl<D: Document> World<D> {
             return Err(missing);
         }
         let places = stored().filter_map(|key| rows.main(key)).flat_map(|row| row.lane.iter().copied());
-        let missing = rows.missing(places.map(Read::Pending));
+        let missing = rows.missing(places.clone().map(Read::Pending));
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let held = places.filter_map(|seq| rows.pending(seq)?.conflict.clone());
+        let missing = rows.missing(held.map(Read::Conflict));
         if !missing.is_empty() {
             return Err(missing);
         }
@@ -158,4 +174,31 @@ fn before<D>(lane: &Lane<D>) -> (bool, Vec<Seq>) {
 pub(super) fn moved_mark<D: Document>(rows: &Rows<D>) -> Write<D> {
     let mark = Mark { applied: rows.mark().applied + 1 };
     Write::PutMeta(MetaKey::Mark, mark.to_record())
+}
+
+/// Writes the records of what was noted, or names the row that is still to be read. Of the resolved ones the oldest go.
+pub(super) fn note<D: Document>(
+    rows: &Rows<D>,
+    noted: &[Noted<D>],
+    writes: &mut Vec<Write<D>>,
+) -> Result<(), Vec<Read>> {
+    let log = Read::Meta(MetaKey::Conflicts);
+    if noted.is_empty() || Mutant::ConflictWithoutRecord.is_on() {
+        return Ok(());
+    }
+    if !rows.has(&log) {
+        return Err(vec![log]);
+    }
+    let mut log = rows.conflict_log();
+    for Noted { conflict, fresh } in noted {
+        if *fresh {
+            log.found(conflict.kind);
+        }
+        let over =
+            conflict.resolution.as_ref().map(|Resolution { strategy, .. }| log.ended(&conflict.conflict_id, strategy));
+        writes.push(Write::PutConflict(conflict.clone()));
+        writes.extend(over.into_iter().flatten().map(|id| Write::DeleteConflict(id.into())));
+    }
+    writes.push(Write::PutMeta(MetaKey::Conflicts, log.to_record()));
+    Ok(())
 }

@@ -29,6 +29,8 @@ pub enum Timer {
     AuthDue,
     /// The outbox is read again, for another tab changed it.
     Reload,
+    /// The app's function has had its time with a conflict, or is to be asked again.
+    Verdict(Seq),
     /// A failed read or write of the store is tried again.
     StoreRetry,
     /// A pass that the app scheduled is due.
@@ -52,6 +54,7 @@ impl Timer {
             Self::ReportDue => "report of the leader",
             Self::AuthDue => "login",
             Self::Reload => "outbox changed elsewhere",
+            Self::Verdict(_) => "verdict on a conflict",
             Self::StoreRetry => "store retry",
             Self::Scheduled(_) => "scheduled pass",
             Self::Tally => "numbers of sync",

@@ -52,6 +52,7 @@ impl World {
             self.check_promises_kept();
             self.check_engines();
             self.check_numbers_at_rest();
+            (0..2).for_each(|profile| self.check_inbox(profile, "at rest"));
             self.check_rest();
         }
     }
@@ -257,17 +258,13 @@ impl World {
             let disk = &self.profiles[self.tabs[tab].profile].disk;
             let rows: Vec<(String, PendingState)> =
                 disk.pending_rows().map(|row| (row.mutation_id.to_string(), row.state)).collect();
-            let parked = rows.iter().filter(|(_, state)| *state == PendingState::Parked).count();
+            let count = |wanted| rows.iter().filter(|(_, state)| *state == wanted).count();
+            let (parked, conflicts) = (count(PendingState::Parked), count(PendingState::Conflict));
+            let counters = (rows.len() - parked - conflicts, parked, conflicts);
             let status = self.tabs[tab].engine.as_deref().map(Engine::status);
-            if let Some(status) =
-                status.filter(|status| (status.pending, status.parked) != (rows.len() - parked, parked))
-            {
-                let text = format!(
-                    "tab {tab} says {} pending, {} parked; the store has {} and {parked}",
-                    status.pending,
-                    status.parked,
-                    rows.len() - parked
-                );
+            let told = status.map(|status| (status.pending, status.parked, status.conflicts));
+            if let Some(told) = told.filter(|told| *told != counters) {
+                let text = format!("tab {tab} says {told:?} pending, parked, in conflict; the store has {counters:?}");
                 return self.broken("I-45", text);
             }
             let unsettled = self.tabs[tab].watched.iter().find(|id| !rows.iter().any(|(row, _)| row == *id)).cloned();

@@ -4,6 +4,7 @@
 //! of powers of four, each added once by an increment, so that a lost one leaves a hole and a doubled one an odd bit;
 //! `tag`, the identity of the document across temporary and real ids. A [`Truth`] is what the app was promised.
 
+mod conflicts;
 mod engine;
 mod finale;
 mod store;
@@ -11,6 +12,7 @@ mod told;
 mod wire;
 
 use crate::transactions::Transaction;
+use conflicts::Disputes;
 use seakeep::model::{DocKey, Document, Pending};
 use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +76,7 @@ pub(crate) struct Oracle {
     /// Answers that may count as an attempt, by mutation.
     pub(crate) countable: BTreeMap<String, u32>,
     pub(crate) next_write: u64,
+    pub(crate) disputes: Disputes,
     /// Transactions under way, by tab and ticket.
     pub(crate) transactions: BTreeMap<(usize, u32), Transaction>,
     /// What a tab read last of a collection.
@@ -108,6 +111,7 @@ impl Oracle {
     /// The server lost what it knew: what was executed may be executed again.
     pub(crate) fn server_restored(&mut self) {
         self.truths.values_mut().for_each(|truth| truth.loose = true);
+        self.disputes = Disputes::default();
         self.executed.clear();
         self.executed_keys.clear();
         self.last_born.clear();

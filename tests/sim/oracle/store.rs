@@ -27,9 +27,9 @@ impl World {
                 self.recount(done);
             }
             ("Retry", Report::Commanded(..)) => self.recount(done),
-            ("Rebase", Report::Rebased(rebased)) if rebased.remote.is_none() => self.loosen_rows(done),
             _ => {}
         }
+        self.check_conflicts(done);
         self.check_places(done);
         self.check_documents(done);
         self.check_checkpoints(done);
@@ -143,7 +143,7 @@ impl World {
             "Acknowledge" => executed || (row.kind == ChangeKind::Delete && gone) || self.server.restored > 0,
             "LocalWrite" => !row.is_attempted(),
             "Discard or Edit" => true,
-            "Rebase" => matches!(&done.report, Report::Rebased(rebased) if rebased.done),
+            "Rebase" | "ApplyPage" => self.is_given_up(done, row),
             _ => false,
         };
         if !fine {
