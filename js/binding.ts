@@ -42,6 +42,10 @@ export interface CollectionConfig {
 }
 export interface SyncConfig {
   url: string;
+  /** The app's adapter answers there. */
+  adapter?: boolean;
+  /** Whether there is anything to pull from (default true). */
+  pulls?: boolean;
   interval: number;
   pullInterval: number;
   startDelay: number;

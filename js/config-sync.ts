@@ -5,9 +5,19 @@
  */
 
 import type { SyncConfig } from './binding.js';
-import { flag, integer, invalid, oneOf, optionalFunction, plainOptions, real, refuseUnsupported } from './check.js';
+import {
+  flag,
+  integer,
+  invalid,
+  mustBe,
+  oneOf,
+  optionalFunction,
+  plainOptions,
+  real,
+  refuseUnsupported,
+} from './check.js';
 import { refuse } from './errors.js';
-import type { SyncOptions } from './types-sync.js';
+import type { Adapter, SyncOptions } from './types-sync.js';
 
 /** Presets: the periodic 30 s loop, 5 attempts, 3 request retries of 1 s/2 s/4 s, 1 s between items, 5 s start delay. */
 export const assistantSync: Readonly<Partial<SyncOptions>> = /* @__PURE__ */ Object.freeze({
@@ -26,21 +36,28 @@ export interface CheckedSync {
   config: SyncConfig;
   auth: (() => unknown) | undefined;
   fetch: typeof fetch | undefined;
+  adapter: Adapter | undefined;
 }
 
 const DAY = 86_400_000;
+/** Where requests to an adapter go: nowhere on the network. */
+const ADAPTER_URL = 'https://adapter.invalid';
 const KNOWN = (
-  'url auth interval pullInterval startDelay maxAttempts backoff requestRetries retry concurrency delayBetween ' +
+  'url adapter auth interval pullInterval startDelay maxAttempts backoff requestRetries retry concurrency delayBetween ' +
   'timeout maxPending fetch auto'
 ).split(' ');
-const UNSUPPORTED = ['rest', 'adapter', 'breaker', 'batchSize', 'onSlowNetwork'];
+const UNSUPPORTED = ['rest', 'breaker', 'batchSize', 'onSlowNetwork'];
 
 /** Checks the `sync` option; `page` is the address that relative ones are relative to. */
 export function checkSync(value: unknown, page: string | undefined): CheckedSync {
   refuseUnsupported(value, UNSUPPORTED);
   const given = plainOptions(value, 'sync', KNOWN);
+  const adapter = checkAdapter(given.adapter);
+  if (adapter !== undefined && given.url !== undefined)
+    throw invalid('sync.adapter', 'sync takes a url or an adapter, not both');
   const config: SyncConfig = {
-    url: checkUrl(given.url, page),
+    url: adapter === undefined ? checkUrl(given.url, page) : ADAPTER_URL,
+    ...(adapter === undefined ? {} : { adapter: true, pulls: adapter.pull !== undefined }),
     interval: integer(given.interval, 'sync.interval', 1000, DAY, 30_000),
     pullInterval: given.pullInterval === 0 ? 0 : integer(given.pullInterval, 'sync.pullInterval', 1000, DAY, 60_000),
     startDelay: integer(given.startDelay, 'sync.startDelay', 0, DAY, 5000),
@@ -58,7 +75,19 @@ export function checkSync(value: unknown, page: string | undefined): CheckedSync
     config,
     auth: optionalFunction(given.auth, 'sync.auth'),
     fetch: optionalFunction(given.fetch, 'sync.fetch'),
+    adapter,
   };
+}
+
+/** An object of functions; it may be an instance of a class. */
+function checkAdapter(value: unknown): Adapter | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null) throw mustBe('CONFIG_TYPE', 'sync.adapter', 'an object', value);
+  const adapter = value as Adapter;
+  if (typeof adapter.push !== 'function') throw mustBe('CONFIG_TYPE', 'sync.adapter.push', 'a function', adapter.push);
+  optionalFunction(adapter.pull, 'sync.adapter.pull');
+  optionalFunction(adapter.subscribe, 'sync.adapter.subscribe');
+  return adapter;
 }
 
 function checkBackoff(value: unknown): SyncConfig['backoff'] {
@@ -73,7 +102,7 @@ function checkBackoff(value: unknown): SyncConfig['backoff'] {
 
 /** The base URL without a slash at its end. */
 function checkUrl(value: unknown, page: string | undefined): string {
-  if (value === undefined) throw refuse('CONFIG_REQUIRED', 'sync needs a url', { path: 'sync.url' });
+  if (value === undefined) throw refuse('CONFIG_REQUIRED', 'sync needs a url or an adapter', { path: 'sync.url' });
   const url = typeof value === 'string' ? parsed(value, page) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw refuse('CONFIG_URL', 'sync.url must be an absolute http(s) URL without user info', { path: 'sync.url' });

@@ -21,6 +21,7 @@ import { checkSync } from './config-sync.js';
 import { refuse } from './errors.js';
 import { badCharacter, pathFault, shown } from './text.js';
 import type { OpenOptions } from './types.js';
+import type { Adapter } from './types-sync.js';
 
 /** Messages by field, or nothing. */
 export type Validate = (doc: object) => unknown;
@@ -33,6 +34,7 @@ export interface Checked {
   cache: { items: number; ttl: number } | undefined;
   auth: (() => unknown) | undefined;
   fetch: typeof fetch | undefined;
+  adapter: Adapter | undefined;
   log: NonNullable<OpenOptions<object>['log']>;
   wasm: OpenOptions<object>['wasm'];
   /** Equal for equal schemas: two handles of one name in one page must agree. */
@@ -93,6 +95,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
     cache: checkCache(given.cache),
     auth: sync?.auth,
     fetch: sync?.fetch,
+    adapter: sync?.adapter,
     log: typeof given.log === 'function' ? (given.log as Checked['log']) : oneOf(given.log, 'log', LEVELS, 'off'),
     wasm: given.wasm as Checked['wasm'],
     schema: JSON.stringify([version, collections]),

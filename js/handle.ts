@@ -5,6 +5,7 @@
  * the engine has crashed. Decides nothing about documents. The engine calls `receive` from a fresh task.
  */
 
+import type { Transport } from './adapter.js';
 import type { Client, EngineEvent, NetworkOut, StatusOut } from './binding.js';
 import { type CollectionCache, memoryTier } from './cache.js';
 import type { Checked } from './config.js';
@@ -51,6 +52,8 @@ export class Handle {
   private readonly early = new Map<string, Extract<EngineEvent, { type: 'settled' }>>();
   private ended: SeakeepError | undefined;
   private closing: Promise<void> | undefined;
+  private listen: Transport['listen'] | undefined;
+  private deaf: (() => void) | undefined;
 
   constructor(
     readonly checked: Checked,
@@ -74,6 +77,22 @@ export class Handle {
   /** Gives the engine's client to a handle that has been told things before it was there. */
   attach(client: Client): void {
     this.client = client;
+  }
+
+  /** Takes the news of an adapter, as long as sync runs. */
+  follow(listen: Transport['listen'] | undefined): void {
+    this.listen = listen;
+    if (this.checked.config.sync?.auto) this.hear(true);
+  }
+
+  /** Begins or ends to hear of news. */
+  hear(on: boolean): void {
+    this.deaf?.();
+    const pull = (collection: string | undefined) => {
+      const pass = { push: false, pull: true, full: false, ...(collection === undefined ? {} : { collection }) };
+      return this.run((client) => client.now(pass)).catch(() => undefined);
+    };
+    this.deaf = on ? this.listen?.(pull) : undefined;
   }
 
   cache(collection: string): CollectionCache {
@@ -244,6 +263,7 @@ export class Handle {
   private end(cause: SeakeepError, rejectOpen = true): void {
     if (this.ended !== undefined) return;
     this.ended = cause;
+    this.hear(false);
     if (rejectOpen) for (const reject of this.open) reject(cause);
     for (const settles of this.watched.values()) for (const settle of settles) settle(cause);
     for (const live of [...this.lives]) live.close();

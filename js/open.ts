@@ -5,6 +5,7 @@
  * own handle; two of one name in one page must agree on the schema.
  */
 
+import type { Transport } from './adapter.js';
 import type { Client, Hooks } from './binding.js';
 import { readText } from './body.js';
 import { flag, plainOptions } from './check.js';
@@ -12,8 +13,11 @@ import { type Checked, checkName, checkOptions, checkUser } from './config.js';
 import { databaseOf } from './database.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, thrownName } from './errors.js';
 import { Handle } from './handle.js';
+import { checkId, isTemporary } from './ids.js';
 import { type DefaultSource, load } from './load.js';
+import { isPlain, snapshotDocument, snapshotValue } from './snapshot.js';
 import type { DestroyFunction, OpenFunction, OpenOptions } from './types.js';
+import type { Adapter } from './types-sync.js';
 import { storedName } from './user.js';
 
 /** The schemas of open handles by stored name: a Set holds one entry for each handle. */
@@ -63,10 +67,24 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
     events: (batch) => handle.receive(batch),
     crashed: (text) => handle.crash(text),
   };
-  if (checked.auth !== undefined) hooks.auth = checked.auth;
+  const transport = checked.adapter && (await transportTo(checked.adapter, handle));
+  if (transport !== undefined) hooks.fetch = transport.fetch;
+  else if (checked.auth !== undefined) hooks.auth = checked.auth;
   const client: Client = await wasm.openClient(checked.config, hooks);
   handle.attach(client);
+  handle.follow(transport?.listen);
   return handle;
+}
+
+/** What stands in for the network where the app has an adapter: a part of the package that is loaded only then. */
+async function transportTo(adapter: Adapter, { checked, log }: Handle): Promise<Transport> {
+  const { transportOf } = await import('./adapter.js').catch(() => {
+    throw refuse('WASM_FETCH_FAILED', 'adapter.js, a part of this package, could not be loaded', { retryable: true });
+  });
+  const collections = new Map(checked.config.collections.map(({ name, path }) => [path, name]));
+  const fetch: typeof globalThis.fetch = (url, init) => (checked.fetch ?? globalThis.fetch)(url, init);
+  const helpers = { isPlain, snapshotDocument, snapshotValue, checkId, isTemporary, thrownName };
+  return transportOf(adapter, { ...helpers, log, collections, auth: checked.auth, fetch });
 }
 
 /** Takes part in a name; SCHEMA_MISMATCH when a handle of this page has it with another schema. */

@@ -36,8 +36,14 @@ export function syncOf(handle: Handle): Sync {
     },
     subscribe: (listener) => told.addNow(listener, status),
     now: async (options) => syncNow(handle, options),
-    start: () => handle.runNow((client) => client.start()),
-    stop: () => handle.runNow((client) => client.stop()),
+    start() {
+      handle.runNow((client) => client.start());
+      handle.hear(true);
+    },
+    stop() {
+      handle.runNow((client) => client.stop());
+      handle.hear(false);
+    },
     hold: (reason) => hold(handle, reason),
     schedule: (at) => schedule(handle, at),
     triggers() {

@@ -16,13 +16,14 @@ const module = join(dist, 'wasm', 'seakeep_bg.wasm');
 
 export async function buildJs() {
   const from = [...sources(), join(pkg, 'seakeep.js'), join(pkg, 'seakeep_bg.wasm')];
-  const to = ['index.js', 'node.js', 'index.d.ts', 'node.d.ts'].map((name) => join(dist, name));
+  const to = ['index.js', 'node.js', 'adapter.js', 'index.d.ts', 'node.d.ts'].map((name) => join(dist, name));
   await fresh('esbuild and tsc: dist/', { from, to: [...to, module] }, async () => {
     rmSync(dist, { recursive: true, force: true });
     mkdirSync(join(dist, 'wasm'), { recursive: true });
     copyFileSync(join(pkg, 'seakeep_bg.wasm'), module);
     const define = await constants();
     await bundle('browser', 'index.ts', define);
+    await bundle('neutral', 'adapter.ts', define);
     await bundle('node', 'node.ts', define);
     await run(join(nodeBin, 'tsc'), ['-p', 'tsconfig.build.json'], { name: 'tsc (types)' });
     pruneTypes();
@@ -55,6 +56,8 @@ async function bundle(platform, entry, define) {
     target: 'es2022',
     minify: true,
     legalComments: 'none',
+    // Loaded by itself, and only where it is used.
+    external: ['./adapter.js'],
     logLevel: 'warning',
   });
 }

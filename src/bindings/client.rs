@@ -147,7 +147,7 @@ impl Client {
 
     /// The rows that answer a query, and whether the collection has been pulled once.
     pub fn rows(&self, collection: String, query: JsValue) -> Promise {
-        let synced = self.config.is_synced(&collection);
+        let synced = self.config.is_synced(&collection) && self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
         self.read(move |store| async move {
             let query = store.parse_query(&collection, &JsDoc(query))?;
             let (rows, complete) = store.rows(&collection, &query).await?;

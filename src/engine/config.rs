@@ -66,6 +66,8 @@ pub struct SyncConfig {
     pub timeout: u64,
     pub max_pending: usize,
     pub auto: bool,
+    /// Whether there is anything to pull from.
+    pub pulls: bool,
     /// Documents of a page applied in one transaction, so that a write of the app never waits long behind one.
     pub part: usize,
 }
@@ -137,7 +139,11 @@ impl SyncConfig {
         let backoff = from.get("backoff").unwrap_or_else(D::object);
         let pause = |field: &str, default: u64| backoff.number_of(field).map_or(default, |number| number as u64);
         Some(Self {
-            endpoint: Endpoint { url: from.text_of("url")?.trim_end_matches('/').into() },
+            endpoint: Endpoint {
+                url: from.text_of("url")?.trim_end_matches('/').into(),
+                adapter: from.flag("adapter"),
+            },
+            pulls: from.get("pulls").is_none_or(|_| from.flag("pulls")),
             interval: whole("interval", 30_000),
             pull_interval: whole("pullInterval", 60_000),
             start_delay: whole("startDelay", 5_000),

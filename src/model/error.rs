@@ -12,6 +12,7 @@ use core::ops::{Deref, DerefMut};
 #[allow(missing_docs, reason = "the public codes of the error table, named as they are")]
 pub enum Code {
     Aborted,
+    AdapterResult,
     AlreadyExists,
     AuthFailed,
     AuthRequired,
@@ -65,6 +66,7 @@ pub enum Code {
 /// Every code with its text: the one list both directions are made from.
 const CODES: &[(Code, &str)] = &[
     (Code::Aborted, "ABORTED"),
+    (Code::AdapterResult, "ADAPTER_RESULT"),
     (Code::AlreadyExists, "ALREADY_EXISTS"),
     (Code::AuthFailed, "AUTH_FAILED"),
     (Code::AuthRequired, "AUTH_REQUIRED"),

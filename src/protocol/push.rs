@@ -219,12 +219,18 @@ pub(super) fn broken<D: Document>(response: &HttpResponse<D>, now: Time) -> Fail
     refusal(Code::BadResponse, &text, response, now)
 }
 
+/// Problem type that the face's own transport gives where an adapter answered with something that is no result.
+const ADAPTER_RESULT: &str = "adapter-result";
+const ADAPTED: &str = "the adapter answered with something that is no result; the log says what";
+
 /// A failure with the status, and with the field messages of a problem document.
 pub(super) fn refusal<D: Document>(code: Code, text: &str, response: &HttpResponse<D>, now: Time) -> Failure {
     let errors = response.json().and_then(|problem| problem.get("errors"));
     let fields = errors.map_or_else(Vec::new, |errors| {
         errors.fields().into_iter().filter_map(|field| Some((field.clone(), errors.text_of(&field)?))).collect()
     });
+    let adapted = problem_type(response).is_some_and(|uri| uri.ends_with(ADAPTER_RESULT));
+    let (code, text) = if adapted { (Code::AdapterResult, ADAPTED) } else { (code, text) };
     let mut failure = Failure::new(code, text).at(now).with_status(response.status);
     failure.fields = fields;
     failure

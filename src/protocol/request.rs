@@ -12,6 +12,8 @@ use crate::model::{ChangeKind, Document, Kind, Pending, Sent};
 pub struct Endpoint {
     /// Base URL, without a slash at the end.
     pub url: String,
+    /// Whether the app's own adapter answers there: each change goes as one record, with all that the adapter is told.
+    pub adapter: bool,
 }
 
 impl Endpoint {
@@ -63,6 +65,9 @@ pub fn push_request<D: Document>(
     change: &Pending<D>,
     sent: &Sent<D>,
 ) -> HttpRequest<D> {
+    if endpoint.adapter {
+        return record_request(endpoint, path, change, sent);
+    }
     let makes = change.kind == ChangeKind::Create;
     let url =
         if makes && change.temp_id.is_some() { endpoint.collection(path) } else { endpoint.document(path, &change.id) };
@@ -80,6 +85,25 @@ pub fn push_request<D: Document>(
         _ => {}
     }
     HttpRequest { method: sent.method.to_string(), url, headers, body: sent.body.clone() }
+}
+
+/// A change as one record, for the app's own adapter.
+fn record_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending<D>, sent: &Sent<D>) -> HttpRequest<D> {
+    let text = |text: &str| Some(D::text(text));
+    let body = if &*sent.method == "PATCH" { "changes" } else { "doc" };
+    let record = D::object().with(&[
+        ("mutationId", text(&change.mutation_id)),
+        ("idempotencyKey", text(&change.idempotency_key)),
+        ("collection", text(path)),
+        ("id", text(&change.id)),
+        ("kind", text(change.kind.as_str())),
+        ("createdAt", Some(D::number(change.created_at as f64))),
+        ("attempt", Some(D::number(f64::from(change.retry_count + 1)))),
+        ("temporary", change.temp_id.as_ref().map(|_| D::boolean(change.kind == ChangeKind::Create))),
+        ("revision", sent.revision.as_deref().and_then(text)),
+        (body, sent.body.clone()),
+    ]);
+    HttpRequest { method: "POST".into(), url: endpoint.collection("_change"), headers: Vec::new(), body: Some(record) }
 }
 
 /// The next page of a collection; `etag` only when the answer to this very URL is held.
@@ -149,8 +173,25 @@ mod tests {
     }
 
     #[test]
+    fn an_adapter_gets_a_change_as_one_record() {
+        let endpoint = Endpoint { url: "https://adapter.invalid".into(), adapter: true };
+        let record = Json::parse(
+            r#"{"seq":1,"mutationId":"m","idempotencyKey":"k","collection":"notes","id":"pending-1-x","tempId":"pending-1-x",
+                "kind":"create","data":{"id":"pending-1-x","n":1},"createdAt":7,"retryCount":2,"state":"waiting"}"#,
+        );
+        let change =
+            record.as_ref().and_then(<Pending<Json> as crate::model::Record<Json>>::from_record).expect("a row");
+        let request = push_request(&endpoint, "notes", &change, &payload(&change, None));
+        assert_eq!((&*request.method, &*request.url), ("POST", "https://adapter.invalid/_change"));
+        let body = request.body.expect("a record");
+        let expected = r#"{"mutationId":"m","idempotencyKey":"k","collection":"notes","id":"pending-1-x","kind":"create",
+            "createdAt":7,"attempt":3,"temporary":true,"doc":{"n":1}}"#;
+        assert!(body.same(&Json::parse(expected).expect("JSON")), "{}", body.to_json());
+    }
+
+    #[test]
     fn a_checkpoint_goes_out_as_text_or_json() {
-        let endpoint = Endpoint { url: "https://x.test/api".into() };
+        let endpoint = Endpoint { url: "https://x.test/api".into(), adapter: false };
         let url = |checkpoint: Option<&Json>| pull_request(&endpoint, "notes", checkpoint, 200, None).url;
         assert_eq!(url(None), "https://x.test/api/notes?limit=200");
         assert_eq!(url(Some(&Json::text("a b"))), "https://x.test/api/notes?since=a%20b&limit=200");

@@ -279,7 +279,7 @@ fn config(chance: &mut Chance) -> Config {
         ],
         user: None,
         sync: Some(SyncConfig {
-            endpoint: Endpoint { url: URL.into() },
+            endpoint: Endpoint { url: URL.into(), adapter: false },
             interval: 30_000,
             pull_interval: [0, 15_000, 60_000][chance.below(3) as usize],
             start_delay: [0, 5_000][chance.below(2) as usize],
@@ -292,6 +292,7 @@ fn config(chance: &mut Chance) -> Config {
             timeout: 30_000,
             max_pending: [1_000, 12][usize::from(chance.hit(60))],
             auto: true,
+            pulls: true,
             part: [1, 2, 50][chance.below(3) as usize],
         }),
     }

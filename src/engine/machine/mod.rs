@@ -255,7 +255,9 @@ impl<D: Document> Engine<D> {
         self.read_outbox();
         let start_delay = self.config.sync.as_ref().map_or(0, |sync| sync.start_delay);
         let due = self.now + start_delay;
-        let names: Vec<Collection> = self.config.synced().map(|collection| collection.name.clone()).collect();
+        let pulls = self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
+        let synced = self.config.synced().filter(|_| pulls);
+        let names: Vec<Collection> = synced.map(|collection| collection.name.clone()).collect();
         for name in names {
             self.pulls.insert(name.clone(), Puller::default());
             if !self.stopped {
