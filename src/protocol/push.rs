@@ -26,6 +26,12 @@ pub struct Accepted<D> {
 /// An answer whose document is so much older than the answer itself was given before.
 const REPEATED: u64 = 1_000;
 
+/// How many messages by field a refusal may carry, and how many bytes each may have, as may its field's name.
+const MAX_FIELDS: usize = 100;
+const MAX_TEXT: usize = 4_000;
+/// The last millisecond a date can name (ECMAScript, 21.4.1.1): what a server puts later is no time.
+const LAST: f64 = 8.64e15;
+
 /// The server's current state of one document.
 #[derive(Debug, Clone)]
 pub enum Remote<D> {
@@ -225,15 +231,25 @@ const ADAPTED: &str = "the adapter answered with something that is no result; th
 
 /// A failure with the status, and with the field messages of a problem document.
 pub(super) fn refusal<D: Document>(code: Code, text: &str, response: &HttpResponse<D>, now: Time) -> Failure {
-    let errors = response.json().and_then(|problem| problem.get("errors"));
-    let fields = errors.map_or_else(Vec::new, |errors| {
-        errors.fields().into_iter().filter_map(|field| Some((field.clone(), errors.text_of(&field)?))).collect()
-    });
+    let fields = response.json().and_then(|problem| problem.get("errors")).map_or_else(Vec::new, field_messages);
     let adapted = problem_type(response).is_some_and(|uri| uri.ends_with(ADAPTER_RESULT));
     let (code, text) = if adapted { (Code::AdapterResult, ADAPTED) } else { (code, text) };
     let mut failure = Failure::new(code, text).at(now).with_status(response.status);
     failure.fields = fields;
     failure
+}
+
+/// Messages by field: they are stored with the change and shown, so a server may send only so much.
+fn field_messages<D: Document>(errors: D) -> Vec<(String, String)> {
+    let named = errors.fields().into_iter().filter(|field| field.len() <= MAX_TEXT);
+    let message = |field: String| {
+        let mut text = errors.text_of(&field)?;
+        if text.len() > MAX_TEXT {
+            text = text.chars().take(MAX_TEXT / 4).collect();
+        }
+        Some((field, text))
+    };
+    named.filter_map(message).take(MAX_FIELDS).collect()
 }
 
 fn problem_type<D: Document>(response: &HttpResponse<D>) -> Option<String> {
@@ -243,7 +259,7 @@ fn problem_type<D: Document>(response: &HttpResponse<D>) -> Option<String> {
 /// The server's `updatedAt`: a number of milliseconds or an RFC 3339 timestamp.
 pub(super) fn updated_at<D: Document>(doc: &D) -> Option<Time> {
     let value = doc.get("updatedAt")?;
-    let number = value.as_number().filter(|number| *number >= 0.0).map(|number| number as Time);
+    let number = value.as_number().filter(|number| (0.0..=LAST).contains(number)).map(|number| number as Time);
     number.or_else(|| timestamp(&value.as_text()?))
 }
 
