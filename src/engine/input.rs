@@ -53,12 +53,18 @@ pub enum Signal {
     Online,
     /// `navigator.onLine` became false.
     Offline,
-    /// The page became visible, or came back from the back/forward cache.
+    /// The page became visible.
     Visible,
-    /// The page is frozen or leaves for the back/forward cache: nothing may be touched.
+    /// The page became hidden.
+    Hidden,
+    /// The page is frozen: nothing may be touched.
     Frozen,
+    /// The page leaves for the back/forward cache: as frozen, and nothing may stay open.
+    Cached,
     /// The page runs again.
     Resumed,
+    /// The lock between tabs is this one's. It says nothing but that the lease may be looked at now.
+    Unlocked,
 }
 
 /// What tabs tell each other.
@@ -74,6 +80,8 @@ pub enum Message<D> {
     Gone(Rc<str>),
     /// A page that had gone came back.
     Back(Rc<str>),
+    /// A tab took the lease under this epoch.
+    Led(u64),
     /// A follower asks the leader for a pass.
     Ask {
         /// To be repeated in the report.
@@ -243,6 +251,7 @@ impl<D: Document> Message<D> {
             Self::Outbox => D::object().with(&[("type", text("outbox"))]),
             Self::Setting(key) => D::object().with(&[("type", text("setting")), ("key", text(key))]),
             Self::Gone(tab) => D::object().with(&[("type", text("gone")), ("tab", text(tab))]),
+            Self::Led(epoch) => D::object().with(&[("type", text("led")), ("epoch", Some(D::number(*epoch as f64)))]),
             Self::Back(tab) => D::object().with(&[("type", text("back")), ("tab", text(tab))]),
             Self::Ask { id, wish } => {
                 let collection = wish.collection.as_deref().map_or_else(D::null, D::text);
@@ -271,6 +280,7 @@ impl<D: Document> Message<D> {
             "outbox" => Some(Self::Outbox),
             "setting" => Some(Self::Setting(from.text_of("key")?.into())),
             "gone" => Some(Self::Gone(from.text_of("tab")?.into())),
+            "led" => Some(Self::Led(from.number_of("epoch").filter(|epoch| *epoch >= 0.0)? as u64)),
             "back" => Some(Self::Back(from.text_of("tab")?.into())),
             "ask" => Some(Self::Ask { id: from.text_of("id")?, wish: Wish::from_document(from) }),
             "report" => Some(Self::Report { id: from.text_of("id")?, report: from.get("report")? }),

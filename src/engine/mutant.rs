@@ -36,11 +36,13 @@ pub enum Mutant {
     ForgetsOrigin,
     MergeTakesLocal,
     StaleVerdict,
+    TakesFromHiddenAtOnce,
+    WritesWhileFrozen,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -70,6 +72,8 @@ impl Mutant {
         Self::ForgetsOrigin,
         Self::MergeTakesLocal,
         Self::StaleVerdict,
+        Self::TakesFromHiddenAtOnce,
+        Self::WritesWhileFrozen,
     ];
 
     /// Whether this bug is switched on.

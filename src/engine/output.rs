@@ -31,6 +31,10 @@ pub enum Output<D> {
     },
     /// Tell the other tabs.
     Broadcast(Message<D>),
+    /// Ask for the lock between tabs (and keep it), or give it up. A host without such locks does nothing.
+    Lock(bool),
+    /// Close what keeps a page out of the back/forward cache (connection, channel), or open it again.
+    Suspend(bool),
     /// Tell the app.
     Event(Event<D>),
     /// Answer a command.

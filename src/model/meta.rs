@@ -16,6 +16,10 @@ pub struct Lease {
     pub epoch: u64,
     /// When it ends unless renewed.
     pub expires_at: Time,
+    /// When its holder took it.
+    pub since: Time,
+    /// Whether its holder's page was hidden at the last renewal: its timers may be throttled.
+    pub hidden: bool,
 }
 
 /// How far the pull of one collection came.
@@ -95,6 +99,8 @@ impl<D: Document> Record<D> for Lease {
             ("owner", Some(D::text(&self.owner))),
             ("epoch", number(Some(self.epoch))),
             ("expiresAt", number(Some(self.expires_at))),
+            ("since", number(Some(self.since))),
+            ("hidden", self.hidden.then(|| D::boolean(true))),
         ])
     }
 
@@ -103,6 +109,8 @@ impl<D: Document> Record<D> for Lease {
             owner: record.text_of("owner")?.into(),
             epoch: whole(record, "epoch")?,
             expires_at: whole(record, "expiresAt")?,
+            since: whole(record, "since").unwrap_or(0),
+            hidden: record.flag("hidden"),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What may happen next in the world, ordered by simulated time; equal times in an order of chance.
 
 use super::net::{Fate, Wire};
-use seakeep::engine::input::{Input, Message};
+use seakeep::engine::input::{Input, Message, Signal};
 use seakeep::native::Json;
 use seakeep::protocol::{HttpResponse, NetworkFailure};
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub(crate) enum Event {
     Thaw { tab: usize, life: u32 },
     /// A closed or crashed tab is opened again.
     Open { tab: usize },
+    /// The browser says something to a tab.
+    Said { tab: usize, life: u32, signal: Signal },
     /// The server's mood is over.
     Calm,
 }
@@ -51,6 +53,7 @@ impl Event {
             Self::Stranger => ("stranger", 0),
             Self::Thaw { tab, .. } => ("thaw", *tab),
             Self::Open { tab } => ("open", *tab),
+            Self::Said { tab, .. } => ("said", *tab),
             Self::Calm => ("calm", 0),
         }
     }

@@ -47,6 +47,12 @@ pub(crate) struct Faults {
     pub(crate) flags: u64,
     pub(crate) message_loss: u64,
     pub(crate) throttle: u64,
+    /// Timers of hidden tabs are up to a minute late.
+    pub(crate) throttles_hidden: bool,
+    pub(crate) hides: u64,
+    pub(crate) deafens: u64,
+    /// Whether the browser has locks between tabs.
+    pub(crate) locks: bool,
     // The user.
     pub(crate) removes: u64,
     pub(crate) outbox_commands: u64,
@@ -94,6 +100,10 @@ impl Faults {
             flags: chance.rate(150),
             message_loss: [0, 0, 100, 500, 1_000][chance.below(5) as usize],
             throttle: chance.rate(300),
+            throttles_hidden: chance.below(2) == 0,
+            hides: chance.rate(200),
+            deafens: chance.rate(60),
+            locks: chance.below(2) == 0,
             removes: chance.rate(120),
             outbox_commands: if chance.below(3) == 0 { 100 } else { 0 },
             sync_commands: chance.rate(150),
@@ -105,6 +115,13 @@ impl Faults {
 
     /// What is left when all faults stop: hints may still be lost and timers late.
     pub(crate) fn healed(&self) -> Self {
-        Self { message_loss: self.message_loss, throttle: self.throttle.min(100), fits: self.fits, ..Self::default() }
+        Self {
+            message_loss: self.message_loss,
+            throttle: self.throttle.min(100),
+            fits: self.fits,
+            locks: self.locks,
+            throttles_hidden: self.throttles_hidden,
+            ..Self::default()
+        }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Profile {
     pub(crate) pulls: Vec<(Collection, PullState<Json>)>,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) last_job: u64,
+    /// Tabs that hold (the first) and wait for the lock.
+    pub(crate) lock: Vec<usize>,
     /// How far its wall clock stands off.
     pub(crate) offset: i64,
     /// Jumps of the clock so far.

@@ -29,8 +29,12 @@ impl World {
         } else if self.chance.hit(faults.jump) {
             self.jump(tab / 2);
         } else if self.chance.hit(faults.flags) {
-            let signal = [Signal::Online, Signal::Offline, Signal::Visible][self.chance.below(3) as usize];
+            let signal = [Signal::Online, Signal::Offline][self.chance.below(2) as usize];
             self.signal(tab, signal);
+        } else if self.chance.hit(faults.hides) {
+            self.show(tab, !self.tabs[tab].hidden);
+        } else if self.chance.hit(faults.deafens) {
+            self.tabs[tab].deaf = !self.tabs[tab].deaf;
         }
         self.server_turn();
     }
@@ -73,6 +77,7 @@ impl World {
             farewell.into_iter().for_each(|farewell| self.broadcast(tab, &farewell));
         }
         self.tabs[tab].end();
+        self.lock(tab, false);
         let delay = self.chance.delay(2_000, 60_000);
         self.schedule(delay, Event::Open { tab });
     }
@@ -107,7 +112,9 @@ impl World {
         let told = self.chance.hit(500);
         self.trace(|| format!("tab {tab} freezes (told: {told})"));
         if told {
-            self.give(tab, Input::Signal(Signal::Frozen));
+            let signal = if self.chance.hit(500) { Signal::Cached } else { Signal::Frozen };
+            self.give(tab, Input::Signal(signal));
+            self.tabs[tab].drowsy_until = self.now + self.chance.below(3_000);
         }
         self.tabs[tab].sleep = if told { Sleep::Frozen } else { Sleep::Stopped };
         let life = self.tabs[tab].life;
@@ -156,6 +163,42 @@ impl World {
         self.profiles[profile].offset = offset.clamp(-most, most);
         self.profiles[profile].jumps += 1;
         self.trace(|| format!("clock of profile {profile} jumps {}{length} ms", if back { "-" } else { "+" }));
+    }
+
+    /// A page is shown or hidden, now and then several times at once.
+    pub(crate) fn show(&mut self, tab: usize, hidden: bool) {
+        if !self.tabs[tab].is_awake() {
+            return;
+        }
+        self.tabs[tab].hidden = hidden;
+        let (now, before) = if hidden { (Signal::Hidden, Signal::Visible) } else { (Signal::Visible, Signal::Hidden) };
+        if self.chance.hit(200) {
+            self.signal(tab, now);
+            self.signal(tab, before);
+        }
+        self.signal(tab, now);
+    }
+
+    /// A tab asks for the lock of its profile, or lets it go. Whoever dies lets go as well.
+    pub(crate) fn lock(&mut self, tab: usize, wanted: bool) {
+        if !self.faults.locks {
+            return;
+        }
+        let queue = &mut self.profiles[self.tabs[tab].profile].lock;
+        let first = queue.first().copied();
+        queue.retain(|waiting| *waiting != tab);
+        if wanted {
+            queue.push(tab);
+        }
+        self.grant_lock(self.tabs[tab].profile, first);
+    }
+
+    fn grant_lock(&mut self, profile: usize, before: Option<usize>) {
+        let Some(tab) = self.profiles[profile].lock.first().copied().filter(|first| Some(*first) != before) else {
+            return;
+        };
+        let (life, delay) = (self.tabs[tab].life, self.chance.below(20));
+        self.schedule(delay, Event::Said { tab, life, signal: Signal::Unlocked });
     }
 
     /// The browser says something, true or not.

@@ -55,6 +55,12 @@ pub(crate) struct Tab {
     pub(crate) open: BTreeMap<u32, Asked>,
     /// The name under which it takes the lease, once seen.
     pub(crate) owner: Option<Rc<str>>,
+    /// Whether its page is hidden.
+    pub(crate) hidden: bool,
+    /// Whether no message reaches it.
+    pub(crate) deaf: bool,
+    /// Until when things still happen although it was told that it freezes.
+    pub(crate) drowsy_until: u64,
     /// Whether it said farewell, so that its lease may be taken before its end.
     pub(crate) gone: bool,
     pub(crate) reports: VecDeque<StoreReport>,
@@ -91,6 +97,9 @@ impl Tab {
             last_ticket: 0,
             open: BTreeMap::new(),
             owner: None,
+            hidden: false,
+            deaf: false,
+            drowsy_until: 0,
             gone: false,
             reports: VecDeque::new(),
             last_report: 0,

@@ -13,7 +13,7 @@ use super::server::{Server, BASE, URL};
 use super::store::Profile;
 use super::tab::{Sleep, Tab};
 use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
-use seakeep::engine::input::Input;
+use seakeep::engine::input::{Input, Signal};
 use seakeep::engine::machine::Engine;
 use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
@@ -164,6 +164,7 @@ impl World {
             Event::Stranger => self.stranger(),
             Event::Thaw { tab, life } => self.thaw(tab, life),
             Event::Open { tab } => self.open(tab),
+            Event::Said { tab, life, signal } => self.deliver(tab, life, Input::Signal(signal)),
             Event::Calm => self.server.wants_login = false,
         }
     }
@@ -173,8 +174,10 @@ impl World {
         if self.tabs[tab].life != life || self.tabs[tab].engine.is_none() {
             return;
         }
+        // Between the word that a page freezes and its freezing a little still happens.
+        let drowsy = self.now < self.tabs[tab].drowsy_until && self.tabs[tab].stash.is_empty();
         let passes = self.tabs[tab].sleep == Sleep::Awake
-            || (self.tabs[tab].sleep == Sleep::Frozen && matches!(input, Input::Message(_)));
+            || (self.tabs[tab].sleep == Sleep::Frozen && (drowsy || matches!(input, Input::Message(_))));
         if passes {
             self.give(tab, input);
         } else {
@@ -214,9 +217,10 @@ impl World {
             Output::Request { request, http } => self.send(tab, request, &http),
             Output::GiveUp { request } => self.given_up(tab, request),
             Output::Broadcast(message) => self.broadcast(tab, &message),
+            Output::Lock(wanted) => self.lock(tab, wanted),
             Output::Event(event) => self.told(tab, event),
             Output::Reply { ticket, result } => self.replied(tab, ticket, result),
-            Output::Wait(_) => {}
+            Output::Suspend(_) | Output::Wait(_) => {}
         }
     }
 
@@ -230,7 +234,12 @@ impl World {
         self.tabs[tab].wake = wanted;
         self.tabs[tab].token += 1;
         let Some((at, _)) = wanted else { return };
-        let late = if self.chance.hit(self.faults.throttle) { self.chance.below(60_000) } else { self.chance.below(5) };
+        let throttled = self.tabs[tab].hidden && self.faults.throttles_hidden;
+        let late = match () {
+            () if self.chance.hit(self.faults.throttle) => self.chance.below(60_000),
+            () if throttled => self.chance.below(60_000),
+            () => self.chance.below(5),
+        };
         let (life, token) = (self.tabs[tab].life, self.tabs[tab].token);
         self.schedule(at - self.now + late, Event::Wake { tab, life, token });
     }
@@ -254,6 +263,9 @@ impl World {
         self.trace(|| format!("tab {tab} opens"));
         self.tabs[tab].engine = Some(Box::new(Engine::new(self.config.clone(), seed, now)));
         self.give(tab, Input::Start);
+        if self.tabs[tab].hidden {
+            self.give(tab, Input::Signal(Signal::Hidden));
+        }
     }
 }
 

@@ -72,7 +72,11 @@ impl<D: Document> Engine<D> {
             Command::Retry(mutation_id) => (true, mutation_id.as_ref().is_some_and(unknown)),
             Command::Discard(id) | Command::Cancel(id) | Command::Edit(id, _) => (true, unknown(id)),
             Command::Resolve(id, _) => (true, self.outbox.find_conflict(id).is_none()),
-            Command::Setting(..) | Command::Verdict(..) | Command::Stats | Command::ResetStats => (true, false),
+            Command::Setting(..)
+            | Command::Verdict(..)
+            | Command::Stats
+            | Command::ResetStats
+            | Command::Now(_) => (true, false),
             _ => (false, false),
         };
         if commits && self.phase == Phase::Frozen {
@@ -274,7 +278,7 @@ impl<D: Document> Engine<D> {
     /// Ends: nothing new is taken, what was accepted is finished by the store, everything open is answered.
     fn close(&mut self, ticket: u32) {
         if self.phase == Phase::Frozen {
-            self.phase = Phase::Running;
+            self.thaw();
         }
         while !self.write_alone.is_empty() || !self.write_queue.is_empty() {
             self.writing = false;
@@ -285,6 +289,7 @@ impl<D: Document> Engine<D> {
         self.do_deferred();
         self.tally(None, false);
         self.phase = Phase::Closed;
+        self.want_lock();
         self.timers.clear();
         let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
         for request in requests {

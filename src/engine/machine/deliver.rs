@@ -156,7 +156,7 @@ impl<D: Document> Engine<D> {
             },
             online: self.reach.is_flagged_online() && self.reach.reachable() != Some(false),
             reachable: self.reach.reachable(),
-            leader: self.is_leader(),
+            leader: self.led_last(),
             pending: self.outbox.pending(),
             parked: self.outbox.parked(),
             conflicts: self.outbox.conflicted(),

@@ -4,12 +4,12 @@
 //! so an idle database costs no transaction.
 
 use super::commits::Purpose;
-use super::{Engine, Timer};
+use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Fence, ReleaseLease, TakeLease};
-use crate::engine::policy::lease::{RENEWAL, TERM};
-use crate::model::{Document, Lease, Time};
+use crate::engine::policy::lease::{Claim, RENEWAL, TERM};
+use crate::model::{Document, Lease, Seq, Time};
 use std::rc::Rc;
 
 /// How many farewells are remembered.
@@ -18,11 +18,14 @@ const MOST_GONE: usize = 16;
 impl<D: Document> Engine<D> {
     /// Proof of leadership, while it stands; otherwise asks for the lease.
     pub(super) fn fence(&mut self) -> Option<Fence> {
-        if let Some(lease) = self.lease.as_ref().filter(|lease| lease.expires_at > self.now) {
-            return Some(Fence(lease.clone()));
+        let Some(lease) = self.lease.clone().filter(|lease| lease.expires_at > self.now) else {
+            self.ask_lease();
+            return None;
+        };
+        if !self.asking && !self.timers.is_set(&Timer::Lease) {
+            self.timers.set(Timer::Lease, renewal(&lease));
         }
-        self.ask_lease();
-        None
+        Some(Fence(lease))
     }
 
     /// Proof for bookkeeping that is already owed: an expired lease is still tried, for its epoch may stand.
@@ -34,12 +37,23 @@ impl<D: Document> Engine<D> {
         self.lease.as_ref().is_some_and(|lease| lease.expires_at > self.now)
     }
 
-    fn ask_lease(&mut self) {
+    /// Whether it led last, as far as is known: an idle leader lets its lease run out, and takes it again with the
+    /// next work unless another tab did.
+    pub(super) fn led_last(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    pub(super) fn ask_lease(&mut self) {
         let waits = self.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * TERM + 1);
         if !self.asking && !waits {
             self.asking = true;
-            let plan = TakeLease { owner: self.tab.clone(), gone: self.gone.clone(), now: self.now };
-            self.commit(Purpose::Lease, Box::new(plan));
+            let (owner, gone) = (self.tab.clone(), self.gone.clone());
+            self.routine = !self.led_last() && !self.is_urgent();
+            let interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
+            let grace = if self.routine { interval } else { 0 };
+            let waits = self.waits.map(|(since, _)| since);
+            let claim = Claim { owner, gone, hidden: self.hidden, waits, grace, now: self.now };
+            self.commit(Purpose::Lease, Box::new(TakeLease { claim }));
         }
     }
 
@@ -49,6 +63,10 @@ impl<D: Document> Engine<D> {
             Ok(lease) => self.lease_granted(lease),
             Err(until) => {
                 self.step_down();
+                if self.routine && !self.is_urgent() {
+                    return self.leave_pulls(until.max(self.now + 1));
+                }
+                self.note_waiting();
                 let until = until.min(self.now + 2 * TERM) + 1;
                 self.refused_until = Some(until);
                 self.timers.set(Timer::Lease, until);
@@ -57,26 +75,76 @@ impl<D: Document> Engine<D> {
         }
     }
 
+    /// Whether there is work that the leader's own routine does not bring along.
+    fn is_urgent(&self) -> bool {
+        self.first_ready().is_some() || self.pulls_urgently() || self.pass.is_awaited()
+    }
+
+    fn first_ready(&self) -> Option<Seq> {
+        self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1).first().copied()
+    }
+
+    /// Its work waits for another tab: anew when that tab has done what stood first.
+    fn note_waiting(&mut self) {
+        let first = self.first_ready();
+        match self.waits {
+            Some((_, known)) if known == first => {}
+            _ => self.waits = Some((self.now, first)),
+        }
+    }
+
     fn lease_granted(&mut self, lease: Lease) {
         let new = self.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
-        self.refused_until = None;
+        (self.refused_until, self.waits) = (None, None);
         // A clock that jumped back since it was asked for must not stretch it.
         let lease = Lease { expires_at: lease.expires_at.min(self.now + TERM), ..lease };
-        self.timers.set(Timer::Lease, lease.expires_at.saturating_sub(TERM - RENEWAL));
+        self.timers.set(Timer::Lease, renewal(&lease));
         let epoch = lease.epoch;
         self.lease = Some(lease);
-        if new {
-            self.gone.clear();
+        if new || self.looked_at + TERM <= self.now || self.looked_at > self.now {
+            // Messages may be lost: what other tabs want done is in the store.
+            self.looked_at = self.now;
             self.read_outbox();
             self.pulls_loaded = false;
+            self.load_pulls();
+        }
+        if new {
+            self.gone.clear();
             self.tell_leader(true, epoch);
+            self.outputs.push_back(Output::Broadcast(Message::Led(epoch)));
         }
     }
 
     /// Another tab holds the lease: what is under way ends, its bookkeeping is fenced off.
     pub(super) fn step_down(&mut self) {
         if let Some(lease) = self.lease.take() {
+            self.pulls_loaded = false;
             self.tell_leader(false, lease.epoch);
+        }
+    }
+
+    /// Another tab says that it leads by now. Whatever is under way here finds out by its fence.
+    pub(super) fn led_elsewhere(&mut self, epoch: u64) {
+        if self.is_quiet() && self.lease.as_ref().is_some_and(|lease| lease.epoch < epoch) {
+            self.step_down();
+        }
+    }
+
+    /// The lease may be looked at now, whatever was heard of it before.
+    pub(super) fn look_at_lease(&mut self) {
+        self.refused_until = None;
+        if !self.is_leader() && self.has_work() {
+            self.ask_lease();
+        }
+    }
+
+    /// Wants the lock while this tab leads or waits to; its only use is to be told when another one lets go.
+    pub(super) fn want_lock(&mut self) {
+        let works = self.phase == Phase::Running && self.config.sync.is_some();
+        let wanted = works && (self.led_last() || self.waits.is_some());
+        if self.wants_lock != wanted {
+            self.wants_lock = wanted;
+            self.outputs.push_back(Output::Lock(wanted));
         }
     }
 
@@ -103,10 +171,15 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn lease_due(&mut self) {
-        let works = !self.flights.is_empty() || !self.pull_flights.is_empty() || self.has_work();
-        if works {
+        let under_way = !self.flights.is_empty() || !self.pull_flights.is_empty() || !self.pass.steps.is_empty();
+        if under_way || self.has_work() {
+            if self.waits.is_some() {
+                self.note_waiting();
+            }
             self.refused_until = None;
             self.ask_lease();
+        } else {
+            self.waits = None;
         }
     }
 
@@ -121,4 +194,9 @@ impl<D: Document> Engine<D> {
             D::object().with(&[("leader", Some(D::boolean(leader))), ("epoch", Some(D::number(epoch as f64)))]);
         self.tell(Event::Sync { name: "leader", detail });
     }
+}
+
+/// When a lease is renewed.
+fn renewal(lease: &Lease) -> Time {
+    lease.expires_at.saturating_sub(TERM - RENEWAL)
 }

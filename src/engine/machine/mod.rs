@@ -10,6 +10,7 @@ mod commits;
 mod conflicts;
 mod deliver;
 mod leader;
+mod lifecycle;
 mod pages;
 mod pass;
 mod progress;
@@ -76,6 +77,21 @@ pub struct Engine<D: Document> {
     lease: Option<Lease>,
     asking: bool,
     refused_until: Option<Time>,
+    /// When the leader last looked at the store for what others want done.
+    looked_at: Time,
+    /// Since when work here waits for another tab.
+    waits: Option<(Time, Option<Seq>)>,
+    /// Whether the lease was asked for nothing but a pull that its holder makes as well.
+    routine: bool,
+    /// Whether the lock between tabs was asked for.
+    wants_lock: bool,
+    /// Whether the page is hidden, and whether it turns so: it counts after a moment.
+    hidden: bool,
+    turns_hidden: bool,
+    /// What ended while the page was frozen.
+    kept: Vec<Input<D>>,
+    /// Whether the connection and the channel are closed for the back/forward cache.
+    suspended: bool,
     /// Tabs that said farewell: their leases need not run out.
     gone: Vec<Rc<str>>,
 
@@ -156,6 +172,14 @@ impl<D: Document> Engine<D> {
             lease: None,
             asking: false,
             refused_until: None,
+            looked_at: 0,
+            waits: None,
+            routine: false,
+            wants_lock: false,
+            hidden: false,
+            turns_hidden: false,
+            kept: Vec::new(),
+            suspended: false,
             gone: Vec::new(),
             reach: Reach::default(),
             holds: Holds::default(),
@@ -183,6 +207,17 @@ impl<D: Document> Engine<D> {
     /// Takes one event in. Drain [`Engine::poll_output`] before the next.
     pub fn handle_input(&mut self, now: Time, input: Input<D>) {
         self.turn_clock(now);
+        if let Some(input) = self.keeps(input) {
+            self.happen(input);
+        }
+        if self.phase == Phase::Running {
+            self.handle_due_timers();
+            self.advance();
+        }
+        self.publish_status();
+    }
+
+    fn happen(&mut self, input: Input<D>) {
         match input {
             Input::Start => self.handle_start(),
             Input::Command { ticket, command } => self.handle_command(ticket, command),
@@ -198,11 +233,6 @@ impl<D: Document> Engine<D> {
             Input::Message(message) => self.handle_message(message),
             Input::Tick => {}
         }
-        if self.phase == Phase::Running {
-            self.handle_due_timers();
-            self.advance();
-        }
-        self.publish_status();
     }
 
     /// The next order, or how long nothing is to be done.
@@ -275,6 +305,7 @@ impl<D: Document> Engine<D> {
         self.ask_work();
         self.pass_work();
         self.forget_triggers();
+        self.want_lock();
         self.arm_timers();
     }
 
@@ -293,6 +324,7 @@ impl<D: Document> Engine<D> {
                 Timer::StoreRetry => self.retry_store(),
                 Timer::Scheduled(_) => self.scheduled(),
                 Timer::Tally => self.tally(None, false),
+                Timer::Shown => self.shown(),
                 Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue => {}
             }
         }

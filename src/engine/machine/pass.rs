@@ -112,7 +112,7 @@ impl<D> Pass<D> {
         self.waiting.push(ticket);
     }
 
-    fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         !self.waiting.is_empty() || !self.asked.is_empty()
     }
 }

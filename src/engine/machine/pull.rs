@@ -174,9 +174,20 @@ impl<D: Document> Engine<D> {
         }
     }
 
+    /// Whether a pull is due that cannot wait for the leader's own.
+    pub(super) fn pulls_urgently(&self) -> bool {
+        self.pulls.values().any(|puller| puller.due && puller.forced && !puller.active)
+    }
+
     /// Another tab leads: it pulls. This one looks again when the lease has run out.
     fn leave_to_leader(&mut self) {
-        let Some(until) = self.refused_until.filter(|until| *until > self.now) else { return };
+        if let Some(until) = self.refused_until.filter(|until| *until > self.now) {
+            self.leave_pulls(until);
+        }
+    }
+
+    /// Leaves the routine pulls to another tab until then.
+    pub(super) fn leave_pulls(&mut self, until: Time) {
         for collection in self.pulls_due() {
             let Some(puller) = self.pulls.get_mut(&collection) else { continue };
             if !puller.forced {
@@ -186,7 +197,7 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    fn load_pulls(&mut self) {
+    pub(super) fn load_pulls(&mut self) {
         if !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadPull(_))) {
             let collections: Vec<Collection> = self.pulls.keys().cloned().collect();
             let plan = LoadPull { collections: collections.clone() };
@@ -202,7 +213,10 @@ impl<D: Document> Engine<D> {
                 let more = state.wanted.iter().filter(|wanted| !known.contains(&&*wanted.id)).cloned();
                 let more: Vec<Wanted> = more.collect();
                 puller.fetch.extend(more);
-                puller.state = Some(state);
+                if !puller.active {
+                    puller.due |= !puller.fetch.is_empty();
+                    puller.state = Some(state);
+                }
             }
         }
     }

@@ -311,7 +311,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn request_step(&mut self, seq: Seq) {
         let Some(at) = self.pass.steps.iter().position(|flight| flight.seq == seq) else { return };
         let flight = self.pass.steps.remove(at);
-        if self.is_held() {
+        if self.is_held() || !self.is_leader() {
             return self.wait_again(flight, None, None);
         }
         self.send(flight);

@@ -4,7 +4,7 @@
 
 use super::push::Auth;
 use super::{Engine, Phase, Timer};
-use crate::engine::input::{Message, Signal};
+use crate::engine::input::Message;
 use crate::engine::output::Event;
 use crate::model::Document;
 
@@ -12,34 +12,7 @@ use crate::model::Document;
 const GATHER: u64 = 40;
 
 impl<D: Document> Engine<D> {
-    pub(super) fn handle_signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::Online | Signal::Offline => self.flag_online(signal == Signal::Online),
-            Signal::Visible => {
-                self.trigger("visible", None);
-                self.look_around();
-            }
-            Signal::Frozen if self.phase != Phase::Closed => self.phase = Phase::Frozen,
-            Signal::Resumed if self.phase == Phase::Frozen => {
-                self.phase = Phase::Running;
-                self.come_back();
-                self.tell_all_stale();
-                self.write();
-                self.read_outbox();
-                self.trigger("visible", None);
-                self.look_around();
-            }
-            Signal::Frozen | Signal::Resumed => {}
-        }
-    }
-
-    /// Messages that came while the page was frozen were left unread: any document may have changed.
-    fn tell_all_stale(&mut self) {
-        let names = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
-        self.tell(Event::Stale(names));
-    }
-
-    fn flag_online(&mut self, online: bool) {
+    pub(super) fn flag_online(&mut self, online: bool) {
         self.reach.flag(online, self.now);
         if online {
             self.trigger("online", None);
@@ -48,7 +21,7 @@ impl<D: Document> Engine<D> {
     }
 
     /// Something may have happened while nobody looked.
-    fn look_around(&mut self) {
+    pub(super) fn look_around(&mut self) {
         self.reach.hurry(self.now);
         if self.auth == Auth::Needed {
             self.auth = Auth::Fine;
@@ -70,6 +43,7 @@ impl<D: Document> Engine<D> {
             Message::Setting(key) => self.tell(Event::Setting(key)),
             Message::Gone(tab) => self.tab_gone(tab),
             Message::Back(tab) => self.tab_back(&tab),
+            Message::Led(epoch) => self.led_elsewhere(epoch),
             Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),

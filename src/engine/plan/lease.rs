@@ -2,20 +2,15 @@
 
 use super::Report;
 use crate::engine::mutant::Mutant;
-use crate::engine::policy::lease::{stands, take};
+use crate::engine::policy::lease::{stands, take, Claim};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Document, Lease, Record, Time};
-use std::rc::Rc;
+use crate::model::{Document, Lease, Record};
 
 /// Takes or renews the lease for a tab.
 #[derive(Debug)]
 pub struct TakeLease {
-    /// The tab.
-    pub owner: Rc<str>,
-    /// Tabs that said farewell.
-    pub gone: Vec<Rc<str>>,
-    /// When.
-    pub now: Time,
+    /// Who asks.
+    pub claim: Claim,
 }
 
 impl<D: Document> Plan<D, Report<D>> for TakeLease {
@@ -30,11 +25,11 @@ impl<D: Document> Plan<D, Report<D>> for TakeLease {
         }
         let current = rows.lease();
         if let Some(lease) =
-            current.as_ref().filter(|lease| Mutant::LeaseNeverExpires.is_on() && lease.owner != self.owner)
+            current.as_ref().filter(|lease| Mutant::LeaseNeverExpires.is_on() && lease.owner != self.claim.owner)
         {
             return Step::Done(Vec::new(), Report::Lease(Err(lease.expires_at)));
         }
-        match take(current.as_ref(), &self.owner, &self.gone, self.now) {
+        match take(current.as_ref(), &self.claim) {
             Ok(lease) => {
                 let write = Write::PutMeta(MetaKey::Lease, lease.to_record());
                 Step::Done(vec![write], Report::Lease(Ok(lease)))

@@ -37,6 +37,8 @@ pub enum Timer {
     Scheduled(u32),
     /// What was counted goes to the store.
     Tally,
+    /// The page has been shown or hidden for a moment.
+    Shown,
 }
 
 impl Timer {
@@ -58,6 +60,7 @@ impl Timer {
             Self::StoreRetry => "store retry",
             Self::Scheduled(_) => "scheduled pass",
             Self::Tally => "numbers of sync",
+            Self::Shown => "page shown or hidden",
         }
     }
 }

@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn meta_rows_are_kept(owner in text(), epoch in whole(), at in whole(), flags: [bool; 2], ids in prop::collection::vec("[a-z]{3}", 0..300), checkpoint in prop::option::of(document())) {
-        let lease = Lease { owner, epoch, expires_at: at };
+        let lease = Lease { owner, epoch, expires_at: at, since: at / 2, hidden: at % 2 == 0 };
         prop_assert_eq!(again(&lease), Some(lease));
         prop_assert_eq!(again(&Mark { applied: at }), Some(Mark { applied: at }));
         let mut discarded = Discarded::default();

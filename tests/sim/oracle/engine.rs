@@ -72,8 +72,10 @@ impl World {
             self.tabs[from].gone = true;
         }
         for tab in 0..4 {
-            let reaches =
-                tab != from && self.tabs[tab].profile == self.tabs[from].profile && self.tabs[tab].engine.is_some();
+            let reaches = tab != from
+                && !self.tabs[tab].deaf
+                && self.tabs[tab].profile == self.tabs[from].profile
+                && self.tabs[tab].engine.is_some();
             if reaches && !self.chance.hit(self.faults.message_loss) {
                 let delay = self.chance.delay(5, 500);
                 let life = self.tabs[tab].life;

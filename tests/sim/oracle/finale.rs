@@ -53,6 +53,7 @@ impl World {
             self.check_engines();
             self.check_numbers_at_rest();
             (0..2).for_each(|profile| self.check_inbox(profile, "at rest"));
+            self.check_leaders();
             self.check_rest();
         }
     }
@@ -78,6 +79,8 @@ impl World {
                 self.thaw(tab, life);
                 self.open(tab);
             }
+            self.tabs[tab].deaf = false;
+            self.show(tab, tab % 2 == 1);
             let asked = |what| Asked { what, claims: Vec::new() };
             self.command(tab, asked("run"), Command::Run);
             while let Some(number) = self.tabs[tab].holds.pop() {
@@ -317,6 +320,7 @@ impl World {
             Event::Thaw { tab, .. } => 700 + *tab as u64,
             Event::Open { tab } => 800 + *tab as u64,
             Event::Calm => 4,
+            Event::Said { tab, .. } => 900 + *tab as u64,
         };
         self.mix_number(number);
         self.mix_number(self.now);

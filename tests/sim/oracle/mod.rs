@@ -7,6 +7,7 @@
 mod conflicts;
 mod engine;
 mod finale;
+mod leader;
 mod store;
 mod told;
 mod wire;

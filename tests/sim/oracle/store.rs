@@ -2,11 +2,9 @@
 
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
 use crate::store::Done;
-use crate::tab::Tab;
 use crate::world::World;
 use seakeep::engine::lane::overlay;
 use seakeep::engine::plan::Report;
-use seakeep::engine::policy::lease::TERM;
 use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState, PullState, Row};
 use seakeep::native::Json;
 
@@ -84,42 +82,6 @@ impl World {
             if let Some(row) = row {
                 self.oracle.countable.remove(&*row.mutation_id);
             }
-        }
-    }
-
-    fn check_lease(&mut self, done: &Done, empty: bool) {
-        let (before, after) = (done.lease.clone(), self.profiles[done.profile].lease.clone());
-        // A page that came back takes its own lease under another name; one that said farewell gave it up.
-        let holds = |holder: &Tab| {
-            !holder.gone && before.as_ref().is_some_and(|lease| holder.owner.as_ref() == Some(&lease.owner))
-        };
-        let held = self.tabs.iter().enumerate().any(|(tab, holder)| tab != done.tab && holds(holder));
-        if let Report::Lease(Ok(lease)) = &done.report {
-            self.tabs[done.tab].owner = Some(lease.owner.clone());
-        }
-        let owner = self.tabs[done.tab].owner.clone();
-        if let (Some(before), Some(after)) = (&before, &after) {
-            let now = self.wall(done.profile);
-            if after.epoch < before.epoch || (after.owner != before.owner && after.epoch == before.epoch) {
-                return self.broken(
-                    "I-24",
-                    format!("epoch {} of {} after {} of {}", after.epoch, after.owner, before.epoch, before.owner),
-                );
-            }
-            let stood = before.expires_at > now + 5_000 && before.expires_at <= now + 2 * TERM - 5_000;
-            if after.epoch > before.epoch && stood && held && self.profiles[done.profile].jumps == 0 {
-                return self
-                    .broken("I-25", format!("lease of {} taken by {} before its end", before.owner, after.owner));
-            }
-        }
-        let bookkeeping = matches!(done.kind, "Dispatch" | "Settle" | "Rebase" | "ApplyPage" | "Sweep");
-        let foreign = before.filter(|lease| bookkeeping && !empty && Some(&lease.owner) != owner.as_ref());
-        if let Some(lease) = foreign {
-            let text = format!(
-                "{} written by {owner:?}, the lease is {}'s until {}",
-                done.kind, lease.owner, lease.expires_at
-            );
-            self.broken("I-22", text);
         }
     }
 

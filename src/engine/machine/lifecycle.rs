@@ -1,0 +1,106 @@
+//! What the browser does with the page: shows and hides it, freezes it, puts it into the back/forward cache, thaws it.
+//!
+//! A frozen page touches nothing (design, section 15): what ends while it is frozen is kept and looked at when it runs
+//! again. A page that goes into the cache gives up its requests and has everything closed that would keep it out.
+
+use super::{Engine, Phase, Timer};
+use crate::engine::input::{Input, Signal};
+use crate::engine::mutant::Mutant;
+use crate::engine::output::{Event, Output};
+use crate::model::Document;
+use crate::protocol::NetworkFailure;
+
+/// A page has to be shown or hidden for so long to count as that (pitfalls C12).
+const SETTLES: u64 = 250;
+
+impl<D: Document> Engine<D> {
+    pub(super) fn handle_signal(&mut self, signal: Signal) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match signal {
+            Signal::Online | Signal::Offline => self.flag_online(signal == Signal::Online),
+            Signal::Visible | Signal::Hidden => {
+                self.turns_hidden = signal == Signal::Hidden;
+                self.timers.set(Timer::Shown, self.now + SETTLES);
+            }
+            Signal::Frozen => self.freeze(),
+            Signal::Cached => self.enter_cache(),
+            Signal::Resumed if self.phase == Phase::Frozen => self.resume(),
+            Signal::Unlocked if self.phase == Phase::Running => self.look_at_lease(),
+            Signal::Resumed | Signal::Unlocked => {}
+        }
+    }
+
+    /// What comes while the page is frozen waits until it runs again.
+    pub(super) fn keeps(&mut self, input: Input<D>) -> Option<Input<D>> {
+        let ends = matches!(input, Input::Committed { .. } | Input::Responded { .. });
+        if self.phase != Phase::Frozen || !ends || Mutant::WritesWhileFrozen.is_on() {
+            return Some(input);
+        }
+        self.kept.push(input);
+        None
+    }
+
+    /// The page has been shown or hidden for a moment.
+    pub(super) fn shown(&mut self) {
+        let was = std::mem::replace(&mut self.hidden, self.turns_hidden);
+        if !self.hidden {
+            self.refused_until = None;
+            self.trigger("visible", None);
+            self.look_around();
+        } else if !was && self.is_leader() {
+            // The lease says so, so that a visible tab need not wait for its end.
+            self.ask_lease();
+        }
+    }
+
+    fn freeze(&mut self) {
+        self.phase = Phase::Frozen;
+        self.want_lock();
+    }
+
+    /// What its requests did is not known: they are made again, under their keys.
+    fn enter_cache(&mut self) {
+        self.freeze();
+        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
+        for request in requests {
+            self.outputs.push_back(Output::GiveUp { request });
+            let result = Err(NetworkFailure::Unreachable);
+            self.kept.push(Input::Responded { request, result });
+        }
+        self.suspended = true;
+        self.outputs.push_back(Output::Suspend(true));
+    }
+
+    /// The page runs again: what was kept happens now, and everything may have changed.
+    fn resume(&mut self) {
+        self.thaw();
+        if self.lease.is_some() && !self.is_leader() {
+            self.step_down();
+        }
+        self.come_back();
+        self.tell_all_stale();
+        self.write();
+        self.read_outbox();
+        self.trigger("visible", None);
+        self.look_around();
+    }
+
+    /// Ends the frost, whatever follows.
+    pub(super) fn thaw(&mut self) {
+        self.phase = Phase::Running;
+        if std::mem::take(&mut self.suspended) {
+            self.outputs.push_back(Output::Suspend(false));
+        }
+        for input in std::mem::take(&mut self.kept) {
+            self.happen(input);
+        }
+    }
+
+    /// Messages that came while the page was frozen were left unread: any document may have changed.
+    fn tell_all_stale(&mut self) {
+        let names = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        self.tell(Event::Stale(names));
+    }
+}
