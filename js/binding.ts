@@ -66,6 +66,8 @@ export interface Hooks {
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** The text of a response's body, null when it is longer than `most` bytes. */
   text(response: Response, most: number): Promise<string | null>;
+  /** Asks for the lock of a database; returns how to give it up. */
+  lock(name: string, granted: () => void): () => void;
   /** The app's auth(), or undefined. */
   auth?: () => unknown;
   /** Everything that happened since the last call, in order. Called from a fresh task, never re-entrantly. */

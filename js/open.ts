@@ -15,6 +15,7 @@ import { fromOut, isErrorOut, isSeakeepError, refuse, thrownName } from './error
 import { Handle } from './handle.js';
 import { checkId, isTemporary } from './ids.js';
 import { type DefaultSource, load } from './load.js';
+import { takeLock } from './locks.js';
 import { isPlain, snapshotDocument, snapshotValue } from './snapshot.js';
 import type { DestroyFunction, OpenFunction, OpenOptions } from './types.js';
 import type { Adapter } from './types-sync.js';
@@ -64,6 +65,7 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
   const hooks: Hooks = {
     fetch: async (url, init) => (checked.fetch ?? globalThis.fetch)(url, init),
     text: readText,
+    lock: takeLock,
     events: (batch) => handle.receive(batch),
     crashed: (text) => handle.crash(text),
   };

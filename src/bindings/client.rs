@@ -65,6 +65,7 @@ impl Client {
                 auth: hook(hooks, "auth"),
             }),
             events: hook(hooks, "events").ok_or_else(missing)?,
+            lock: hook(hooks, "lock").ok_or_else(missing)?,
             mailbox: mailbox.clone(),
             persist: config.flag("persist"),
         };

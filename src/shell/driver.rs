@@ -8,9 +8,10 @@ use super::clock;
 use super::document::JsDoc;
 use super::error::to_js;
 use super::farewell;
+use super::lock::Lock;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
-use super::signals::{is_flagged_offline, Signals};
+use super::signals::{is_flagged_offline, is_visible, Signals};
 use super::store::Store;
 use super::tabs::Tabs;
 use super::tell::event_object;
@@ -43,6 +44,8 @@ pub struct Driver {
     pub calls: Rc<Calls>,
     /// Takes batches of events.
     pub events: Function,
+    /// Asks for the lock between tabs.
+    pub lock: Function,
     /// Where letters come from.
     pub mailbox: Rc<Mailbox>,
     /// Whether to ask the browser to keep the data, once something waits.
@@ -51,7 +54,7 @@ pub struct Driver {
 
 /// Drives the engine until its mailbox is closed.
 pub async fn drive(driver: Driver) {
-    let Driver { name, engine, store, calls, events, mailbox, persist } = driver;
+    let Driver { name, engine, store, calls, events, lock, mailbox, persist } = driver;
     let tabs = Rc::new(Tabs::open(&name, hear(&mailbox)));
     let signals = Signals::listen(signal_to(&mailbox), leave(&name, &engine, &tabs));
     let mut running = Running {
@@ -59,13 +62,18 @@ pub async fn drive(driver: Driver) {
         store,
         calls,
         events,
+        lock: Lock::new(&name, lock, &mailbox),
         mailbox: mailbox.clone(),
         tabs,
+        name: name.clone(),
         timer: None,
         requests: Map::new(),
         persist,
     };
     running.take(Letter::Input(Input::Start));
+    if !is_visible() {
+        running.take(Letter::Input(Input::Signal(Signal::Hidden)));
+    }
     if is_flagged_offline() {
         running.take(Letter::Input(Input::Signal(Signal::Offline)));
     }
@@ -106,8 +114,10 @@ struct Running {
     store: Rc<Store>,
     calls: Rc<Calls>,
     events: Function,
+    lock: Lock,
     mailbox: Rc<Mailbox>,
     tabs: Rc<Tabs>,
+    name: String,
     timer: Option<Timeout>,
     requests: Map<u32, AbortController>,
     persist: bool,
@@ -139,6 +149,8 @@ impl Running {
                 Output::Request { request, http } => self.request(request, http),
                 Output::GiveUp { request } => drop(self.requests.remove(&request).map(|request| request.abort())),
                 Output::Broadcast(message) => self.tabs.post(&message.to_document().0),
+                Output::Lock(wanted) => self.lock.want(wanted),
+                Output::Suspend(suspended) => self.suspend(suspended),
                 Output::Event(event) => self.note(event, told),
                 Output::Reply { ticket, result } => self.mailbox.answer(ticket, answer(result)),
                 Output::Wait(until) => return self.wait(until.map(|(at, _)| at)),
@@ -177,6 +189,18 @@ impl Running {
             }
             mailbox.post(Letter::Input(Input::Responded { request, result }));
         });
+    }
+
+    /// What would keep the page out of the back/forward cache is closed; the store opens again when it is asked.
+    fn suspend(&self, suspended: bool) {
+        if suspended {
+            self.tabs.close();
+            self.store.suspend();
+        } else {
+            self.tabs.reopen();
+            // A page that came back has not left: its word is taken back.
+            drop(farewell::found(&self.name));
+        }
     }
 
     fn wait(&mut self, until: Option<Time>) {

@@ -51,11 +51,11 @@ impl Signals {
         };
         on(&global, "online", |_| Some(Signal::Online));
         on(&global, "offline", |_| Some(Signal::Offline));
-        on(&global, "pagehide", |event| kept(event).then_some(Signal::Frozen));
+        on(&global, "pagehide", |event| kept(event).then_some(Signal::Cached));
         on(&global, "pageshow", |event| kept(event).then_some(Signal::Resumed));
         on(&document, "freeze", |_| Some(Signal::Frozen));
         on(&document, "resume", |_| Some(Signal::Resumed));
-        on(&document, "visibilitychange", |_| is_visible().then_some(Signal::Visible));
+        on(&document, "visibilitychange", |_| Some(if is_visible() { Signal::Visible } else { Signal::Hidden }));
         signals
     }
 
@@ -84,7 +84,8 @@ fn kept(event: &JsValue) -> bool {
     Reflect::get(event, &"persisted".into()).is_ok_and(|kept| kept.is_truthy())
 }
 
-fn is_visible() -> bool {
+/// Whether the page is shown; where there is none, nothing is ever hidden.
+pub fn is_visible() -> bool {
     let document = Reflect::get(&js_sys::global(), &"document".into()).unwrap_or_default();
     let state = Reflect::get(&document, &"visibilityState".into()).ok().and_then(|state| state.as_string());
     state.is_none_or(|state| state == "visible")

@@ -2,16 +2,18 @@
 //!
 //! A host without `BroadcastChannel` has no channel, and all still converges.
 
+use core::cell::RefCell;
 use js_sys::Reflect;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BroadcastChannel, MessageEvent};
 
-/// An open channel; closed when dropped.
+/// A channel that may be closed for a while; closed for good when dropped.
 #[derive(Debug)]
 #[must_use = "dropping it closes the channel"]
 pub struct Tabs {
-    channel: Option<BroadcastChannel>,
+    name: String,
+    channel: RefCell<Option<BroadcastChannel>>,
     heard: Closure<dyn FnMut(MessageEvent)>,
 }
 
@@ -19,18 +21,34 @@ impl Tabs {
     /// Opens the channel of a database; `heard` gets what other tabs say.
     pub fn open(name: &str, mut heard: impl FnMut(JsValue) + 'static) -> Self {
         let heard = Closure::new(move |event: MessageEvent| heard(event.data()));
+        let tabs = Self { name: ["seakeep:", name].concat(), channel: RefCell::new(None), heard };
+        tabs.reopen();
+        tabs
+    }
+
+    /// Opens it again.
+    pub fn reopen(&self) {
         let exists = Reflect::has(&js_sys::global(), &"BroadcastChannel".into()).unwrap_or(false);
-        let channel = exists.then(|| BroadcastChannel::new(&["seakeep:", name].concat()).ok()).flatten();
+        let channel = exists.then(|| BroadcastChannel::new(&self.name).ok()).flatten();
         if let Some(channel) = &channel {
-            channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+            channel.set_onmessage(Some(self.heard.as_ref().unchecked_ref()));
             unref(channel);
         }
-        Self { channel, heard }
+        self.close();
+        self.channel.replace(channel);
+    }
+
+    /// Closes it: an open one may keep a page out of the back/forward cache.
+    pub fn close(&self) {
+        if let Some(channel) = self.channel.take() {
+            channel.set_onmessage(None);
+            channel.close();
+        }
     }
 
     /// Tells the other tabs.
     pub fn post(&self, message: &JsValue) {
-        if let Some(channel) = &self.channel {
+        if let Some(channel) = &*self.channel.borrow() {
             // A channel that cannot carry a hint loses it, as any channel may.
             let _ = channel.post_message(message);
         }
@@ -39,11 +57,7 @@ impl Tabs {
 
 impl Drop for Tabs {
     fn drop(&mut self) {
-        if let Some(channel) = self.channel.take() {
-            channel.set_onmessage(None);
-            channel.close();
-        }
-        let _ = &self.heard;
+        self.close();
     }
 }
 

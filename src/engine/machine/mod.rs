@@ -22,6 +22,8 @@ mod signals;
 mod stats;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tabs;
 mod triggers;
 mod watch;
 

@@ -78,6 +78,14 @@ impl Connection {
         self.put(Slot::Closed);
     }
 
+    /// Lets the connection go: it closes when what runs has come to its end, and the next attempt opens another.
+    pub(super) fn suspend(&self) {
+        let open = matches!(&self.state.borrow().slot, Slot::Open(handle) if handle.fate() == Fate::Usable);
+        if open {
+            self.put(Slot::Empty);
+        }
+    }
+
     /// Makes an attempt, and on a dead connection further ones on new connections.
     pub(super) async fn attempt<T>(&self, mut run: impl AsyncFnMut(&Handle) -> Result<T, Fault>) -> Result<T, Failure> {
         let mut pauses = PAUSES_MS.iter();

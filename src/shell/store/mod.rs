@@ -115,6 +115,13 @@ impl Store {
         }
     }
 
+    /// Lets the connection go until the store is asked again.
+    pub fn suspend(&self) {
+        if let Backend::Idb(connection, _) = &self.backend {
+            connection.suspend();
+        }
+    }
+
     /// The random name of this database's life; empty in memory.
     pub fn store_id(&self) -> String {
         match &self.backend {
