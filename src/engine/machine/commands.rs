@@ -72,11 +72,9 @@ impl<D: Document> Engine<D> {
             Command::Retry(mutation_id) => (true, mutation_id.as_ref().is_some_and(unknown)),
             Command::Discard(id) | Command::Cancel(id) | Command::Edit(id, _) => (true, unknown(id)),
             Command::Resolve(id, _) => (true, self.outbox.find_conflict(id).is_none()),
-            Command::Setting(..)
-            | Command::Verdict(..)
-            | Command::Stats
-            | Command::ResetStats
-            | Command::Now(_) => (true, false),
+            Command::Setting(..) | Command::Verdict(..) | Command::Stats | Command::ResetStats | Command::Now(_) => {
+                (true, false)
+            }
             _ => (false, false),
         };
         if commits && self.phase == Phase::Frozen {
