@@ -62,7 +62,7 @@ async function perform(name) {
 
 function report(done, left) {
   const row = (name, verdict, tests, time) =>
-    [name.padEnd(14), verdict.padEnd(8), tests.padStart(7), time.padStart(12)].join('');
+    [name.padEnd(20), verdict.padEnd(8), tests.padStart(7), time.padStart(12)].join('');
   const lines = done.map(({ name, ok, counts, time }) =>
     row(name, ok ? 'ok' : 'FAILED', counts.passed ? String(counts.passed) : '', time),
   );

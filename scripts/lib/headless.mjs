@@ -82,6 +82,36 @@ export async function headless(name, filters = []) {
   }
 }
 
+/** A driver for tests that drive the browser themselves: its program, capabilities, environment, and its end. */
+export async function webdriver(name) {
+  await setup(name);
+  const { program, capabilities, env, display = false } = drivers[name]();
+  const xvfb = display ? await virtualDisplay() : undefined;
+  return {
+    program,
+    capabilities,
+    env: { ...env, ...(xvfb && { DISPLAY: xvfb.name }) },
+    close: () => end(xvfb?.pid),
+  };
+}
+
+const drivers = {
+  chromium: () => ({
+    program: need('chromedriver'),
+    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
+  }),
+  firefox: () => ({
+    program: need('geckodriver'),
+    capabilities: { 'moz:firefoxOptions': { binary: need('firefox'), args: ['-headless'], prefs: FIREFOX } },
+  }),
+  webkit: () => ({
+    program: need('webkitdriver'),
+    capabilities: { 'webkitgtk:browserOptions': { binary: need('minibrowser'), args: ['--automation'] } },
+    env: { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
+    display: true,
+  }),
+};
+
 /** wasm-pack downloads nothing: setup has put the runner of Cargo.lock's version in its place. */
 function packed(flags) {
   return ['test', '--headless', '--mode', 'no-install', ...flags, '--'];

@@ -27,6 +27,9 @@ export const stages = {
   types: { minutes: 5, tests: true, command: () => [join(nodeBin, 'tsc'), '-p', 'tests/types'] },
   face: { minutes: 10, tests: true, command: () => nodeTests('face') },
   e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e'), env: servers },
+  'essential-chromium': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('chromium') },
+  'essential-firefox': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('firefox') },
+  'essential-webkit': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('webkit') },
   conformance: { minutes: 10, tests: true, command: () => nodeTests('conformance'), env: servers },
   packaging: { minutes: 15, tests: true, command: () => nodeTests('packaging') },
 };
@@ -46,6 +49,11 @@ async function nativeTests() {
     ...crates.flatMap((name) => ['--test', name]),
     ...cargoFlags(),
   ];
+}
+
+/** The essential suite's, in one browser. */
+function essential(browser) {
+  return async () => ({ ...(await servers()), BROWSER: browser });
 }
 
 /** Where end-to-end tests find what they start. */

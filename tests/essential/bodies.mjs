@@ -1,0 +1,228 @@
+// What has to work in every browser, end to end on the real server: `[name, body]`, a body gets `{ tab, open, server }`.
+// The same bodies run in Chromium, Firefox and WebKitGTK; the whole suite is tests/e2e, in Chromium.
+
+import assert from 'node:assert/strict';
+import { eventually, until } from '../e2e/support/wait.mjs';
+
+const LINKED = { assistants: { indexes: ['name'] }, notes: { references: { assistant: 'assistants' } } };
+/** A page that is loaded again may have to wait until the lease of the page it was has run out (15 s). */
+const LEASE = 30_000;
+
+/** The outbox is empty, and so says the store. */
+function drained(tab, timeout) {
+  return eventually(
+    'the outbox to be empty',
+    async () => {
+      const left = await tab.evaluate(async () => [await db.outbox.count(), (await raw('pending')).length]);
+      assert.deepEqual(left, [0, 0]);
+    },
+    timeout,
+  );
+}
+
+function event(tab, name) {
+  const find = (name) => window.seen.find((one) => one.event === name)?.detail ?? false;
+  return until(`the event ${name}`, () => tab.evaluate(find, name));
+}
+
+const names = (docs) => docs.map((doc) => doc.name).sort();
+
+async function local({ tab }) {
+  const got = await tab.evaluate(async () => {
+    await begin({ sync: null });
+    watch();
+    const write = await assistants.put({ id: 'a1', name: 'Ada', category: 'work' });
+    await assistants.putMany([
+      { id: 'a2', name: 'Grace', category: 'home' },
+      { id: 'a3', name: 'Joan', category: 'work' },
+    ]);
+    await assistants.patch('a1', { prompt: 'Think' });
+    await assistants.remove('a3');
+    const work = await assistants.query({ where: { category: 'work' } });
+    return { id: write.id, doc: await assistants.get('a1', { fresh: true }), work, rows: await raw('assistants') };
+  });
+  const ada = { id: 'a1', name: 'Ada', category: 'work', prompt: 'Think' };
+  assert.equal(got.id, 'a1');
+  assert.deepEqual(got.doc, ada);
+  assert.deepEqual(got.work, [ada]);
+  const stored = got.rows.find((row) => row.id === 'a1');
+  assert.deepEqual(stored.doc, ada, 'the store has the document as the app wrote it');
+  await eventually('the live query', async () => {
+    const rows = await tab.evaluate(() => views.at(-1).rows.map((row) => row.doc.name));
+    assert.deepEqual(rows.sort(), ['Ada', 'Grace']);
+  });
+}
+
+async function online({ tab, server }) {
+  const synced = await tab.evaluate(async () => {
+    await begin();
+    const write = await assistants.put({ name: 'Ada' });
+    const { id, doc } = await write.synced;
+    return { temporary: write.id, id, doc, alias: await assistants.get(write.id) };
+  });
+  const [there] = await server.documents();
+  assert.notEqual(synced.id, synced.temporary);
+  assert.deepEqual([synced.id, synced.doc, synced.alias], [there.id, there, there]);
+  await tab.evaluate((id) => assistants.patch(id, { name: 'Ada L.' }), there.id);
+  await drained(tab);
+  assert.equal((await server.document(there.id)).name, 'Ada L.');
+  await tab.evaluate((id) => assistants.remove(id), there.id);
+  await drained(tab);
+  assert.deepEqual(await server.documents(), []);
+  assert.deepEqual(await tab.evaluate(() => raw('assistants')), []);
+}
+
+async function offline({ tab, server }) {
+  await server.cutOff();
+  const write = async (collections) => {
+    await begin({ collections });
+    const ada = await assistants.put({ name: 'Ada' });
+    const note = await db.collection('notes').put({ text: 'about her', assistant: ada.id });
+    return { ada: ada.id, note: note.id };
+  };
+  const before = await tab.evaluate(write, LINKED);
+  await tab.reload();
+  const again = async (collections) => {
+    await begin({ collections });
+    return [await assistants.query(), await db.collection('notes').query(), (await raw('pending')).length];
+  };
+  const kept = await tab.evaluate(again, LINKED);
+  const note = { id: before.note, text: 'about her', assistant: before.ada };
+  assert.deepEqual(kept, [[{ id: before.ada, name: 'Ada' }], [note], 2]);
+  await server.heal();
+  await drained(tab, LEASE);
+  const [[ada], [there]] = [await server.documents(), await server.documents('notes')];
+  assert.equal(there.assistant, ada.id, 'the reference was rewritten before it was sent');
+  const after = await tab.evaluate(
+    async (id) => ({ rows: await raw('assistants'), notes: await raw('notes'), alias: await assistants.get(id) }),
+    before.ada,
+  );
+  assert.deepEqual([after.rows[0].doc, after.notes[0].doc, after.alias], [ada, there, ada]);
+}
+
+async function lostAnswer({ tab, server }) {
+  await server.order({ match: { method: 'POST' }, fault: { drop: 'after' } });
+  await tab.evaluate(async () => {
+    await begin();
+    await assistants.put({ name: 'Once' });
+  });
+  await drained(tab);
+  assert.deepEqual(names(await server.documents()), ['Once']);
+  const posts = await server.log({ method: 'POST' });
+  assert.equal(posts.length, 2, 'sent twice');
+  assert.equal(new Set(posts.map((one) => one.key)).size, 1, 'under one key');
+}
+
+async function conflict({ tab, server }) {
+  const { id } = await server.create({ name: 'Ada', category: 'work', prompt: 'Think' });
+  await tab.evaluate(async () => {
+    await begin({ sync: { pullInterval: 0, auto: false } });
+    await db.sync.now();
+  });
+  await server.update(id, { category: 'home' });
+  const ours = async (id) => {
+    await assistants.patch(id, { prompt: 'Think twice' });
+    await db.sync.now({ pull: false });
+  };
+  await tab.evaluate(ours, id);
+  await drained(tab);
+  const patches = (await server.log({ method: 'PATCH' })).map((one) => one.status);
+  assert.deepEqual(patches, [412, 200]);
+  const there = await server.document(id);
+  assert.deepEqual([there.category, there.prompt], ['home', 'Think twice'], 'both sides’ fields are kept');
+  assert.equal((await event(tab, 'conflict')).id, id);
+  await eventually('the same here', async () => {
+    assert.deepEqual(await tab.evaluate((id) => assistants.get(id), id), there);
+  });
+}
+
+async function refused({ tab, server }) {
+  await tab.evaluate(async () => {
+    await begin();
+    follow(await assistants.put({ name: 'x'.repeat(101) }));
+  });
+  const parked = await event(tab, 'parked');
+  assert.equal(parked.error.code, 'VALIDATION');
+  const stored = await tab.evaluate(async () =>
+    (await raw('pending')).map(({ state, lastError }) => [state, lastError]),
+  );
+  assert.equal(stored.length, 1, 'parked, not dropped');
+  assert.equal(stored[0][0], 'parked');
+  assert.ok(stored[0][1].fields.name, 'the server’s word on the field');
+  await tab.evaluate(async () => {
+    const [{ mutationId }] = await db.outbox.list({ state: 'parked' });
+    await db.outbox.edit(mutationId, { name: 'Short' });
+  });
+  await drained(tab);
+  assert.deepEqual(names(await server.documents()), ['Short']);
+}
+
+async function pull({ tab, server }) {
+  const kept = await server.create({ name: 'Ada' });
+  const gone = await server.create({ name: 'Grace' });
+  await tab.evaluate(async () => {
+    await begin();
+    watch();
+  });
+  const shown = (expected) =>
+    eventually(`${expected} in the live query`, async () => {
+      assert.deepEqual(
+        await tab.evaluate(() =>
+          views
+            .at(-1)
+            .rows.map((row) => row.doc.name)
+            .sort(),
+        ),
+        expected,
+      );
+    });
+  await shown(['Ada', 'Grace']);
+  await server.update(kept.id, { name: 'Ada L.' });
+  await server.remove(gone.id);
+  await server.create({ name: 'Joan' });
+  await shown(['Ada L.', 'Joan']);
+}
+
+async function twoTabs({ tab, open, server }) {
+  const begun = async () => {
+    await begin();
+    watch();
+  };
+  await tab.evaluate(begun);
+  await tab.evaluate(async () => void (await (await assistants.put({ name: 'Ada' })).synced));
+  const second = await open();
+  await second.evaluate(begun);
+  await second.evaluate(async () => follow(await assistants.put({ name: 'Grace' })));
+  await until('synced in the tab that does not send', () => second.evaluate(() => followed[0].synced ?? false));
+  const leaders = [await tab.evaluate(() => db.sync.status.leader), await second.evaluate(() => db.sync.status.leader)];
+  assert.deepEqual(leaders, [true, false], 'one tab sends');
+  assert.deepEqual(names(await server.documents()), ['Ada', 'Grace']);
+  assert.equal((await server.log({ method: 'POST' })).length, 2, 'each change was sent by one tab only');
+  await eventually('both rows in the first tab', async () => {
+    assert.deepEqual(
+      await tab.evaluate(() =>
+        views
+          .at(-1)
+          .rows.map((row) => row.doc.name)
+          .sort(),
+      ),
+      ['Ada', 'Grace'],
+    );
+  });
+  await tab.close();
+  await second.evaluate(() => assistants.put({ name: 'Joan' }));
+  await drained(second, LEASE);
+  assert.equal(await second.evaluate(() => db.sync.status.leader), true, 'the other tab took over');
+  assert.deepEqual(names(await server.documents()), ['Ada', 'Grace', 'Joan']);
+}
+
+export const bodies = [
+  ['local: writes, reads, queries and live queries on IndexedDB', local],
+  ['online: created with the server’s id, updated, deleted', online],
+  ['written while the server is away, loaded again: all arrives, temporary ids are replaced', offline],
+  ['an answer lost after the commit: sent again under its key, executed once', lostAnswer],
+  ['another client changed the document meanwhile: 412, both sides’ fields are kept', conflict],
+  ['refused (422): parked with the fields, edited, sent', refused],
+  ['pulled: what others created, changed and deleted', pull],
+  ['two tabs: one sends, the other takes over', twoTabs],
+];
