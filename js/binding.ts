@@ -39,6 +39,8 @@ export interface CollectionConfig {
   references: { field: string; collection: string }[];
   rejected: 'park' | 'rollback';
   local: boolean;
+  conflict: 'fields' | 'merge' | 'latest' | 'server' | 'client' | 'manual' | 'function';
+  fieldGroups: string[][];
 }
 export interface SyncConfig {
   url: string;
@@ -173,6 +175,33 @@ export interface PendingOut {
   dependsOn: string[];
 }
 
+/** A conflict as it is stored. */
+export interface ConflictOut {
+  conflictId: string;
+  collection: string;
+  id: string;
+  seq: number;
+  mutationId: string;
+  type: 'edit-edit' | 'edit-delete' | 'delete-edit' | 'create-create';
+  severity: 'low' | 'medium' | 'high';
+  base?: object;
+  local?: object;
+  remote?: object;
+  fields: { path: string; base?: unknown; local?: unknown; remote?: unknown; localAt?: number; remoteAt?: number }[];
+  detectedAt: number;
+  status: 'open' | 'resolved';
+  strategy?: string;
+  resolvedAt?: number;
+  result?: object | null;
+}
+/** A choice: a side, a document (none deletes it), or that a person has to choose, with the reason where it failed. */
+export interface VerdictOut {
+  kind: 'local' | 'remote' | 'doc' | 'person';
+  doc?: object;
+  code?: string;
+  message?: string;
+}
+
 export interface ReportOut {
   skipped?: string;
   pushed: number;
@@ -229,6 +258,17 @@ export interface Client {
   /** Takes a change back when no attempt was made; gives how many it took. */
   cancel(mutationId: string): Promise<number>;
 
+  /** All stored conflicts, and how many there ever were. */
+  conflicts(): Promise<{
+    conflicts: ConflictOut[];
+    byType: { [type: string]: number };
+    byStrategy: { [strategy: string]: number };
+  }>;
+  /** A person's choice; rejects NOT_FOUND when it is not open. */
+  resolve(conflictId: string, choice: VerdictOut): Promise<unknown>;
+  /** What the app's function said; late, doubled and old answers are ignored. */
+  verdict(conflictId: string, verdict: VerdictOut): Promise<unknown>;
+
   settingGet(key: string): Promise<unknown>;
   settingSet(key: string, value: unknown): Promise<void>;
   settingRemove(key: string): Promise<void>;
@@ -255,6 +295,8 @@ export type EngineEvent =
   | { type: 'complete'; collection: string }
   /** A change has reached its end; for changes watched since write() in this tab. `ok` carries what the server has. */
   | { type: 'settled'; mutationId: string; ok?: { id: string; doc?: object; revision?: string }; error?: ErrorOut }
+  /** The collection's function is asked about a conflict; its answer goes to `verdict`. */
+  | { type: 'question'; conflict: ConflictOut }
   /** SyncEvents of the public surface, by name. */
   | { type: 'sync'; name: string; detail: object }
   /** DatabaseEvents of the public surface, by name. */

@@ -25,12 +25,16 @@ import type { Adapter } from './types-sync.js';
 
 /** Messages by field, or nothing. */
 export type Validate = (doc: object) => unknown;
+/** The app's own way with a conflict. */
+export type Resolver = (conflict: never) => unknown;
 /** Checked options. */
 export interface Checked {
   /** For the engine; the name is still the app's. */
   config: ClientConfig;
   /** Each collection's validator. */
   validators: Map<string, Validate | undefined>;
+  /** Each collection's conflict function. */
+  resolvers: Map<string, Resolver>;
   cache: { items: number; ttl: number } | undefined;
   auth: (() => unknown) | undefined;
   fetch: typeof fetch | undefined;
@@ -43,9 +47,9 @@ export interface Checked {
 
 const KNOWN = 'version collections user sync durability cache persist storage wasm log'.split(' ');
 const UNSUPPORTED = ['migrations', 'encryption'];
-const COLLECTION = 'indexes references validate conflict rejected local path'.split(' ');
-const COLLECTION_UNSUPPORTED = ['fieldGroups', 'ttl'];
-const STRATEGIES = ['merge', 'latest', 'server', 'client', 'manual'];
+const COLLECTION = 'indexes references validate conflict fieldGroups rejected local path'.split(' ');
+const COLLECTION_UNSUPPORTED = ['ttl'];
+const STRATEGIES = ['fields', 'merge', 'latest', 'server', 'client', 'manual'] as const;
 const RESERVED = '__proto__ constructor prototype pending conflicts journal meta ids settings audit quarantine'.split(
   ' ',
 );
@@ -75,7 +79,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
   if (value === undefined) throw refuse('CONFIG_REQUIRED', 'open(name, options) needs an object; got undefined');
   refuseUnsupported(value, UNSUPPORTED);
   const given = plainOptions(value, 'options', KNOWN);
-  const { collections, validators } = checkCollections(given.collections);
+  const { collections, validators, resolvers } = checkCollections(given.collections);
   const user = checkUser(given.user);
   const sync = given.sync === undefined ? undefined : checkSync(given.sync, page);
   const version = integer(given.version, 'version', 1, 1_000_000, 1);
@@ -92,6 +96,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
   return {
     config,
     validators,
+    resolvers,
     cache: checkCache(given.cache),
     auth: sync?.auth,
     fetch: sync?.fetch,
@@ -111,34 +116,32 @@ function checkCache(value: unknown): Checked['cache'] {
   };
 }
 
-function checkCollections(value: unknown): { collections: CollectionConfig[]; validators: Checked['validators'] } {
+/** The app's functions by collection. */
+type Functions = Pick<Checked, 'validators' | 'resolvers'>;
+
+function checkCollections(value: unknown): { collections: CollectionConfig[] } & Functions {
   if (value === undefined) throw refuse('CONFIG_REQUIRED', 'options need collections', { path: 'collections' });
   const names = Object.keys(plainOptions(value, 'collections'));
   if (names.length < 1 || names.length > 200) {
     throw invalid('collections', `collections must declare 1-200 collections; got ${names.length}`);
   }
-  const validators: Checked['validators'] = new Map();
-  const collections = names.map((name) => checkCollection(name, (value as Options)[name], names, validators));
+  const functions: Functions = { validators: new Map(), resolvers: new Map() };
+  const collections = names.map((name) => checkCollection(name, (value as Options)[name], names, functions));
   const synced = collections.filter((collection) => !collection.local).map((collection) => collection.path);
   if (new Set(synced).size < synced.length) throw invalid('collections', 'two synced collections have the same path');
-  return { collections, validators };
+  return { collections, ...functions };
 }
 
-function checkCollection(
-  name: string,
-  value: unknown,
-  names: string[],
-  validators: Checked['validators'],
-): CollectionConfig {
+function checkCollection(name: string, value: unknown, names: string[], functions: Functions): CollectionConfig {
   checkCollectionName(name);
   const at = `collections.${name}`;
   refuseUnsupported(value, COLLECTION_UNSUPPORTED);
   const given = plainOptions(value ?? null, at, COLLECTION);
-  if (typeof given.conflict === 'function' || STRATEGIES.includes(given.conflict as string)) {
-    throw refuse('CONFIG_UNSUPPORTED', `${at}.conflict: this version has only "fields"`, { path: `${at}.conflict` });
-  }
-  oneOf(given.conflict, `${at}.conflict`, ['fields'], 'fields');
-  validators.set(name, optionalFunction(given.validate, `${at}.validate`));
+  functions.validators.set(name, optionalFunction(given.validate, `${at}.validate`));
+  if (typeof given.conflict === 'function') functions.resolvers.set(name, given.conflict as Resolver);
+  const conflict = functions.resolvers.has(name)
+    ? 'function'
+    : oneOf(given.conflict, `${at}.conflict`, STRATEGIES, 'fields');
   return {
     name,
     path: checkPath(given.path ?? encodeURIComponent(name), `${at}.path`),
@@ -146,7 +149,28 @@ function checkCollection(
     references: checkReferences(given.references, `${at}.references`, names),
     rejected: oneOf(given.rejected, `${at}.rejected`, ['park', 'rollback'], 'park'),
     local: flag(given.local, `${at}.local`, false),
+    conflict,
+    fieldGroups: checkGroups(given.fieldGroups, `${at}.fieldGroups`, conflict),
   };
+}
+
+/** Groups of two or more top-level fields, each field in one group at most. */
+function checkGroups(value: unknown, at: string, conflict: string): string[][] {
+  if (value === undefined) return [];
+  const list = (one: unknown): one is unknown[] => Array.isArray(one) && one.length <= 100;
+  if (!list(value)) throw mustBe('CONFIG_TYPE', at, 'an array of at most 100', value);
+  if (conflict !== 'fields') throw invalid(at, `${at} needs conflict: 'fields'`);
+  const fields = value.flatMap((group, i) => {
+    if (!list(group) || group.length < 2) throw mustBe('CONFIG_TYPE', `${at}[${i}]`, 'an array of 2-100 fields', group);
+    return group;
+  });
+  for (const field of fields) {
+    const fault = typeof field === 'string' && field.includes('.') ? 'must be a top-level field' : pathFault(field);
+    if (fault !== undefined)
+      throw invalid(at, `${at}: ${typeof field === 'string' ? `"${shown(field)}"` : 'a field'} ${fault}`);
+  }
+  if (new Set(fields).size < fields.length) throw invalid(at, `${at} names a field twice`);
+  return value as string[][];
 }
 
 function checkCollectionName(name: string): void {

@@ -5,6 +5,7 @@
  */
 
 import { collectionOf } from './collection.js';
+import { conflictsOf } from './conflicts.js';
 import type { Handle } from './handle.js';
 import { outboxOf } from './outbox.js';
 import { settingsOf } from './settings.js';
@@ -20,6 +21,7 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
     user: handle.checked.config.user,
     sync: syncOf(handle),
     outbox: outboxOf(handle),
+    conflicts: conflictsOf(handle),
     settings: settingsOf(handle),
     collection(wanted) {
       handle.alive();

@@ -9,6 +9,7 @@ import type { Transport } from './adapter.js';
 import type { Client, EngineEvent, NetworkOut, StatusOut } from './binding.js';
 import { type CollectionCache, memoryTier } from './cache.js';
 import type { Checked } from './config.js';
+import { answerQuestion, publicConflict } from './conflicts.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
 import { type Log, logTo } from './log.js';
@@ -204,7 +205,10 @@ export class Handle {
         this.statusChanges.emit(event);
         break;
       case 'sync':
-        this.syncEvents.emit(event.name, publicDetail(event.detail));
+        this.syncEvents.emit(event.name, syncDetail(event.name, event.detail));
+        break;
+      case 'question':
+        void answerQuestion(this, event.conflict);
         break;
       case 'database':
         this.databaseEvent(event.name, event.detail);
@@ -293,4 +297,9 @@ function publicDetail(detail: object): object {
   if (Array.isArray(out.results)) out.results = out.results.map(publicDetail);
   if (isErrorOut(out.error)) out.error = toInfo(out.error);
   return isErrorOut(out) ? toInfo(out) : out;
+}
+
+function syncDetail(name: string, detail: object): object {
+  const told = name === 'conflict' || name === 'resolved';
+  return told ? publicConflict(detail as Parameters<typeof publicConflict>[0]) : publicDetail(detail);
 }

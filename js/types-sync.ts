@@ -300,34 +300,77 @@ export interface SyncEvents {
   /** A sign-in page answered instead of the server. */
   'captive-portal': object;
 }
-/** What the two sides of a conflict are. */
+/**
+ * What happens when the same document was changed here and on the server (docs/conflict-resolution.md):
+ * 'fields' takes each field from the side that changed it, from the later one where both did; 'merge' goes down to the leaves and
+ * leaves what cannot be merged open; 'latest', 'server' and 'client' take one side whole; 'manual' leaves all of it open. A
+ * function gives the document, null to delete it, or 'manual'; it has 10 s, and whatever else it does leaves the conflict open.
+ */
+export type ConflictStrategy<T> =
+  | 'fields'
+  | 'merge'
+  | 'latest'
+  | 'server'
+  | 'client'
+  | 'manual'
+  | ((conflict: ConflictInput<T>) => T | null | 'manual' | Promise<T | null | 'manual'>);
+/** The sides of a conflict; undefined where there was, or is, no document. */
 export interface ConflictInput<T> {
+  /** Before both changed it. */
   base: T | undefined;
+  /** As it is here. */
   local: T | undefined;
+  /** As the server has it. */
   remote: T | undefined;
   collection: string;
   id: string;
+  /** Fields that both changed, to different values. */
   fields: ConflictField[];
 }
-/** One field that differs. */
+/** One field that both sides changed, to different values. */
 export interface ConflictField {
+  /** Names joined by dots; an item of a list by its `id`. */
   path: string;
   base: unknown;
   local: unknown;
   remote: unknown;
+  /** When it was changed here, by the server's clock. */
   localAt?: number;
+  /** When the document was changed there. */
   remoteAt?: number;
 }
 /** A conflict as it is recorded. */
 export interface Conflict<T = object> extends ConflictInput<T> {
   conflictId: string;
+  /** The change in the outbox that met it. */
+  mutationId: string;
+  /** The first word is here, the second on the server. */
   type: 'edit-edit' | 'edit-delete' | 'delete-edit' | 'create-create';
+  /** 'low': no field changed by both; 'medium': at least one; 'high': a removal, or two new documents. */
   severity: 'low' | 'medium' | 'high';
   detectedAt: number;
   status: 'open' | 'resolved';
+  /** Who decided: a strategy's name, 'function', 'person', 'edit' or 'discard'. */
   strategy?: string;
   resolvedAt?: number;
+  /** What came out; null when the document is deleted. */
   result?: T | null;
+}
+/** The inbox of conflicts. Open ones stay until somebody decides; of the resolved ones the last 100 are kept. */
+export interface Conflicts {
+  /** Oldest first. */
+  list(query?: { status?: 'open' | 'resolved'; collection?: string }): Promise<Conflict[]>;
+  /** Ends an open conflict: by this side's document, the server's, or another one (null deletes it). Rejects NOT_FOUND. */
+  resolve(conflictId: string, choice: 'local' | 'remote' | { doc: object | null }): Promise<void>;
+  /** Calls the listener with the number of open conflicts, now and whenever it changes. */
+  subscribe(listener: (open: number) => void): Unsubscribe;
+  /** Counted since the database was made. */
+  stats(): Promise<{
+    total: number;
+    open: number;
+    byType: { [type: string]: number };
+    byStrategy: { [strategy: string]: number };
+  }>;
 }
 /** What is known about the network. `online` is the browser's hint, `reachable` what the server's answers say. */
 export interface NetworkState {
@@ -351,7 +394,7 @@ export interface Outbox {
   retry(mutationId?: string): Promise<number>;
   /** Drops a change and restores what the server has; rejects IN_FLIGHT or MUTATION_UNKNOWN. */
   discard(mutationId: string): Promise<void>;
-  /** Replaces the document of a parked or waiting change; it is checked like one given to put(). Rejects MUTATION_UNKNOWN. */
+  /** Replaces the document of a parked, waiting or conflicting change; it is checked like one given to put(). Rejects MUTATION_UNKNOWN. */
   edit(mutationId: string, doc: object): Promise<void>;
 }
 /** Where a change stands. */

@@ -7,7 +7,16 @@
  */
 
 import type { SeakeepError } from './errors.js';
-import type { ErrorInfo, Outbox, Settings, Sync, SyncOptions, SyncReport } from './types-sync.js';
+import type {
+  ConflictStrategy,
+  Conflicts,
+  ErrorInfo,
+  Outbox,
+  Settings,
+  Sync,
+  SyncOptions,
+  SyncReport,
+} from './types-sync.js';
 
 /** The shape of a database: its collections by name, each with the type of its documents. */
 export type Schema<S> = { [K in keyof S]: object };
@@ -66,8 +75,10 @@ export interface CollectionOptions<T> {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a validator without a return statement is a valid one.
   validate?: (doc: T) => void | undefined | { [field: string]: string };
-  /** Default 'fields': each field that only one side changed is taken from that side. */
-  conflict?: 'fields';
+  /** What happens when the same document was changed here and on the server. Default 'fields'. */
+  conflict?: ConflictStrategy<T>;
+  /** Groups of fields that must win together under 'fields' (for example start and end of one interval). */
+  fieldGroups?: string[][];
   /** What happens to the local document when the server refuses a change for good. Default 'park'. */
   rejected?: 'park' | 'rollback';
   /** Never synced. */
@@ -95,6 +106,8 @@ export interface Database<S extends Schema<S> = AnySchema> {
   readonly sync: Sync;
   /** Changes that the server has not acknowledged yet. */
   readonly outbox: Outbox;
+  /** What was changed here and on the server at once: the inbox of what nobody has decided, and what was decided. */
+  readonly conflicts: Conflicts;
   /** Small key-value settings (preferences, tokens): same durability and isolation, never synced. */
   readonly settings: Settings;
   /** Releases everything this handle holds; a second call resolves too. Unsent changes stay stored. */

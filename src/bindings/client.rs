@@ -7,6 +7,7 @@ use crate::engine::config::Config;
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::outbox::Outbox;
+use crate::engine::plan::Choice;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
 use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Record, Time};
@@ -252,6 +253,31 @@ impl Client {
         self.mailbox.ask(Command::Retry(mutation_id))
     }
 
+    /// All stored conflicts, and how many there ever were.
+    pub fn conflicts(&self) -> Promise {
+        self.read(|store| async move {
+            let (conflicts, log) = store.conflicts().await?;
+            let log = log.unwrap_or_else(JsDoc::object);
+            let counts = |field: &str| Some(log.get(field).unwrap_or_else(JsDoc::object));
+            let fields = [
+                ("conflicts", Some(JsDoc(conflicts.into()))),
+                ("byType", counts("types")),
+                ("byStrategy", counts("strategies")),
+            ];
+            Ok(JsDoc::object().with(&fields).0)
+        })
+    }
+
+    /// A person's choice on an open conflict.
+    pub fn resolve(&self, conflict_id: String, choice: JsValue) -> Promise {
+        self.mailbox.ask(Command::Resolve(conflict_id, self::choice(&JsDoc(choice))))
+    }
+
+    /// What the app's function said about a conflict.
+    pub fn verdict(&self, conflict_id: String, verdict: JsValue) -> Promise {
+        self.mailbox.ask(Command::Verdict(conflict_id, choice(&JsDoc(verdict))))
+    }
+
     /// Drops a change.
     pub fn discard(&self, mutation_id: String) -> Promise {
         self.mailbox.ask(Command::Discard(mutation_id))
@@ -325,6 +351,20 @@ fn told(mailbox: &Rc<Mailbox>) -> Told {
         };
         mailbox.post(Letter::Tell(tell::database_event(name, detail)));
     })
+}
+
+/// A choice as the face gives it (`VerdictOut`); anything else is left to a person.
+fn choice(from: &JsDoc) -> Choice<JsDoc> {
+    let failure = || {
+        let code = Code::try_from_text(&from.text_of("code")?)?;
+        Some(Failure::new(code, from.text_of("message").unwrap_or_default()).at(clock::now()))
+    };
+    match from.text_of("kind").as_deref() {
+        Some("local") => Choice::Local,
+        Some("remote") => Choice::Remote,
+        Some("doc") => Choice::Doc(from.get("doc")),
+        _ => Choice::Person(failure()),
+    }
 }
 
 fn pending_query(from: &JsDoc) -> PendingQuery {

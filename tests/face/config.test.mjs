@@ -17,7 +17,18 @@ test('defaults', () => {
     storage: 'indexeddb',
     durability: 'strict',
     persist: true,
-    collections: [{ name: 'notes', path: 'notes', indexes: [], references: [], rejected: 'park', local: false }],
+    collections: [
+      {
+        name: 'notes',
+        path: 'notes',
+        indexes: [],
+        references: [],
+        rejected: 'park',
+        local: false,
+        conflict: 'fields',
+        fieldGroups: [],
+      },
+    ],
     sync: {
       url: 'https://example.org/api',
       interval: 30_000,
@@ -100,9 +111,32 @@ test('words, functions and flags of the wrong kind', async () => {
   assert.equal(await code({ ...base, version: 0 }), 'CONFIG_RANGE');
   assert.equal(await code({ ...base, sync: { url: 'https://e.org', concurrency: 17 } }), 'CONFIG_RANGE');
   assert.equal(await code({ ...base, sync: { url: 'https://e.org', auth: 'Bearer' } }), 'CONFIG_TYPE');
-  assert.equal(await code({ collections: { notes: { conflict: 'latest' } } }), 'CONFIG_UNSUPPORTED');
+  assert.equal(await code({ collections: { notes: { conflict: 7 } } }), 'CONFIG_ENUM');
   assert.equal(await code({ collections: { notes: { conflict: 'lww ' } } }), 'CONFIG_ENUM');
   assert.equal(await code({ collections: { notes: { validate: {} } } }), 'CONFIG_TYPE');
+});
+
+test('strategies and groups of fields', async () => {
+  const of = (notes) => checkOptions('n', { collections: { notes } });
+  assert.equal(of({ conflict: 'latest' }).config.collections[0].conflict, 'latest');
+  const resolver = () => null;
+  const { config, resolvers } = of({ conflict: resolver });
+  assert.deepEqual([config.collections[0].conflict, resolvers.get('notes')], ['function', resolver]);
+  assert.deepEqual(of({ fieldGroups: [['a', 'b']] }).config.collections[0].fieldGroups, [['a', 'b']]);
+  const groups = (fieldGroups, conflict) => code({ collections: { notes: { fieldGroups, conflict } } });
+  assert.equal(await groups('a'), 'CONFIG_TYPE');
+  assert.equal(await groups([['a']]), 'CONFIG_TYPE');
+  assert.equal(await groups([['a', 7]]), 'CONFIG_INVALID');
+  assert.equal(await groups([['a', 'b.c']]), 'CONFIG_INVALID');
+  assert.equal(await groups([['a', '__proto__']]), 'CONFIG_INVALID');
+  assert.equal(
+    await groups([
+      ['a', 'b'],
+      ['b', 'c'],
+    ]),
+    'CONFIG_INVALID',
+  );
+  assert.equal(await groups([['a', 'b']], 'merge'), 'CONFIG_INVALID');
 });
 
 test('equal schemas are told apart from others', () => {

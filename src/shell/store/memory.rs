@@ -7,7 +7,7 @@ use super::read::{is_complete, mark_text, PendingQuery};
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, sort_by, Code, Collection, DocKey, Failure, Map, Pending, Row, Seq};
+use crate::model::{is_temporary, sort_by, Code, Collection, DocKey, Failure, Map, Pending, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -109,6 +109,11 @@ pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> Option<JsDoc> {
 
 pub(super) fn pending_list(disk: &Disk<JsDoc>, query: &PendingQuery) -> Vec<Pending<JsDoc>> {
     disk.pending_rows().filter(|row| query.takes(row)).take(query.limit).cloned().collect()
+}
+
+pub(super) fn conflicts(disk: &Disk<JsDoc>) -> (Array, Option<JsDoc>) {
+    let copies = disk.conflicts().map(|conflict| Record::<JsDoc>::to_record(conflict).deep_copy().0);
+    (copies.collect(), disk.meta(&MetaKey::Conflicts.name()).map(JsDoc::deep_copy))
 }
 
 pub(super) fn setting(disk: &Disk<JsDoc>, key: &str) -> JsValue {

@@ -242,6 +242,14 @@ impl Store {
         Ok(self.pending_list(&all).await?.len() as u32)
     }
 
+    /// All stored conflicts, the caller's own, and the log of them.
+    pub async fn conflicts(&self) -> Result<(Array, Option<JsDoc>), Failure> {
+        match &self.backend {
+            Backend::Memory(disk) => Ok(memory::conflicts(&disk.borrow())),
+            Backend::Idb(connection, _) => read::conflicts(connection).await,
+        }
+    }
+
     /// The value of a setting, the caller's own; `undefined` when it is not set.
     pub async fn setting(&self, key: &str) -> Result<JsValue, Failure> {
         match &self.backend {

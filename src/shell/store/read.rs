@@ -7,12 +7,12 @@ use super::gets::{document, find, scope};
 use super::open::Handle;
 use super::out::{self, Changes};
 use super::run::raw;
-use super::schema::{META, PENDING, SETTINGS};
+use super::schema::{CONFLICTS, META, PENDING, SETTINGS};
 use super::select;
 use super::tx::{Mode, Tx};
 use crate::engine::query::{IndexDef, Query};
 use crate::engine::store::MetaKey;
-use crate::model::{Collection, DocKey, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq};
+use crate::model::{Collection, DocKey, Document, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use idb::KeyRange;
 use js_sys::Array;
@@ -160,6 +160,30 @@ pub(super) async fn pending_count(connection: &Connection) -> Result<u32, Failur
     let run = async |handle: &Handle| {
         let count = one(handle, PENDING, |tx| Ok(raw(tx.store(PENDING)?.count(None)?))).await?;
         Ok(count.as_f64().unwrap_or(0.0) as u32)
+    };
+    connection.attempt(run).await
+}
+
+/// All stored conflicts as records, and the log of them.
+pub(super) async fn conflicts(connection: &Connection) -> Result<(Array, Option<JsDoc>), Failure> {
+    let run = async |handle: &Handle| {
+        let tx = Tx::begin(handle, [CONFLICTS, META], Mode::Read)?;
+        let (all, mut after) = (Array::new(), None);
+        loop {
+            let range = after.take().map(|last| KeyRange::lower_bound(&last, Some(true))).transpose()?;
+            let page = tx.answer(tx.store(CONFLICTS)?.get_all(range.map(Into::into), Some(PAGE as u32))?).await?;
+            let page: Array = page.unchecked_into();
+            for record in page.iter() {
+                after = JsDoc(record.clone()).get("conflictId").map(|id| id.0);
+                all.push(&record);
+            }
+            if (page.length() as usize) < PAGE {
+                break;
+            }
+        }
+        let log = tx.answer(tx.store(META)?.get(JsValue::from_str(&MetaKey::Conflicts.name()))?).await?;
+        tx.finish();
+        Ok((all, JsDoc::some(log)))
     };
     connection.attempt(run).await
 }
