@@ -36,7 +36,7 @@ after(() => browser?.close());
 
 test('the tarball holds what is published and nothing else', () => {
   const allowed =
-    /^(dist\/[\w/-]+\.(js|d\.ts|wasm)|conformance\/[\w/-]+\.(mjs|md)|LICENSE(-MIT|-APACHE)?|README\.md|CHANGELOG\.md|package\.json)$/;
+    /^(dist\/[\w/-]+\.(js|d\.ts|wasm)|conformance\/[\w/-]+\.(mjs|md)|docs\/[\w-]+\.md|LICENSE(-MIT|-APACHE)?|README\.md|CHANGELOG\.md|SPEC\.md|package\.json)$/;
   assert.deepEqual(
     packed.files.filter((file) => !allowed.test(file)),
     [],
@@ -49,6 +49,7 @@ test('the tarball holds what is published and nothing else', () => {
     'dist/index.d.ts',
     'dist/wasm/seakeep_bg.wasm',
     'conformance/cli.mjs',
+    'docs/sync-algorithm.md',
   ];
   assert.deepEqual(
     needed.filter((file) => !packed.files.includes(file)),
