@@ -10,7 +10,7 @@ import { buildServer } from './server.mjs';
 import { need } from './system.mjs';
 
 /** The same schedules in every run, so that a red one is the change's own; `npm run sim` draws new ones. */
-const SCHEDULES = ['--schedules', '10000', '--seed', '1'];
+const SCHEDULES = ['--schedules', '40000', '--seed', '1'];
 
 const node = process.execPath;
 const script = (name, ...args) => [node, join('scripts', name), ...args];

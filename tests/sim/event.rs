@@ -111,4 +111,9 @@ impl Queue {
     pub(crate) fn drop_sources(&mut self) {
         self.events.retain(|_, event| !matches!(event, Event::Action | Event::Turn | Event::Stranger));
     }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+    }
 }

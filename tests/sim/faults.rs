@@ -113,6 +113,33 @@ impl Faults {
         }
     }
 
+    /// The rate of a fault at one point, by its name.
+    pub(crate) fn rate_of(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
+            "crash_before" => &mut self.crash_before,
+            "crash_after" => &mut self.crash_after,
+            "abort" => &mut self.abort,
+            "quota" => &mut self.quota,
+            "slow_commit" => &mut self.slow_commit,
+            "lost_before" => &mut self.lost_before,
+            "lost_after" => &mut self.lost_after,
+            "duplicate" => &mut self.duplicate,
+            "slow" => &mut self.slow,
+            "broken" => &mut self.broken,
+            "html" => &mut self.html,
+            "redirect" => &mut self.redirect,
+            "stall" => &mut self.stall,
+            "failing" => &mut self.failing,
+            "failing_after" => &mut self.failing_after,
+            "limited" => &mut self.limited,
+            "refused" => &mut self.refused,
+            "in_progress" => &mut self.in_progress,
+            "stale_page" => &mut self.stale_page,
+            "message_loss" => &mut self.message_loss,
+            _ => return None,
+        })
+    }
+
     /// What is left when all faults stop: hints may still be lost and timers late.
     pub(crate) fn healed(&self) -> Self {
         Self {

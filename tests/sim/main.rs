@@ -26,7 +26,9 @@ mod order;
 mod replay;
 mod runs;
 mod schedule;
+mod scripts;
 mod server;
+mod single;
 mod store;
 mod surroundings;
 mod tab;
@@ -34,7 +36,7 @@ mod transactions;
 mod world;
 
 use options::Options;
-use runs::{hunt_mutants, report, run_all};
+use runs::{hunt_mutants, report, run_all, run_singles};
 use schedule::{run, Order};
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let failed = match &options {
         Options { replay: Some(file), .. } => usize::from(!run_replay(file)),
+        Options { script: Some(name), .. } => usize::from(!run_script(name)),
+        Options { singles: true, .. } => run_singles(&options),
         Options { shrink: true, .. } => usize::from(!shrink(&options)),
         Options { one: true, .. } => usize::from(!run_one(&options)),
         Options { mutants: true, .. } => hunt_mutants(&options),
@@ -85,6 +89,18 @@ fn run_replay(file: &str) -> bool {
     match &ran.violation {
         Some(violation) => println!("{} broken by {file}: {}", violation.number, violation.text),
         None => println!("{file}: {} events, {} writes, nothing broken", ran.events, ran.writes),
+    }
+    ran.violation.is_none()
+}
+
+fn run_script(name: &str) -> bool {
+    let Some(ran) = single::run_named(name) else {
+        println!("no script is called {name:?}; there are: {}", scripts::SCRIPTS.map(|(name, _)| name).join(", "));
+        return false;
+    };
+    match &ran.violation {
+        Some(violation) => println!("{} broken by {name:?}: {}", violation.number, violation.text),
+        None => println!("{name:?}: {} events, {} writes, nothing broken", ran.events, ran.writes),
     }
     ran.violation.is_none()
 }

@@ -5,6 +5,7 @@
 
 use super::event::Event;
 use super::server::{from_core, to_core};
+use super::single::Point;
 use super::world::World;
 use seakeep::model::Document;
 use seakeep::native::Json;
@@ -21,6 +22,8 @@ pub(crate) struct Wire {
     pub(crate) sent_at: u64,
     pub(crate) core: CoreRequest,
     pub(crate) key: Option<String>,
+    /// Which request of the schedule it is.
+    pub(crate) number: u32,
 }
 
 /// What becomes of an answer.
@@ -50,7 +53,15 @@ impl World {
     pub(crate) fn send(&mut self, tab: usize, request: u32, http: &HttpRequest<Json>) {
         let core = to_core(http);
         let key = core.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned());
-        let wire = Rc::new(Wire { tab, life: self.tabs[tab].life, request, sent_at: self.now, core, key });
+        let wire = Rc::new(Wire {
+            tab,
+            life: self.tabs[tab].life,
+            request,
+            sent_at: self.now,
+            core,
+            key,
+            number: self.meet(Point::Request),
+        });
         let outer = self.chance.enter("request", tab);
         self.trace(|| {
             format!(
@@ -62,7 +73,7 @@ impl World {
         });
         self.tabs[tab].requests.insert(request, wire.key.clone());
         self.request_leaves(&wire);
-        self.route(&wire);
+        self.strike(Point::Request, wire.number, |world| world.route(&wire));
         self.chance.leave(outer);
     }
 

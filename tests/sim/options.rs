@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) mutant: Option<Mutant>,
     pub(crate) shrink: bool,
     pub(crate) replay: Option<String>,
+    pub(crate) singles: bool,
+    pub(crate) script: Option<String>,
 }
 
 /// How to call it.
@@ -25,6 +27,8 @@ sim [--schedules N] [--seed S] [--steps N] [--threads N]   run N schedules from 
 sim --seed S --one [--trace]                               run that schedule alone, with its trace
 sim --seed S --shrink [--mutant NAME]                      make that failing schedule short and store it (print it)
 sim --replay FILE                                          run a stored schedule, with its trace
+sim --singles                                              every script with every fault at every point
+sim --script 'NAME/Commit 3/abort'                         one of them (or a script without a fault), with its trace
 sim --mutants [--searches N]                               measure how fast each seeded bug is caught";
 
 impl Options {
@@ -42,6 +46,8 @@ impl Options {
             mutant: None,
             shrink: false,
             replay: None,
+            singles: false,
+            script: None,
         };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -50,6 +56,8 @@ impl Options {
                 "--trace" => options.traces = true,
                 "--mutants" => options.mutants = true,
                 "--shrink" => options.shrink = true,
+                "--singles" => options.singles = true,
+                "--script" => options.script = arguments.next(),
                 "--replay" => options.replay = arguments.next(),
                 "--mutant" => {
                     let name = arguments.next().unwrap_or_default();

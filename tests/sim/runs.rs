@@ -4,6 +4,8 @@ use super::mutants::{self, Hunt};
 use super::options::Options;
 use super::replay;
 use super::schedule::{run, Order, Ran};
+use super::scripts::SCRIPTS;
+use super::single;
 use super::world::Violation;
 use seakeep::engine::mutant::Mutant;
 use std::collections::BTreeMap;
@@ -75,10 +77,11 @@ pub(crate) fn run_all(options: &Options) -> usize {
         hunt_mutants(&Options { searches: 1, seed: HUNT_SEED, ..options.clone() })
     };
     let shrinks = options.searches == 0 || prove_shrinking(options.steps);
+    let broken = if options.searches == 0 { 0 } else { run_singles(options) };
     let failed = runs.failed.len() + alive + usize::from(!shrinks);
     let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 1 };
     println!("{} passed, {failed} failed", runs.count as usize + proofs - failed);
-    failed
+    failed + broken
 }
 
 /// A stored list must not break anything any more.
@@ -214,6 +217,40 @@ fn spread(options: &Options) -> Runs {
         threads.into_iter().filter_map(|thread| thread.join().ok()).for_each(|runs| all.join(runs));
     });
     all
+}
+
+/// Every script with every fault at every point; says how many runs broke something.
+pub(crate) fn run_singles(options: &Options) -> usize {
+    let started = Instant::now();
+    let part = |thread: u64| -> Vec<single::Exhausted> {
+        SCRIPTS
+            .iter()
+            .skip(thread as usize)
+            .step_by(options.threads as usize)
+            .map(|script| single::exhaust(script, options.mutant))
+            .collect()
+    };
+    let mut all: Vec<single::Exhausted> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..options.threads).map(|thread| scope.spawn(move || part(thread))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+    });
+    all.sort_unstable_by_key(|exhausted| exhausted.script);
+    println!("{:<20} {:>8} {:>9} {:>9} {:>6} {:>7}", "script", "commits", "requests", "messages", "runs", "broken");
+    for one in &all {
+        let [commits, requests, messages] = one.points;
+        let (name, runs, broken) = (one.script, one.runs, one.failed.len());
+        println!("{name:<20} {commits:>8} {requests:>9} {messages:>9} {runs:>6} {broken:>7}");
+    }
+    let failed: Vec<_> = all.iter().flat_map(|one| &one.failed).collect();
+    for (name, ran) in failed.iter().take(MOST_PRINTED) {
+        let violation = ran.violation.as_ref();
+        println!("{} broken by {name}: {}", violation.map_or("", |it| it.number), violation.map_or("", |it| &it.text));
+        println!("  again: cargo test --test sim -- --script '{name}'");
+    }
+    let (runs, failed) = (all.iter().map(|one| one.runs).sum::<usize>(), failed.len());
+    println!("{runs} runs with a single fault in {:.0} s", started.elapsed().as_secs_f64());
+    println!("{} passed, {failed} failed", runs - failed);
+    failed
 }
 
 /// The mutant table; says how many outlived their hunt.

@@ -44,8 +44,7 @@ pub(crate) struct Ran {
 
 /// Runs one schedule from its seed.
 pub(crate) fn run(order: &Order) -> Ran {
-    Mutant::switch(order.mutant);
-    let world = catch_unwind(AssertUnwindSafe(|| {
+    caught(order.mutant, || {
         let mut world = World::new(order);
         let depth = world.ordering.depth();
         // A quarter of the schedules never recover: they check safety under twice the faults.
@@ -55,22 +54,35 @@ pub(crate) fn run(order: &Order) -> Ran {
         if recovers && world.violation.is_none() {
             world.recover();
         }
-        Ran {
-            violation: world.violation.clone(),
-            events: world.events,
-            points: world.points,
-            depth,
-            noted: world.chance.noted(),
-            writes: world.writes,
-            hash: world.hash,
-            recovered: world.healed,
-        }
-    }));
+        Ran { depth, ..world.into_ran() }
+    })
+}
+
+/// Runs something with a seeded bug, or none; a panic is a violation.
+pub(crate) fn caught(mutant: Option<Mutant>, runs: impl FnOnce() -> Ran) -> Ran {
+    Mutant::switch(mutant);
+    let ran = catch_unwind(AssertUnwindSafe(runs));
     Mutant::switch(None);
-    world.unwrap_or_else(|panic| {
+    ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
         let violation = Some(Violation { number: "PANIC", text });
         Ran { violation, ..Ran::default() }
     })
+}
+
+impl World {
+    /// What came of it.
+    pub(crate) fn into_ran(mut self) -> Ran {
+        Ran {
+            events: self.events,
+            points: self.points,
+            depth: 0,
+            noted: self.chance.noted(),
+            writes: self.writes,
+            hash: self.hash,
+            recovered: self.healed,
+            violation: self.violation,
+        }
+    }
 }

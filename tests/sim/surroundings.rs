@@ -82,7 +82,7 @@ impl World {
         self.schedule(delay, Event::Open { tab });
     }
 
-    fn close(&mut self, tab: usize) {
+    pub(crate) fn close(&mut self, tab: usize) {
         if self.tabs[tab].is_awake() {
             self.command(tab, Asked { what: "close", claims: Vec::new() }, Command::Close);
         }
@@ -105,7 +105,7 @@ impl World {
         self.schedule(delay, Event::Open { tab });
     }
 
-    fn freeze(&mut self, tab: usize) {
+    pub(crate) fn freeze(&mut self, tab: usize) {
         if !self.tabs[tab].is_awake() {
             return;
         }

@@ -10,6 +10,7 @@ use super::oracle::Oracle;
 use super::order::Ordering;
 use super::schedule::Order;
 use super::server::{Server, BASE, URL};
+use super::single::{Point, Points};
 use super::store::Profile;
 use super::tab::{Sleep, Tab};
 use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
@@ -48,6 +49,7 @@ pub(crate) struct World {
     /// Scheduling points among them.
     pub(crate) points: u64,
     pub(crate) ordering: Ordering,
+    pub(crate) points_met: Points,
     pub(crate) hash: u64,
     pub(crate) healed: bool,
     pub(crate) writes: u64,
@@ -79,6 +81,7 @@ impl World {
             events: 0,
             points: 0,
             ordering,
+            points_met: Points::default(),
             hash: 0xcbf2_9ce4_8422_2325,
             healed: false,
             writes: 0,
@@ -137,14 +140,17 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake { tab, life, token } => self.wake(tab, life, token),
-            Event::Commit { profile } => self.run_commit(profile),
+            Event::Commit { profile } => self.meet_commit(profile),
             Event::Report { tab, life } => {
                 let report = if self.tabs[tab].life == life { self.tabs[tab].reports.pop_front() } else { None };
                 if let Some((commit, result)) = report {
                     self.deliver(tab, life, Input::Committed { commit, result });
                 }
             }
-            Event::Reach { wire, fate } => self.reach(&wire, fate),
+            Event::Reach { wire, fate } => {
+                self.strike_tab(Point::Request, wire.number, wire.tab);
+                self.strike(Point::Request, wire.number, |world| world.reach(&wire, fate));
+            }
             Event::Respond { wire, mut result } => {
                 // An answer of the history that was lost does not outlive it (server assumption S7).
                 if wire.sent_at < self.server.restored_at {

@@ -1,6 +1,7 @@
 //! Oracles on one engine: what it says to its app and to other tabs, and that it does not spin.
 
 use crate::event::Event;
+use crate::single::Point;
 use crate::tab::Sleep;
 use crate::world::World;
 use seakeep::engine::input::Message;
@@ -76,11 +77,18 @@ impl World {
                 && !self.tabs[tab].deaf
                 && self.tabs[tab].profile == self.tabs[from].profile
                 && self.tabs[tab].engine.is_some();
-            if reaches && !self.chance.hit(self.faults.message_loss) {
-                let delay = self.chance.delay(5, 500);
-                let life = self.tabs[tab].life;
-                self.schedule(delay, Event::Message { tab, life, message: Box::new(message.clone()) });
+            if reaches {
+                let number = self.meet(Point::Message);
+                self.strike(Point::Message, number, |world| world.post(tab, message));
             }
+        }
+    }
+
+    fn post(&mut self, tab: usize, message: &Message<Json>) {
+        if !self.chance.hit(self.faults.message_loss) {
+            let delay = self.chance.delay(5, 500);
+            let life = self.tabs[tab].life;
+            self.schedule(delay, Event::Message { tab, life, message: Box::new(message.clone()) });
         }
     }
 
