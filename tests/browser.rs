@@ -12,14 +12,17 @@ mod faults;
 #[path = "contract/idb.rs"]
 mod idb;
 
-use contract::{bodies, indexes, queries, Backend, NOTES};
+use contract::{bodies, indexes, queries, Backend, Script, NOTES};
+use js_sys::Array;
 use seakeep::engine::query::Query;
-use seakeep::engine::store::Plan;
-use seakeep::model::Failure;
+use seakeep::model::{Document, Failure, Pending, PendingState};
 use seakeep::shell::document::JsDoc;
-use seakeep::shell::store::{Store, StoreConfig, StoreEvent, Table};
+use seakeep::shell::store::{Done, PendingQuery, StoreConfig, StoreEvent, Table, Told};
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -50,6 +53,95 @@ fn config(name: &str, memory: bool) -> StoreConfig {
 /// What a store told.
 type Heard = Rc<RefCell<Vec<StoreEvent>>>;
 
+/// Waits for an answer that is given to a function.
+async fn answer<T: 'static>(ask: impl FnOnce(Done<T>)) -> Result<T, Failure> {
+    let (slot, waker) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None::<Waker>)));
+    let (given, woken) = (slot.clone(), waker.clone());
+    ask(Box::new(move |answer| {
+        given.replace(Some(answer));
+        woken.take().into_iter().for_each(Waker::wake);
+    }));
+    poll_fn(move |context| {
+        waker.replace(Some(context.waker().clone()));
+        slot.take().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+/// A store whose answers are awaited.
+struct Store(Rc<seakeep::shell::store::Store>);
+
+impl Store {
+    async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
+        answer(|done| seakeep::shell::store::Store::open(config, told, done)).await.map(Self)
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+
+    fn store_id(&self) -> String {
+        self.0.store_id()
+    }
+
+    async fn run<R: 'static>(&self, plan: Script<JsDoc, R>) -> Result<R, Failure> {
+        answer(|done| self.0.run(Box::new(plan), done)).await
+    }
+
+    async fn get(&self, collection: &str, id: &str) -> Result<JsValue, Failure> {
+        self.get_many(collection, &[id.into()]).await.map(|found| found.get(0))
+    }
+
+    async fn get_many(&self, collection: &str, ids: &[String]) -> Result<Array, Failure> {
+        answer(|done| self.0.get(collection, ids, done)).await.map(|found| found.iter().collect())
+    }
+
+    async fn query(&self, collection: &str, query: &Query) -> Result<Array, Failure> {
+        answer(|done| self.0.query(collection, Ok(query.clone()), done)).await.map(JsCast::unchecked_into)
+    }
+
+    async fn rows(&self, collection: &str, query: &Query) -> Result<(Array, bool), Failure> {
+        let found = answer(|done| self.0.rows(collection, Ok(query.clone()), true, done)).await.map(JsDoc)?;
+        Ok((found.get("rows").expect("rows").0.unchecked_into(), found.flag("complete")))
+    }
+
+    async fn count(&self, collection: &str, query: &Query) -> Result<u32, Failure> {
+        answer(|done| self.0.count(collection, Ok(query.clone()), done)).await.map(number)
+    }
+
+    async fn meta_of(&self, collection: &str, id: &str) -> Result<Option<JsDoc>, Failure> {
+        answer(|done| self.0.meta_of(collection, id, done)).await.map(JsDoc::some)
+    }
+
+    async fn pending_list(&self, query: &PendingQuery) -> Result<Vec<Pending<JsDoc>>, Failure> {
+        answer(|done| self.0.pending_list(query.clone(), done)).await
+    }
+
+    async fn pending_count(&self, state: Option<PendingState>) -> Result<u32, Failure> {
+        answer(|done| self.0.pending_count(state, done)).await.map(number)
+    }
+
+    async fn setting(&self, key: &str) -> Result<JsValue, Failure> {
+        answer(|done| self.0.setting(key, done)).await
+    }
+
+    async fn mark(&self) -> Result<String, Failure> {
+        answer(|done| self.0.mark(done)).await.map(|mark| mark.as_string().expect("a text"))
+    }
+}
+
+fn number(value: JsValue) -> u32 {
+    value.as_f64().expect("a number") as u32
+}
+
+async fn destroy(name: &str) -> Result<(), Failure> {
+    answer(|done| seakeep::shell::store::destroy(name, done)).await
+}
+
+async fn pending_exists(name: &str) -> Result<bool, Failure> {
+    answer(|done| seakeep::shell::store::pending_exists(name, done)).await
+}
+
 async fn open(config: StoreConfig) -> Result<(Store, Heard), Failure> {
     let heard: Heard = Rc::default();
     let told = heard.clone();
@@ -69,7 +161,7 @@ macro_rules! backend {
                 Self(open(config(&fresh_name(), $memory)).await.expect("a fresh database opens").0)
             }
 
-            async fn run<R>(&self, plan: &dyn Plan<JsDoc, R>) -> Result<R, Failure> {
+            async fn run<R: 'static>(&self, plan: Script<JsDoc, R>) -> Result<R, Failure> {
                 self.0.run(plan).await
             }
 

@@ -6,10 +6,9 @@
 #[macro_use]
 mod contract;
 
-use contract::{bodies, indexes, queries, Backend, NOTES};
+use contract::{bodies, indexes, queries, Backend, Script, NOTES};
 use seakeep::engine::disk::Disk;
 use seakeep::engine::query::{disk_count, disk_query, Query};
-use seakeep::engine::store::Plan;
 use seakeep::model::{DocKey, Failure, Row};
 use seakeep::native::Json;
 use std::cell::RefCell;
@@ -26,8 +25,8 @@ impl Backend for Memory {
         Self(RefCell::default())
     }
 
-    async fn run<R>(&self, plan: &dyn Plan<Json, R>) -> Result<R, Failure> {
-        self.0.borrow_mut().run(plan)
+    async fn run<R: 'static>(&self, plan: Script<Json, R>) -> Result<R, Failure> {
+        self.0.borrow_mut().run(&plan)
     }
 
     async fn get(&self, id: &str) -> Option<Json> {

@@ -14,17 +14,15 @@ use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Recor
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
+use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
-use crate::shell::store::{PendingQuery, Store, StoreEvent, Told};
+use crate::shell::store::{Done, PendingQuery, Store, StoreEvent, Told};
 use crate::shell::{clock, tell};
-use core::future::Future;
-use core::pin::Pin;
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{future_to_promise, spawn_local, JsFuture};
 
 thread_local! {
     static LAST_NUMBER: Cell<u32> = const { Cell::new(0) };
@@ -39,23 +37,38 @@ pub struct Client {
     mailbox: Rc<Mailbox>,
     config: Rc<Config>,
     last_hold: Cell<u32>,
-    closed: Rc<Cell<bool>>,
+    closed: Cell<bool>,
 }
 
 impl Client {
-    pub(super) async fn open(config: JsDoc, hooks: &JsValue) -> Result<Self, Failure> {
-        let seed = clock::seed()?;
+    pub(super) fn open(config: JsDoc, hooks: JsValue, done: Done<Self>) {
+        let seed = match clock::seed() {
+            Ok(seed) => seed,
+            Err(failure) => return done(Err(failure)),
+        };
         let mailbox = Rc::new(Mailbox::default());
         let entropy = Rng::new(seed).text(26);
-        let store = Store::open(store_config(&config, entropy, clock::now()), told(&mailbox)).await?;
-        let store = Rc::new(store);
+        let (told, stored) = (told(&mailbox), store_config(&config, entropy, clock::now()));
+        let opened = move |store: Result<Rc<Store>, Failure>| {
+            done(store.and_then(|store| Self::make(&config, &hooks, seed, store, mailbox)));
+        };
+        Store::open(stored, told, Box::new(opened));
+    }
+
+    fn make(
+        config: &JsDoc,
+        hooks: &JsValue,
+        seed: [u64; 4],
+        store: Rc<Store>,
+        mailbox: Rc<Mailbox>,
+    ) -> Result<Self, Failure> {
         let number = LAST_NUMBER.get() + 1;
         LAST_NUMBER.set(number);
         if let Some(crashed) = hook(hooks, "crashed") {
             crash::remember(number, crashed);
         }
         let missing = || Failure::new(Code::TransportResult, "the face gave no hooks");
-        let settings = Config::from_document(&config);
+        let settings = Config::from_document(config);
         let driver = Driver {
             name: config.text_of("name").unwrap_or_default(),
             engine: Engine::new(settings.clone(), seed.map(|word| word.rotate_left(17) ^ 0x5ea5_ea5e), clock::now()),
@@ -70,20 +83,36 @@ impl Client {
             mailbox: mailbox.clone(),
             persist: config.flag("persist"),
         };
-        spawn_local(drive(driver));
-        let (last_hold, closed) = (Cell::new(0), Rc::new(Cell::new(false)));
-        Ok(Self { number, store, mailbox, config: Rc::new(settings), last_hold, closed })
+        // The face has its client before anything is told to it.
+        later(Box::new(|| drive(driver)));
+        Ok(Self {
+            number,
+            store,
+            mailbox,
+            config: Rc::new(settings),
+            last_hold: Cell::new(0),
+            closed: Cell::new(false),
+        })
+    }
+
+    /// The promise of an answer, and what takes it; `None` after `close`.
+    fn asked(&self) -> (Promise, Option<Done<JsValue>>) {
+        let (promise, settle) = promised();
+        let done: Done<JsValue> = Box::new(|found| settle(found.map_err(|failure| to_js(&failure))));
+        if self.closed.get() {
+            done(Err(Failure::new(Code::Closed, "this handle is closed")));
+            return (promise, None);
+        }
+        (promise, Some(done))
     }
 
     /// A read of the store that is refused after `close`.
-    fn read<F>(&self, work: impl FnOnce(Rc<Store>) -> F) -> Promise
-    where
-        F: Future<Output = Result<JsValue, Failure>> + 'static,
-    {
-        if self.closed.get() {
-            return Promise::reject(&to_js(&Failure::new(Code::Closed, "this handle is closed")));
+    fn read(&self, read: impl FnOnce(&Store, Done<JsValue>)) -> Promise {
+        let (promise, done) = self.asked();
+        if let Some(done) = done {
+            read(&self.store, done);
         }
-        promised(Box::pin(work(self.store.clone())))
+        promise
     }
 
     /// Reads `Expected` of the face.
@@ -130,47 +159,40 @@ impl Client {
 
     /// One document.
     pub fn get(&self, collection: String, id: String) -> Promise {
-        self.read(move |store| async move { store.get(&collection, &id).await })
+        self.read(|store, done| {
+            let first = |found: Result<Vec<JsValue>, _>| done(found.map(|mut all| all.pop().unwrap_or_default()));
+            store.get(&collection, &[id], Box::new(first));
+        })
     }
 
     /// Several documents.
     #[wasm_bindgen(js_name = getMany)]
     pub fn get_many(&self, collection: String, ids: Vec<String>) -> Promise {
-        self.read(move |store| async move { store.get_many(&collection, &ids).await.map(JsValue::from) })
+        self.read(|store, done| {
+            let all = |found: Result<Vec<JsValue>, _>| done(found.map(|all| all.iter().collect::<Array>().into()));
+            store.get(&collection, &ids, Box::new(all));
+        })
     }
 
     /// The documents that answer a query.
     pub fn query(&self, collection: String, query: JsValue) -> Promise {
-        self.read(move |store| async move {
-            let query = store.parse_query(&collection, &JsDoc(query))?;
-            store.query(&collection, &query).await.map(JsValue::from)
-        })
+        self.read(|store, done| store.query(&collection, store.parse_query(&collection, &JsDoc(query)), done))
     }
 
     /// The rows that answer a query, and whether the collection has been pulled once.
     pub fn rows(&self, collection: String, query: JsValue) -> Promise {
         let synced = self.config.is_synced(&collection) && self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
-        self.read(move |store| async move {
-            let query = store.parse_query(&collection, &JsDoc(query))?;
-            let (rows, complete) = store.rows(&collection, &query).await?;
-            let complete = Some(JsDoc::boolean(complete || !synced));
-            Ok(JsDoc::object().with(&[("rows", Some(JsDoc(rows.into()))), ("complete", complete)]).0)
-        })
+        self.read(|store, done| store.rows(&collection, store.parse_query(&collection, &JsDoc(query)), synced, done))
     }
 
     /// How many documents meet a query's conditions.
     pub fn count(&self, collection: String, query: JsValue) -> Promise {
-        self.read(move |store| async move {
-            let query = store.parse_query(&collection, &JsDoc(query))?;
-            store.count(&collection, &query).await.map(JsValue::from)
-        })
+        self.read(|store, done| store.count(&collection, store.parse_query(&collection, &JsDoc(query)), done))
     }
 
     /// What is known of a document besides itself.
     pub fn meta(&self, collection: String, id: String) -> Promise {
-        self.read(move |store| async move {
-            Ok(store.meta_of(&collection, &id).await?.map_or(JsValue::UNDEFINED, JsValue::from))
-        })
+        self.read(|store, done| store.meta_of(&collection, &id, done))
     }
 
     /// Runs a pass, or joins the running one.
@@ -229,15 +251,14 @@ impl Client {
     #[wasm_bindgen(js_name = pendingList)]
     pub fn pending_list(&self, query: JsValue) -> Promise {
         let (query, mailbox) = (pending_query(&JsDoc(query)), self.mailbox.clone());
-        self.read(move |store| async move {
-            let rows = store.pending_list(&query).await?;
-            let depends = depends_on(&mailbox, &rows).await;
-            Ok(rows
-                .iter()
-                .zip(depends.iter())
-                .map(|(row, depends)| pending_object(row, &depends))
-                .collect::<Array>()
-                .into())
+        self.read(|store, done| {
+            let listed = move |rows: Result<Vec<Pending<JsDoc>>, Failure>| match rows {
+                Ok(rows) => {
+                    mailbox.post(Letter::Look(Box::new(move |engine| done(Ok(pending_objects(&rows, engine))))));
+                }
+                Err(failure) => done(Err(failure)),
+            };
+            store.pending_list(query, Box::new(listed));
         })
     }
 
@@ -245,7 +266,7 @@ impl Client {
     #[wasm_bindgen(js_name = pendingCount)]
     pub fn pending_count(&self, state: Option<String>) -> Promise {
         let state = state.as_deref().and_then(PendingState::try_from_text);
-        self.read(move |store| async move { store.pending_count(state).await.map(JsValue::from) })
+        self.read(|store, done| store.pending_count(state, done))
     }
 
     /// Makes one change due, or all.
@@ -255,17 +276,7 @@ impl Client {
 
     /// All stored conflicts, and how many there ever were.
     pub fn conflicts(&self) -> Promise {
-        self.read(|store| async move {
-            let (conflicts, log) = store.conflicts().await?;
-            let log = log.unwrap_or_else(JsDoc::object);
-            let counts = |field: &str| Some(log.get(field).unwrap_or_else(JsDoc::object));
-            let fields = [
-                ("conflicts", Some(JsDoc(conflicts.into()))),
-                ("byType", counts("types")),
-                ("byStrategy", counts("strategies")),
-            ];
-            Ok(JsDoc::object().with(&fields).0)
-        })
+        self.read(Store::conflicts)
     }
 
     /// A person's choice on an open conflict.
@@ -296,7 +307,7 @@ impl Client {
     /// A setting.
     #[wasm_bindgen(js_name = settingGet)]
     pub fn setting_get(&self, key: String) -> Promise {
-        self.read(move |store| async move { store.setting(&key).await })
+        self.read(|store, done| store.setting(&key, done))
     }
 
     /// Sets a setting.
@@ -313,25 +324,25 @@ impl Client {
 
     /// Moves whenever any tab commits anything.
     pub fn mark(&self) -> Promise {
-        self.read(move |store| async move { store.mark().await.map(JsValue::from) })
+        self.read(Store::mark)
     }
 
     /// Ends: accepted writes are finished, everything else is refused from now on.
-    pub async fn close(&self) {
+    pub fn close(&self) -> Promise {
         if self.closed.replace(true) {
-            return;
+            return Promise::resolve(&JsValue::UNDEFINED);
         }
+        let (promise, settle) = promised();
+        let (number, mailbox, store) = (self.number, self.mailbox.clone(), self.store.clone());
         // It settles in any case: the driver answers, or the mailbox refuses.
-        let _ = JsFuture::from(self.mailbox.ask(Command::Close)).await;
-        self.mailbox.close();
-        self.store.close();
-        crash::forget(self.number);
+        settled(&self.mailbox.ask(Command::Close), move |_| {
+            mailbox.close();
+            store.close();
+            crash::forget(number);
+            settle(Ok(JsValue::UNDEFINED));
+        });
+        promise
     }
-}
-
-/// One place makes promises, so that its code is there once.
-fn promised(work: Pin<Box<dyn Future<Output = Result<JsValue, Failure>>>>) -> Promise {
-    future_to_promise(async move { work.await.map_err(|failure| to_js(&failure)) })
 }
 
 fn hook(hooks: &JsValue, name: &str) -> Option<Function> {
@@ -376,26 +387,19 @@ fn pending_query(from: &JsDoc) -> PendingQuery {
     }
 }
 
-/// For each row, the mutation ids that must be acknowledged before it may go: the engine knows.
-async fn depends_on(mailbox: &Rc<Mailbox>, rows: &[Pending<JsDoc>]) -> Array {
-    let ids: Vec<Rc<str>> = rows.iter().map(|row| row.mutation_id.clone()).collect();
-    let mailbox = mailbox.clone();
-    let asked = Promise::new(&mut |resolve, _| {
-        let ids = ids.clone();
-        mailbox.post(Letter::Look(Box::new(move |engine| {
-            let texts = |ids: Vec<Rc<str>>| ids.iter().map(|id| JsValue::from_str(id)).collect::<Array>();
-            let depends = |outbox: &Outbox, id: &str| Some(outbox.depends_on(outbox.find(id)?));
-            let known = |id: &Rc<str>| engine.and_then(|engine| depends(engine.outbox(), id));
-            let one = |id: &Rc<str>| texts(known(id).unwrap_or_default());
-            // A promise's own functions do not throw.
-            let _ = resolve.call1(&JsValue::NULL, &ids.iter().map(one).collect::<Array>());
-        })));
-    });
-    JsFuture::from(asked).await.map_or_else(|_| Array::new(), JsCast::unchecked_into)
+/// Rows as `PendingOut`: the engine knows the mutation ids that must be acknowledged before each may go.
+fn pending_objects(rows: &[Pending<JsDoc>], engine: Option<&Engine<JsDoc>>) -> JsValue {
+    let depends = |outbox: &Outbox, id: &str| Some(outbox.depends_on(outbox.find(id)?));
+    let known = |row: &Pending<JsDoc>| engine.and_then(|engine| depends(engine.outbox(), &row.mutation_id));
+    let object = |row: &Pending<JsDoc>| {
+        let depends = known(row).unwrap_or_default();
+        pending_object(row, JsDoc::list(depends.iter().map(|id| JsDoc::text(id)).collect()))
+    };
+    rows.iter().map(object).collect::<Array>().into()
 }
 
 /// A row as `PendingOut`: its record without what only the library needs.
-fn pending_object(row: &Pending<JsDoc>, depends_on: &JsValue) -> JsValue {
+fn pending_object(row: &Pending<JsDoc>, depends_on: JsDoc) -> JsValue {
     const INTERNAL: [&str; 12] = [
         "changes",
         "base",
@@ -411,6 +415,6 @@ fn pending_object(row: &Pending<JsDoc>, depends_on: &JsValue) -> JsValue {
         "asks",
     ];
     let mut fields: Vec<(&str, Option<JsDoc>)> = INTERNAL.iter().map(|field| (*field, None)).collect();
-    fields.push(("dependsOn", Some(JsDoc(depends_on.clone()))));
+    fields.push(("dependsOn", Some(depends_on)));
     row.to_record().with(&fields).0
 }

@@ -11,7 +11,9 @@ pub use client::Client;
 
 use crate::model::{Code, Failure};
 use crate::shell::error::to_js;
-use crate::shell::store;
+use crate::shell::later::promised;
+use crate::shell::store::{self, Done};
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
 /// Identity of this build; the face refuses a module of another one.
@@ -22,20 +24,31 @@ pub fn build_id() -> String {
 
 /// Opens a database: `config` is a `ClientConfig`, `hooks` are the face's functions.
 #[wasm_bindgen(js_name = openClient)]
-pub async fn open_client(config: JsValue, hooks: JsValue) -> Result<Client, JsValue> {
-    Client::open(config.into(), &hooks).await.map_err(|failure| to_js(&failure))
+pub fn open_client(config: JsValue, hooks: JsValue) -> Promise {
+    let (promise, settle) = promised();
+    let opened = |client: Result<Client, Failure>| settle(client.map(JsValue::from).map_err(|failure| to_js(&failure)));
+    Client::open(config.into(), hooks, Box::new(opened));
+    promise
 }
 
 /// Deletes a database; `PENDING_EXIST` while unsent changes exist, unless they are to be discarded.
 #[wasm_bindgen(js_name = destroyDatabase)]
-pub async fn destroy_database(name: String, discard_pending: bool) -> Result<(), JsValue> {
-    destroy(&name, discard_pending).await.map_err(|failure| to_js(&failure))
-}
-
-async fn destroy(name: &str, discard_pending: bool) -> Result<(), Failure> {
-    if !discard_pending && store::pending_exists(name).await? {
-        let text = "changes are not yet sent; pass discardPending: true to delete them";
-        return Err(Failure::new(Code::PendingExist, text));
+pub fn destroy_database(name: String, discard_pending: bool) -> Promise {
+    let (promise, settle) = promised();
+    let ended: Done<()> = Box::new(|end| settle(end.map(|()| JsValue::UNDEFINED).map_err(|failure| to_js(&failure))));
+    if discard_pending {
+        store::destroy(&name, ended);
+        return promise;
     }
-    store::destroy(name).await
+    let destroyed = name.clone();
+    let looked = move |pending: Result<bool, Failure>| match pending {
+        Ok(false) => store::destroy(&destroyed, ended),
+        Ok(true) => {
+            let text = "changes are not yet sent; pass discardPending: true to delete them";
+            ended(Err(Failure::new(Code::PendingExist, text)));
+        }
+        Err(failure) => ended(Err(failure)),
+    };
+    store::pending_exists(&name, Box::new(looked));
+    promise
 }

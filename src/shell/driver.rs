@@ -1,13 +1,14 @@
-//! The driver: one task, the only owner of the engine.
+//! The driver: the only owner of the engine.
 //!
 //! It takes one letter at a time from its mailbox, gives it to the engine, drains the orders and has the adapters carry
-//! them out; their ends come back as letters. Answers to the app go out first, events after them from a fresh task, so
-//! no function of the app ever runs while the engine is borrowed.
+//! them out; their ends come back as letters. Answers to the app go out first; events and requests run from a fresh
+//! task, so no function of the app ever runs while the engine is borrowed.
 
 use super::clock;
 use super::document::JsDoc;
 use super::error::to_js;
 use super::farewell;
+use super::later::{later, property, settled};
 use super::lock::Lock;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
@@ -21,11 +22,11 @@ use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::AnyPlan;
 use crate::model::{Document, Failure, Map, PendingState, Time};
 use crate::protocol::HttpRequest;
+use core::cell::Cell;
 use gloo_timers::callback::Timeout;
-use js_sys::{Array, Function, Promise};
+use js_sys::{Array, Function};
 use std::rc::Rc;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{spawn_local, JsFuture};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortController;
 
 /// The longest host timer: longer waits are cut and looked at again.
@@ -53,7 +54,7 @@ pub struct Driver {
 }
 
 /// Drives the engine until its mailbox is closed.
-pub async fn drive(driver: Driver) {
+pub fn drive(driver: Driver) {
     let Driver { name, engine, store, calls, events, lock, mailbox, persist } = driver;
     let tabs = Rc::new(Tabs::open(&name, hear(&mailbox)));
     let signals = Signals::listen(signal_to(&mailbox), leave(&name, &engine, &tabs));
@@ -68,6 +69,7 @@ pub async fn drive(driver: Driver) {
         name: name.clone(),
         timer: None,
         requests: Map::new(),
+        told: Rc::default(),
         persist,
     };
     running.take(Letter::Input(Input::Start));
@@ -80,10 +82,10 @@ pub async fn drive(driver: Driver) {
     if let Some(message) = farewell::found(&name).and_then(|word| Message::from_document(&word)) {
         running.take(Letter::Input(Input::Message(message)));
     }
-    while let Some(letter) = mailbox.next().await {
+    mailbox.read_by(Box::new(move |letter| {
+        let _listening = &signals;
         running.take(letter);
-    }
-    drop(signals);
+    }));
 }
 
 fn hear(mailbox: &Rc<Mailbox>) -> impl FnMut(JsValue) + 'static {
@@ -118,18 +120,25 @@ struct Running {
     mailbox: Rc<Mailbox>,
     tabs: Rc<Tabs>,
     name: String,
-    timer: Option<Timeout>,
+    timer: Option<(Time, Timeout)>,
     requests: Map<u32, AbortController>,
+    /// Events that were not told yet.
+    told: Rc<Cell<Option<Array>>>,
     persist: bool,
 }
 
 impl Running {
     fn take(&mut self, letter: Letter) {
-        let told = Array::new();
+        let told = self.told.take();
+        let waiting = told.is_some();
+        let told = told.unwrap_or_default();
         match letter {
             Letter::Input(input) => {
                 if let Input::Responded { request, .. } = &input {
                     self.requests.remove(request);
+                }
+                if matches!(input, Input::Tick) {
+                    self.timer = None;
                 }
                 self.engine.handle_input(clock::now(), input);
                 self.drain(&told);
@@ -138,7 +147,10 @@ impl Running {
             Letter::Tell(event) => drop(told.push(&event.0)),
         }
         if told.length() > 0 {
-            self.tell_later(told);
+            self.told.set(Some(told));
+            if !waiting {
+                self.tell_later();
+            }
         }
     }
 
@@ -161,18 +173,16 @@ impl Running {
     fn note(&mut self, event: Event<JsDoc>, told: &Array) {
         if self.persist && matches!(&event, Event::Status(status) if status.pending > 0) {
             self.persist = false;
-            ask_to_persist();
+            later(Box::new(ask_to_persist));
         }
         let parked = |id: &str| self.engine.outbox().find(id).is_some_and(|entry| entry.state == PendingState::Parked);
         told.push(&event_object(event, parked).0);
     }
 
     fn commit(&self, commit: u32, plan: AnyPlan<JsDoc>) {
-        let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
-        spawn_local(async move {
-            let result = store.run(&*plan).await;
-            mailbox.post(Letter::Input(Input::Committed { commit, result }));
-        });
+        let mailbox = self.mailbox.clone();
+        let done = move |result| mailbox.post(Letter::Input(Input::Committed { commit, result }));
+        self.store.run(plan, Box::new(done));
     }
 
     fn request(&mut self, request: u32, http: HttpRequest<JsDoc>) {
@@ -180,15 +190,13 @@ impl Running {
         let Ok(controller) = AbortController::new() else { return };
         let signal = controller.signal();
         self.requests.insert(request, controller);
-        spawn_local(async move {
-            let sizes = net::Sizes::default();
-            let result = net::send(&calls, http, &signal, &sizes).await;
-            let (sent, received) = sizes.get();
+        let done = move |result, (sent, received): net::Sizes| {
             if sent + received > 0 {
                 mailbox.post(Letter::Input(Input::Measured { sent, received }));
             }
             mailbox.post(Letter::Input(Input::Responded { request, result }));
-        });
+        };
+        later(Box::new(move || net::send(calls, http, signal, Box::new(done))));
     }
 
     /// What would keep the page out of the back/forward cache is closed; the store opens again when it is asked.
@@ -204,20 +212,25 @@ impl Running {
     }
 
     fn wait(&mut self, until: Option<Time>) {
+        if self.timer.as_ref().map(|(at, _)| *at) == until {
+            return;
+        }
         self.timer = until.map(|at| {
             let mailbox = self.mailbox.clone();
             let length = at.saturating_sub(clock::now()).min(LONGEST_TIMER);
-            Timeout::new(length as u32, move || mailbox.post(Letter::Input(Input::Tick)))
+            (at, Timeout::new(length as u32, move || mailbox.post(Letter::Input(Input::Tick))))
         });
     }
 
     /// From a fresh task, after the answers that were given before it.
-    fn tell_later(&self, told: Array) {
-        let events = self.events.clone();
-        spawn_local(async move {
-            // The face catches what the app's listeners throw; there is nobody else to tell.
-            let _ = events.call1(&JsValue::NULL, &told);
-        });
+    fn tell_later(&self) {
+        let (events, told) = (self.events.clone(), self.told.clone());
+        later(Box::new(move || {
+            if let Some(told) = told.take() {
+                // The face catches what the app's listeners throw; there is nobody else to tell.
+                let _ = events.call1(&JsValue::NULL, &told);
+            }
+        }));
     }
 }
 
@@ -233,11 +246,10 @@ fn answer(result: Result<Reply<JsDoc>, Failure>) -> Result<JsValue, JsValue> {
 
 /// `navigator.storage.persist()`, where there is one; a refusal changes nothing.
 fn ask_to_persist() {
-    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).unwrap_or_default();
-    let storage = get(&get(&js_sys::global(), "navigator"), "storage");
-    if let Ok(Ok(asked)) =
-        wasm_bindgen::JsCast::dyn_into::<Function>(get(&storage, "persist")).map(|ask| ask.call0(&storage))
-    {
-        spawn_local(async move { drop(JsFuture::from(Promise::resolve(&asked)).await) });
+    let storage = property(&property(&js_sys::global(), "navigator"), "storage");
+    if let Ok(ask) = property(&storage, "persist").dyn_into::<Function>() {
+        if let Ok(asked) = ask.call0(&storage) {
+            settled(&asked, drop);
+        }
     }
 }

@@ -1,16 +1,16 @@
-//! The mailbox: how everything reaches the one task that owns the engine, and how answers find their way back.
+//! The mailbox: how everything reaches the one owner of the engine, and how answers find their way back.
 //!
-//! Handles and adapters post letters and hold nothing else; they take `&self` and are never borrowed across an await.
-//! Once closed, a letter is dropped and a question is refused.
+//! Handles and adapters post letters and hold nothing else. A letter is read at once, unless another one is being read:
+//! then it waits its turn. So the engine takes one at a time, whoever calls. Once closed, a letter is dropped and a
+//! question is refused.
 
 use super::document::JsDoc;
 use super::error::to_js;
+use super::later::{promised, Settle};
 use crate::engine::input::{Command, Input};
 use crate::engine::machine::Engine;
 use crate::model::{Code, Failure, Map};
-use core::future::poll_fn;
-use core::task::{Poll, Waker};
-use js_sys::{Function, Promise};
+use js_sys::Promise;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,14 +35,24 @@ impl fmt::Debug for Letter {
     }
 }
 
+/// Takes the letters, one at a time.
+pub type Reader = Box<dyn FnMut(Letter)>;
+
 /// Letters waiting, and questions open.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Mailbox {
     letters: RefCell<VecDeque<Letter>>,
-    waker: RefCell<Option<Waker>>,
-    open: RefCell<Map<u32, (Function, Function)>>,
+    /// Borrowed while a letter is read.
+    reader: RefCell<Option<Reader>>,
+    open: RefCell<Map<u32, Settle>>,
     last_ticket: Cell<u32>,
     closed: Cell<bool>,
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Mailbox")
+    }
 }
 
 impl Mailbox {
@@ -52,23 +62,28 @@ impl Mailbox {
             return unread(letter);
         }
         self.letters.borrow_mut().push_back(letter);
-        let waker = self.waker.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.deliver();
     }
 
-    /// The next letter; `None` once closed and empty.
-    pub async fn next(&self) -> Option<Letter> {
-        poll_fn(|context| {
+    /// Gives all letters to a reader, those that wait and those to come.
+    pub fn read_by(&self, reader: Reader) {
+        self.reader.replace(Some(reader));
+        self.deliver();
+    }
+
+    fn deliver(&self) {
+        let Ok(mut reader) = self.reader.try_borrow_mut() else { return };
+        let Some(read) = &mut *reader else { return };
+        loop {
             let letter = self.letters.borrow_mut().pop_front();
-            if letter.is_some() || self.closed.get() {
-                return Poll::Ready(letter);
+            match letter {
+                Some(letter) => read(letter),
+                None => break,
             }
-            *self.waker.borrow_mut() = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await
+        }
+        if self.closed.get() {
+            reader.take();
+        }
     }
 
     /// Asks the engine for something; the promise settles with its answer.
@@ -78,9 +93,8 @@ impl Mailbox {
         }
         let ticket = self.last_ticket.get().wrapping_add(1);
         self.last_ticket.set(ticket);
-        let promise = Promise::new(&mut |resolve, reject| {
-            self.open.borrow_mut().insert(ticket, (resolve, reject));
-        });
+        let (promise, settle) = promised();
+        self.open.borrow_mut().insert(ticket, settle);
         self.post(Letter::Input(Input::Command { ticket, command }));
         promise
     }
@@ -88,8 +102,8 @@ impl Mailbox {
     /// Settles an open question.
     pub fn answer(&self, ticket: u32, answer: Result<JsValue, JsValue>) {
         let open = self.open.borrow_mut().remove(&ticket);
-        if let Some((resolve, reject)) = open {
-            settle(&resolve, &reject, answer);
+        if let Some(settle) = open {
+            settle(answer);
         }
     }
 
@@ -99,13 +113,10 @@ impl Mailbox {
         let letters = std::mem::take(&mut *self.letters.borrow_mut());
         letters.into_iter().for_each(unread);
         let open = std::mem::take(&mut *self.open.borrow_mut());
-        for (_, (resolve, reject)) in open.into_entries() {
-            settle(&resolve, &reject, Err(to_js(&closed())));
+        for (_, settle) in open.into_entries() {
+            settle(Err(to_js(&closed())));
         }
-        let waker = self.waker.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.deliver();
     }
 }
 
@@ -114,15 +125,6 @@ fn unread(letter: Letter) {
     if let Letter::Look(look) = letter {
         look(None);
     }
-}
-
-fn settle(resolve: &Function, reject: &Function, answer: Result<JsValue, JsValue>) {
-    let (end, value) = match answer {
-        Ok(value) => (resolve, value),
-        Err(error) => (reject, error),
-    };
-    // A promise's own functions do not throw.
-    let _ = end.call1(&JsValue::NULL, &value);
 }
 
 fn closed() -> Failure {

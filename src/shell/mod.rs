@@ -8,6 +8,7 @@ pub mod document;
 pub mod driver;
 pub mod error;
 pub mod farewell;
+pub mod later;
 pub mod lock;
 pub mod mailbox;
 mod names;

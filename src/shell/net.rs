@@ -4,12 +4,12 @@
 //! answer means is not decided here; that something is no answer at all (no response, no JSON) is only said.
 
 use super::document::JsDoc;
+use super::later::{property, settled};
 use crate::model::Document;
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
-use js_sys::{Function, JsString, Promise, Reflect, JSON};
-use std::cell::Cell;
+use js_sys::{Function, JsString, Promise, JSON};
+use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
 
 /// Headers the app may not set: the protocol's meaning hangs on them (bad input 66).
@@ -30,30 +30,46 @@ pub struct Calls {
 }
 
 /// Sizes of the bodies of one request: what was sent, what was received.
-pub type Sizes = Cell<(u64, u64)>;
+pub type Sizes = (u64, u64);
+/// Hears how a request ended, and what went over the wire.
+pub type Done = Box<dyn FnOnce(Result<HttpResponse<JsDoc>, NetworkFailure>, Sizes)>;
 
-/// Makes one request; it can be given up through the signal. What went over the wire is left in `sizes`.
-pub async fn send(
-    calls: &Calls,
-    http: HttpRequest<JsDoc>,
-    signal: &AbortSignal,
-    sizes: &Sizes,
-) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
-    let init = init(&http, headers(calls, &http).await?, signal, sizes);
-    let answer = calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init);
-    let answer = answer.map_err(|_| NetworkFailure::Unreachable)?;
-    let response = settled(answer).await.map_err(|_| NetworkFailure::Unreachable)?;
-    read(calls, &http, &response, sizes).await
+/// Sizes of a request that did not come to anything.
+const NOTHING: Sizes = (0, 0);
+
+/// Makes one request; it can be given up through the signal. Calls the app's functions, so: from a fresh task.
+pub fn send(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: AbortSignal, done: Done) {
+    let own = match &calls.auth {
+        Some(auth) => auth.call0(&JsValue::NULL),
+        None => return fetch(calls, http, &signal, &JsValue::NULL, done),
+    };
+    match own {
+        Err(_) => done(Err(threw()), NOTHING),
+        Ok(own) => settled(&own, move |own| match own {
+            Err(_) => done(Err(threw()), NOTHING),
+            Ok(own) => fetch(calls, http, &signal, &own, done),
+        }),
+    }
 }
 
-async fn headers(calls: &Calls, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkFailure> {
-    let own = match &calls.auth {
-        Some(auth) => settled(auth.call0(&JsValue::NULL).map_err(|_| threw())?).await.map_err(|_| threw())?,
-        None => JsValue::NULL,
+fn fetch(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: &AbortSignal, own: &JsValue, done: Done) {
+    let (init, sent) = match headers(own, &http) {
+        Ok(headers) => init(&http, headers, signal),
+        Err(failure) => return done(Err(failure), NOTHING),
     };
+    match calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init) {
+        Err(_) => done(Err(NetworkFailure::Unreachable), (sent, 0)),
+        Ok(answer) => settled(&answer, move |response| match response {
+            Err(_) => done(Err(NetworkFailure::Unreachable), (sent, 0)),
+            Ok(response) => read(&calls, &http, &response, sent, done),
+        }),
+    }
+}
+
+fn headers(own: &JsValue, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkFailure> {
     let headers = match own {
         own if own.is_null() => Headers::new(),
-        own if own.is_object() => Headers::new_with_str_sequence_sequence(&own),
+        own if own.is_object() => Headers::new_with_str_sequence_sequence(own),
         _ => return Err(auth_failed("auth() must return headers or null; queue paused, nothing lost")),
     };
     let headers = headers.map_err(|_| auth_failed("auth() gave a header that is not allowed in HTTP"))?;
@@ -74,7 +90,9 @@ fn auth_failed(text: &str) -> NetworkFailure {
     NetworkFailure::AuthFailed(text.into())
 }
 
-fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal, sizes: &Sizes) -> RequestInit {
+/// The request's options, and how long its body is.
+fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal) -> (RequestInit, u64) {
+    let mut sent = 0;
     let init = RequestInit::new();
     init.set_method(&http.method);
     init.set_headers(&headers);
@@ -83,48 +101,47 @@ fn init(http: &HttpRequest<JsDoc>, headers: Headers, signal: &AbortSignal, sizes
     init.set_redirect(if http.is_write() { RequestRedirect::Manual } else { RequestRedirect::Follow });
     if let Some(body) = &http.body {
         let text = JSON::stringify(&body.0).ok();
-        sizes.set((text.as_ref().map_or(0, |text| u64::from(text.length())), 0));
+        sent = text.as_ref().map_or(0, |text| u64::from(text.length()));
         init.set_body(&text.map_or(JsValue::NULL, JsValue::from));
     }
-    init
+    (init, sent)
 }
 
 /// Reads a response by its shape, so that the app's fetch may come from another realm or a test.
-async fn read(
-    calls: &Calls,
-    http: &HttpRequest<JsDoc>,
-    response: &JsValue,
-    sizes: &Sizes,
-) -> Result<HttpResponse<JsDoc>, NetworkFailure> {
-    let status = property(response, "status").as_f64().ok_or(NetworkFailure::NotAResponse)? as u16;
-    if !property(response, "text").is_function() {
-        return Err(NetworkFailure::NotAResponse);
-    }
+fn read(calls: &Calls, http: &HttpRequest<JsDoc>, response: &JsValue, sent: u64, done: Done) {
+    let status = property(response, "status").as_f64();
+    let Some(status) = status.filter(|_| property(response, "text").is_function()) else {
+        return done(Err(NetworkFailure::NotAResponse), (sent, 0));
+    };
     let headers = property(response, "headers");
     let header = |name: &str| {
         let get = property(&headers, "get").dyn_into::<Function>().ok()?;
         get.call1(&headers, &name.into()).ok()?.as_string()
     };
-    let body = match status {
-        204 | 304 => Body::Empty,
-        _ => {
-            let text = calls.text.call2(&JsValue::NULL, response, &LONGEST_BODY.into());
-            let (body, length) = body(text, header("content-type").unwrap_or_default()).await;
-            // What the wire carried, where the server says so: a compressed body is shorter than its text.
-            let said = header("content-length").and_then(|said| said.parse().ok());
-            sizes.set((sizes.get().0, said.unwrap_or(length as u64)));
-            body
-        }
-    };
-    Ok(HttpResponse {
-        status,
+    let mut read = HttpResponse {
+        status: status as u16,
         redirected: is_redirected(http, response),
         etag: header("etag"),
         retry_after: header("retry-after"),
         date: header("date"),
         last_modified: header("last-modified"),
-        body,
-    })
+        body: Body::Empty,
+    };
+    if matches!(read.status, 204 | 304) {
+        return done(Ok(read), (sent, 0));
+    }
+    let kind = header("content-type").unwrap_or_default();
+    let text = calls
+        .text
+        .call2(&JsValue::NULL, response, &LONGEST_BODY.into())
+        .unwrap_or_else(|thrown| Promise::reject(&thrown).into());
+    // What the wire carried, where the server says so: a compressed body is shorter than its text.
+    let said = header("content-length").and_then(|said| said.parse().ok());
+    settled(&text, move |text| {
+        let length = text.as_ref().map_or(0, length);
+        read.body = text.map_or(Body::Broken(0), |text| body(&text, &kind));
+        done(Ok(read), (sent, said.unwrap_or(length as u64)));
+    });
 }
 
 fn is_redirected(http: &HttpRequest<JsDoc>, response: &JsValue) -> bool {
@@ -140,24 +157,21 @@ fn origin(url: &str) -> Option<&str> {
     Some(&url[..end])
 }
 
-/// The body, and the length of its text.
-async fn body(text: Result<JsValue, JsValue>, kind: String) -> (Body<JsDoc>, usize) {
-    let Ok(promise) = text else { return (Body::Broken(0), 0) };
-    let Ok(text) = settled(promise).await else { return (Body::Broken(0), 0) };
+fn length(text: &JsValue) -> usize {
+    text.dyn_ref::<JsString>().map_or(0, JsString::length) as usize
+}
+
+fn body(text: &JsValue, kind: &str) -> Body<JsDoc> {
     if text.is_null() {
-        return (Body::TooLarge, 0);
+        return Body::TooLarge;
     }
-    let length = text.dyn_ref::<JsString>().map_or(0, JsString::length) as usize;
-    let body = match () {
+    let length = length(text);
+    match () {
         () if length == 0 => Body::Empty,
         () if kind.contains("text/html") => Body::Html,
         () if !kind.contains("json") => Body::Broken(length),
-        () => match parse(&text) {
-            Some(json) => Body::Json(json),
-            None => Body::Broken(length),
-        },
-    };
-    (body, length)
+        () => parse(text).map_or(Body::Broken(length), Body::Json),
+    }
 }
 
 /// The host parses its own string: the text never crosses the border.
@@ -165,14 +179,6 @@ fn parse(text: &JsValue) -> Option<JsDoc> {
     let json = property(&js_sys::global(), "JSON");
     let parse = property(&json, "parse").dyn_into::<Function>().ok()?;
     parse.call1(&json, text).ok().map(JsDoc)
-}
-
-async fn settled(value: JsValue) -> Result<JsValue, JsValue> {
-    JsFuture::from(Promise::resolve(&value)).await
-}
-
-fn property(of: &JsValue, name: &str) -> JsValue {
-    Reflect::get(of, &name.into()).unwrap_or_default()
 }
 
 /// The host's idea of the network, as a detail for the app.

@@ -53,7 +53,7 @@ fn put<D: Document>(json: &str) -> Write<D> {
 
 pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
     let store = B::open().await;
-    store.run(&writing(vec![Write::AddPending(pending(7, "n1", "m1"))])).await.expect("the place is free");
+    store.run(writing(vec![Write::AddPending(pending(7, "n1", "m1"))])).await.expect("the place is free");
     let applied = Mark { applied: 3 };
     let writes = vec![
         put(r#"{"id":"n2"}"#),
@@ -64,7 +64,7 @@ pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
         Write::AddPending(pending(7, "n2", "m2")),
         put(r#"{"id":"n3"}"#),
     ];
-    let refused = store.run(&writing(writes)).await.expect_err("the place is taken");
+    let refused = store.run(writing(writes)).await.expect_err("the place is taken");
     assert_eq!(refused.code, Code::TxAborted, "{refused}");
     let reads = vec![
         Read::Main(note("n2")),
@@ -83,7 +83,7 @@ pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
         let kept = rows.pending(7).is_some_and(|row| *row.mutation_id == *"m1");
         (Vec::new(), (nothing, kept))
     });
-    assert_eq!(store.run(&look.reading()).await.expect("reading"), (true, true));
+    assert_eq!(store.run(look.reading()).await.expect("reading"), (true, true));
 }
 
 pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
@@ -94,7 +94,7 @@ pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
         Write::AddPending(pending(9, "n1", "m9")),
         Write::PutMeta(MetaKey::Mark, Mark { applied: 8 }.to_record()),
     ];
-    store.run(&writing(writes)).await.expect("writing");
+    store.run(writing(writes)).await.expect("writing");
     let rounds =
         vec![vec![Read::Main(note("n1")), Read::LastPending], vec![Read::Pending(9), Read::Meta(MetaKey::Mark)]];
     let plan = Script::new(rounds, |rows: &Rows<B::Doc>| {
@@ -102,11 +102,11 @@ pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
         let found = (rows.last_pending(), rows.pending(9).map(|row| row.mutation_id.clone()), rows.mark().applied);
         (vec![Write::DeletePending(9), Write::DeleteMain(note("n1"))], (next, found))
     });
-    let (next, found) = store.run(&plan).await.expect("rounds");
+    let (next, found) = store.run(plan).await.expect("rounds");
     assert_eq!(next.as_deref(), Some("next"));
     assert_eq!(found, (9, Some(Rc::from("m9")), 8));
     let last = Script::new(vec![vec![Read::LastPending]], |rows: &Rows<B::Doc>| (Vec::new(), rows.last_pending()));
-    assert_eq!(store.run(&last).await.expect("reading"), 3);
+    assert_eq!(store.run(last).await.expect("reading"), 3);
     assert!(store.get("n1").await.is_none());
 }
 
@@ -132,20 +132,20 @@ pub(crate) async fn conflicts_are_kept_by_their_id<B: Backend>() {
     let store = B::open().await;
     let writes =
         vec![Write::PutConflict(Box::new(conflict("c1"))), Write::PutConflict(Box::new(conflict::<B::Doc>("c2")))];
-    store.run(&writing(writes)).await.expect("writing");
-    store.run(&writing::<B::Doc>(vec![Write::DeleteConflict("c2".into())])).await.expect("removing");
+    store.run(writing(writes)).await.expect("writing");
+    store.run(writing::<B::Doc>(vec![Write::DeleteConflict("c2".into())])).await.expect("removing");
     let reads = vec![Read::Conflict("c1".into()), Read::Conflict("c2".into())];
     let look = Script::new(vec![reads], |rows: &Rows<B::Doc>| {
         let found = rows.conflict("c1").map(|found| (found.mutation_id.clone(), found.local.is_some()));
         (Vec::new(), (found, rows.conflict("c2").is_none()))
     });
-    let found = store.run(&look.reading()).await.expect("reading");
+    let found = store.run(look.reading()).await.expect("reading");
     assert_eq!(found, (Some((Rc::from("m3"), true)), true));
 }
 
 pub(crate) async fn a_plan_that_writes_nothing_reports<B: Backend>() {
     let store = B::open().await;
-    assert_eq!(store.run(&Script::<B::Doc, _>::new(Vec::new(), |_| (Vec::new(), 5))).await.expect("a report"), 5);
+    assert_eq!(store.run(Script::<B::Doc, _>::new(Vec::new(), |_| (Vec::new(), 5))).await.expect("a report"), 5);
 }
 
 fn referring(id: &str) -> Read {
@@ -157,7 +157,7 @@ async fn referrers<B: Backend>(store: &B, id: &'static str) -> Vec<Rc<str>> {
     let plan = Script::new(vec![vec![read.clone()]], move |rows: &Rows<B::Doc>| {
         (Vec::new(), rows.main_rows(&read).iter().map(|row| row.id.clone()).collect::<Vec<_>>())
     });
-    let mut found = store.run(&plan.reading()).await.expect("reading");
+    let mut found = store.run(plan.reading()).await.expect("reading");
     found.sort_unstable();
     found
 }
@@ -194,7 +194,7 @@ pub(crate) async fn pages_have_no_gaps<B: Backend>() {
     let store = B::open().await;
     put_all(&store, &crowd::<B::Doc>(1_203, "")).await;
     let outbox = (1..=601).map(|seq| Write::AddPending(pending::<B::Doc>(seq * 2, "n1", &seq.to_string()))).collect();
-    store.run(&writing(outbox)).await.expect("writing");
+    store.run(writing(outbox)).await.expect("writing");
     let mut after: Option<Rc<str>> = None;
     let mut seen = Vec::new();
     loop {
@@ -202,7 +202,7 @@ pub(crate) async fn pages_have_no_gaps<B: Backend>() {
         let plan = Script::new(vec![vec![read.clone()]], move |rows: &Rows<B::Doc>| {
             (Vec::new(), rows.main_rows(&read).iter().map(|row| row.id.clone()).collect::<Vec<_>>())
         });
-        let page = store.run(&plan.reading()).await.expect("reading");
+        let page = store.run(plan.reading()).await.expect("reading");
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
         seen.extend(page);
@@ -219,7 +219,7 @@ async fn outbox_in_pages<B: Backend>(store: &B) -> Vec<u64> {
         let plan = Script::new(vec![vec![read.clone()]], move |rows: &Rows<B::Doc>| {
             (Vec::new(), rows.pending_rows(&read).iter().map(|row| row.seq).collect::<Vec<_>>())
         });
-        let page = store.run(&plan.reading()).await.expect("reading");
+        let page = store.run(plan.reading()).await.expect("reading");
         if page.is_empty() {
             return seen;
         }
@@ -242,7 +242,7 @@ pub(crate) async fn many_rows_at_once_are_found_or_absent<B: Backend>() {
             };
             (Vec::new(), keys.iter().all(right))
         });
-        assert!(store.run(&plan.reading()).await.expect("reading"), "every {step}th");
+        assert!(store.run(plan.reading()).await.expect("reading"), "every {step}th");
     }
 }
 
@@ -250,7 +250,7 @@ pub(crate) async fn a_temporary_id_answers_for_the_servers<B: Backend>() {
     let store = B::open().await;
     let alias = note("pending-1700000000000-abc");
     store
-        .run(&writing(vec![put(r#"{"id":"s1"}"#), Write::PutAlias(alias.clone(), "s1".into())]))
+        .run(writing(vec![put(r#"{"id":"s1"}"#), Write::PutAlias(alias.clone(), "s1".into())]))
         .await
         .expect("writing");
     assert_eq!(ids(&store.get(&alias.id).await.into_iter().collect::<Vec<_>>()), ["s1"]);
@@ -258,14 +258,14 @@ pub(crate) async fn a_temporary_id_answers_for_the_servers<B: Backend>() {
     let plan = Script::new(vec![vec![Read::Alias(alias.clone())]], move |rows: &Rows<B::Doc>| {
         (Vec::new(), rows.alias(&alias).cloned())
     });
-    assert_eq!(store.run(&plan.reading()).await.expect("reading").as_deref(), Some("s1"));
+    assert_eq!(store.run(plan.reading()).await.expect("reading").as_deref(), Some("s1"));
 }
 
 pub(crate) async fn a_row_without_a_document_is_in_no_read<B: Backend>() {
     let store = B::open().await;
     put_all(&store, &[doc(r#"{"id":"n1","a":1}"#), doc(r#"{"id":"n2","a":1}"#)]).await;
     let gone = Row { lane: vec![4], ..Row::fresh("n1", 2) };
-    store.run(&writing(vec![Write::PutMain(NOTES.into(), gone)])).await.expect("writing");
+    store.run(writing(vec![Write::PutMain(NOTES.into(), gone)])).await.expect("writing");
     assert!(store.get("n1").await.is_none());
     assert_eq!(store.count(&Query::default()).await, 1);
     let by_a = query(r#"{"where":[{"path":"a","op":"eq","value":1}]}"#);
@@ -273,7 +273,7 @@ pub(crate) async fn a_row_without_a_document_is_in_no_read<B: Backend>() {
     for asked in [Query::default(), by_a, Query { limit: Some(5), descending: true, ..Query::default() }] {
         assert_eq!(ids(&store.query(&asked).await.expect("few rows")), ["n2"]);
     }
-    store.run(&writing(vec![put(r#"{"id":"n1","a":1}"#)])).await.expect("writing");
+    store.run(writing(vec![put(r#"{"id":"n1","a":1}"#)])).await.expect("writing");
     assert_eq!(store.count(&Query::default()).await, 2, "it came back");
 }
 

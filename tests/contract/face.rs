@@ -2,13 +2,13 @@
 
 use crate::contract::bodies::{note, pending};
 use crate::contract::{doc, put_all, query, row, writing, Backend, NOTES};
-use crate::{config, fresh_name, open, Idb, Memory};
+use crate::{config, destroy, fresh_name, open, pending_exists, Idb, Memory, Store};
 use js_sys::Reflect;
 use seakeep::engine::query::Query;
 use seakeep::engine::store::{MetaKey, Write};
 use seakeep::model::{Code, Document, Failure, Mark, PendingState, PullState, Record, Row};
 use seakeep::shell::document::JsDoc;
-use seakeep::shell::store::{destroy, pending_exists, PendingQuery, Store};
+use seakeep::shell::store::PendingQuery;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn row_with(id: &str, lane: &[u64], local: bool) -> Write<JsDoc> {
@@ -37,14 +37,14 @@ async fn states_and_meta(store: &Store) {
         change(3, PendingState::Conflict),
         change(4, PendingState::Parked),
     ];
-    store.run(&writing(writes)).await.expect("writing");
+    store.run(writing(writes)).await.expect("writing");
     let (rows, complete) = store.rows(NOTES, &Query::default()).await.expect("reading");
     let states: Vec<String> = rows.iter().filter_map(|row| JsDoc(row).text_of("state")).collect();
     assert_eq!(states, ["synced", "pending", "sending", "conflict", "parked", "local", "pending"]);
     assert!(!complete);
     let pulled = PullState::<JsDoc> { completed_at: Some(5), ..PullState::default() };
     let write = Write::PutMeta(MetaKey::Pull(NOTES.into()), pulled.to_record());
-    store.run(&writing(vec![write])).await.expect("writing");
+    store.run(writing(vec![write])).await.expect("writing");
     assert!(store.rows(NOTES, &Query::default()).await.expect("reading").1);
 
     let meta = store.meta_of(NOTES, "n5").await.expect("reading").expect("it is there");
@@ -60,11 +60,11 @@ async fn outbox_and_settings(store: &Store) {
     let writes: Vec<Write<JsDoc>> = (1..=700)
         .map(|seq| change(seq, if seq % 2 == 0 { PendingState::Parked } else { PendingState::Waiting }))
         .collect();
-    store.run(&writing(writes)).await.expect("writing");
+    store.run(writing(writes)).await.expect("writing");
     let after = store.mark().await.expect("reading");
     assert_ne!(before, after, "a row in the outbox moves the mark");
     let applied = Write::PutMeta(MetaKey::Mark, Mark { applied: 1 }.to_record());
-    store.run(&writing(vec![applied])).await.expect("writing");
+    store.run(writing(vec![applied])).await.expect("writing");
     assert_ne!(store.mark().await.expect("reading"), after, "the counter moves the mark");
 
     assert_eq!(store.pending_count(None).await.expect("reading"), 700);
@@ -76,9 +76,9 @@ async fn outbox_and_settings(store: &Store) {
     assert!(store.pending_list(&elsewhere).await.expect("reading").is_empty());
 
     let dark = Write::Setting("theme".into(), Some(doc(r#"{"dark":true}"#)));
-    store.run(&writing(vec![dark])).await.expect("writing");
+    store.run(writing(vec![dark])).await.expect("writing");
     assert!(JsDoc(store.setting("theme").await.expect("reading")).flag("dark"));
-    store.run(&writing(vec![Write::Setting("theme".into(), None)])).await.expect("writing");
+    store.run(writing(vec![Write::Setting("theme".into(), None)])).await.expect("writing");
     assert!(store.setting("theme").await.expect("reading").is_undefined());
 }
 
@@ -98,7 +98,7 @@ async fn documents_are_the_callers_own<B: Backend<Doc = JsDoc>>(store: &B) {
 
 async fn many_at_once(store: &Store) {
     let docs = (0..50).map(|at| row_with(&format!("n{at}"), &[], false)).collect();
-    store.run(&writing(docs)).await.expect("writing");
+    store.run(writing(docs)).await.expect("writing");
     let ids: Vec<String> = (0..60).map(|at| format!("n{at}")).collect();
     let found = store.get_many(NOTES, &ids).await.expect("reading");
     for (at, found) in found.iter().enumerate() {
@@ -113,10 +113,10 @@ async fn unique_values_stay_unique(memory: bool) {
     config.tables[0].indexes.push(seakeep::engine::query::IndexDef::new(vec!["code".into()], true, false));
     let (store, _) = open(config).await.expect("opening");
     let put = |json| Write::PutMain(NOTES.into(), row(&doc::<JsDoc>(json)));
-    store.run(&writing(vec![put(r#"{"id":"n1","code":"x"}"#)])).await.expect("writing");
-    store.run(&writing(vec![put(r#"{"id":"n1","code":"x","a":1}"#)])).await.expect("the same document");
+    store.run(writing(vec![put(r#"{"id":"n1","code":"x"}"#)])).await.expect("writing");
+    store.run(writing(vec![put(r#"{"id":"n1","code":"x","a":1}"#)])).await.expect("the same document");
     let both = vec![put(r#"{"id":"n2","code":"y"}"#), put(r#"{"id":"n3","code":"x"}"#)];
-    let refused = store.run(&writing(both)).await.expect_err("the value is taken");
+    let refused = store.run(writing(both)).await.expect_err("the value is taken");
     assert_eq!(refused.code, Code::UniqueViolation);
     assert!(!refused.message.contains('x') || !refused.message.contains("\"x\""), "no content in the message");
     assert!(store.get(NOTES, "n2").await.expect("reading").is_undefined(), "all or nothing");
@@ -128,7 +128,7 @@ async fn destroyed_is_gone(memory: bool) {
     assert!(!pending_exists(&name).await.expect("asking again"));
     let (store, _) = open(config(&name, memory)).await.expect("opening");
     assert!(!pending_exists(&name).await.expect("asking"));
-    store.run(&writing(vec![row_with("n1", &[1], false), change(1, PendingState::Waiting)])).await.expect("writing");
+    store.run(writing(vec![row_with("n1", &[1], false), change(1, PendingState::Waiting)])).await.expect("writing");
     assert!(pending_exists(&name).await.expect("asking"));
     store.close();
     destroy(&name).await.expect("nobody holds it");
@@ -190,11 +190,11 @@ async fn handles_of_one_name_share_a_database_in_memory() {
     let name = fresh_name();
     let (one, _) = open(config(&name, true)).await.expect("opening");
     let (other, _) = open(config(&name, true)).await.expect("opening");
-    one.run(&writing(vec![row_with("n1", &[], false)])).await.expect("writing");
+    one.run(writing(vec![row_with("n1", &[], false)])).await.expect("writing");
     one.close();
     assert!(!other.get(NOTES, "n1").await.expect("reading").is_undefined());
     let alias = Write::PutAlias(note("pending-1-a"), "n1".into());
-    other.run(&writing::<JsDoc>(vec![alias])).await.expect("writing");
+    other.run(writing::<JsDoc>(vec![alias])).await.expect("writing");
     assert!(!other.get(NOTES, "pending-1-a").await.expect("reading").is_undefined());
 }
 

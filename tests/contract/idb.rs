@@ -1,14 +1,14 @@
 //! Versions, upgrades and other tabs.
 
 use crate::contract::{doc, row, writing, NOTES};
-use crate::{config, fresh_name, open};
+use crate::{config, destroy, fresh_name, open, Store};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Promise, Reflect};
 use seakeep::engine::query::{IndexDef, Query};
 use seakeep::engine::store::Write;
 use seakeep::model::{Code, Document};
 use seakeep::shell::document::JsDoc;
-use seakeep::shell::store::{destroy, Store, StoreEvent, Table};
+use seakeep::shell::store::{StoreEvent, Table};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, JsFuture};
@@ -126,7 +126,7 @@ async fn another_schema_needs_another_version() {
     let name = fresh_name();
     let first = config(&name, false);
     let (store, _) = open(first.clone()).await.expect("opening");
-    store.run(&writing(vec![put(r#"{"id":"n1","name":"x","z":4}"#)])).await.expect("writing");
+    store.run(writing(vec![put(r#"{"id":"n1","name":"x","z":4}"#)])).await.expect("writing");
     store.close();
     let index = IndexDef::new(vec!["z".into()], false, false);
     let mut more = first.clone();
@@ -159,7 +159,7 @@ async fn an_older_tab_gives_way_to_an_upgrade() {
     let writer = old.clone();
     let written = future_to_promise(async move {
         let plan = writing(vec![put(r#"{"id":"n1","name":"last word"}"#)]);
-        writer.run(&plan).await.map(|()| JsValue::UNDEFINED).map_err(|failure| failure.to_string().into())
+        writer.run(plan).await.map(|()| JsValue::UNDEFINED).map_err(|failure| failure.to_string().into())
     });
     let (new, _) = open(second).await.expect("the older tab gives way");
     settled(written).await;
@@ -191,7 +191,7 @@ async fn a_tab_that_holds_on_is_told_about_and_waited_for() {
 async fn an_upgrade_that_stays_blocked_ends_and_leaves_nothing_behind() {
     let name = fresh_name();
     let (store, _) = open(config(&name, false)).await.expect("opening");
-    store.run(&writing(vec![put(r#"{"id":"n1","name":"x"}"#)])).await.expect("writing");
+    store.run(writing(vec![put(r#"{"id":"n1","name":"x"}"#)])).await.expect("writing");
     store.close();
     let held = settled(hold_open(&name)).await;
     let mut second = config(&name, false);

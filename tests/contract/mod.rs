@@ -10,6 +10,7 @@ use seakeep::engine::query::{IndexDef, Query};
 use seakeep::engine::store::{Plan, Read, Rows, Scope, Step, Write};
 use seakeep::model::{Document, Failure, Row};
 use std::fmt;
+use std::rc::Rc;
 
 /// A store under contract, with the collection `notes` and the indexes of [`indexes`].
 pub(crate) trait Backend: Sized {
@@ -18,7 +19,7 @@ pub(crate) trait Backend: Sized {
     /// An empty store of its own.
     async fn open() -> Self;
     /// Runs a plan.
-    async fn run<R>(&self, plan: &dyn Plan<Self::Doc, R>) -> Result<R, Failure>;
+    async fn run<R: 'static>(&self, plan: Script<Self::Doc, R>) -> Result<R, Failure>;
     /// The document of an id.
     async fn get(&self, id: &str) -> Option<Self::Doc>;
     /// The documents that answer a query.
@@ -42,9 +43,10 @@ pub(crate) fn indexes() -> Vec<IndexDef> {
     ]
 }
 
-type Decide<D, R> = Box<dyn Fn(&Rows<D>) -> (Vec<Write<D>>, R)>;
+type Decide<D, R> = Rc<dyn Fn(&Rows<D>) -> (Vec<Write<D>>, R)>;
 
 /// A plan for tests: rounds of reads, then a decision.
+#[derive(Clone)]
 pub(crate) struct Script<D, R> {
     rounds: Vec<Vec<Read>>,
     strict: bool,
@@ -61,7 +63,7 @@ impl<D, R> fmt::Debug for Script<D, R> {
 impl<D: Document, R> Script<D, R> {
     /// Reads in rounds, then decides.
     pub(crate) fn new(rounds: Vec<Vec<Read>>, decide: impl Fn(&Rows<D>) -> (Vec<Write<D>>, R) + 'static) -> Self {
-        Self { rounds, strict: true, writes: true, decide: Box::new(decide) }
+        Self { rounds, strict: true, writes: true, decide: Rc::new(decide) }
     }
 
     /// A relaxed one.
@@ -112,7 +114,7 @@ pub(crate) fn row<D: Document>(doc: &D) -> Row<D> {
 /// Puts documents.
 pub(crate) async fn put_all<B: Backend>(store: &B, docs: &[B::Doc]) {
     let writes = docs.iter().map(|doc| Write::PutMain(NOTES.into(), row(doc))).collect();
-    store.run(&writing(writes)).await.expect("the documents are written");
+    store.run(writing(writes)).await.expect("the documents are written");
 }
 
 /// A query of JSON text.

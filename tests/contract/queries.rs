@@ -195,7 +195,7 @@ pub(crate) async fn a_plan_may_ask_a_query<B: Backend>() {
         let found = |read: &Read| rows.main_rows(read).iter().map(|row| row.id.to_string()).collect::<Vec<_>>();
         (Vec::new(), asked.iter().map(found).collect::<Vec<_>>())
     });
-    let inside = store.run(&look.reading()).await.expect("reading");
+    let inside = store.run(look.reading()).await.expect("reading");
     for (text, inside) in texts.iter().zip(inside) {
         let outside = store.query(&query(text)).await.expect("a query");
         assert_eq!(inside, ids(&outside), "{text}");

@@ -39,21 +39,22 @@ impl Place {
 
 /// Rows of an answer that come in any order.
 #[derive(Debug)]
-pub struct Gather<'q, T> {
-    query: &'q Query,
+pub struct Gather<T> {
+    limit: Option<usize>,
+    descending: bool,
     rows: Vec<(Place, T)>,
 }
 
-impl<'q, T> Gather<'q, T> {
+impl<T> Gather<T> {
     /// An empty answer.
-    pub fn new(query: &'q Query) -> Self {
-        Self { query, rows: Vec::new() }
+    pub fn new(query: &Query) -> Self {
+        Self { limit: query.limit, descending: query.descending, rows: Vec::new() }
     }
 
     /// Adds a matching row; without a limit there may be no more than [`MAX_ROWS`].
     pub fn push(&mut self, place: Place, item: T) -> Result<(), Failure> {
         self.rows.push((place, item));
-        match self.query.limit {
+        match self.limit {
             None if self.rows.len() > MAX_ROWS => Err(too_large()),
             Some(limit) if self.rows.len() >= limit.saturating_mul(2).max(1_000) => {
                 self.sort();
@@ -70,11 +71,11 @@ impl<'q, T> Gather<'q, T> {
     }
 
     fn sort(&mut self) {
-        let descending = self.query.descending;
+        let descending = self.descending;
         sort_by(&mut self.rows, |left, right| left.0.compare(&right.0, descending));
         // The same row twice (two items of one array) stands side by side now.
         self.rows.dedup_by(|left, right| left.0.id == right.0.id);
-        self.rows.truncate(self.query.limit.unwrap_or(usize::MAX));
+        self.rows.truncate(self.limit.unwrap_or(usize::MAX));
     }
 }
 

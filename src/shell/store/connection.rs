@@ -1,38 +1,52 @@
 //! The connection that is always there, or being opened.
 //!
-//! A dead one is dropped, never used again; one task opens the next while all others wait for it. What failed on a dead
+//! A dead one is dropped, never used again; one opening is made for all who wait for it. What failed on a dead
 //! connection is tried again as a whole, at most five times. A database that was wiped meanwhile is told of before
 //! anything is read from it.
 
 use super::fault::Fault;
 use super::open::{self, Fate, Handle};
-use super::{StoreConfig, StoreEvent, Told};
+use super::tx::{Mode, Outcome, Tx};
+use super::{Done, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure};
-use core::cell::RefCell;
-use core::future::{poll_fn, Future};
-use core::ops::AsyncFnMut;
-use core::pin::Pin;
-use core::task::{Poll, Waker};
-use gloo_timers::future::TimeoutFuture;
+use core::cell::{Cell, RefCell};
+use gloo_timers::callback::Timeout;
 use std::rc::Rc;
+use wasm_bindgen::JsValue;
 
 /// Pauses before the second to the fifth attempt.
 const PAUSES_MS: [u32; 4] = [0, 100, 400, 1_600];
 
+/// The first step of a transaction; made anew with each attempt.
+pub(super) type Start = Rc<dyn Fn(&Tx) -> Outcome>;
+
+/// A transaction that is to be made, on this connection or the next.
+pub(super) struct Attempt {
+    stores: Vec<Rc<str>>,
+    mode: Mode,
+    start: Start,
+    done: Done<JsValue>,
+    made: usize,
+}
+
+impl Attempt {
+    pub(super) fn new(stores: Vec<Rc<str>>, mode: Mode, start: Start, done: Done<JsValue>) -> Self {
+        Self { stores, mode, start, done, made: 0 }
+    }
+}
+
 /// The one place that opens and holds connections to a database.
 pub(super) struct Connection {
-    config: StoreConfig,
+    config: Rc<StoreConfig>,
     told: Told,
     state: RefCell<State>,
 }
 
 struct State {
     slot: Slot,
-    waiting: Vec<Waker>,
+    waiting: Vec<Attempt>,
     store_id: String,
-    /// Openings that have ended, and how the last of them failed.
     openings: u32,
-    failure: Option<Fault>,
 }
 
 enum Slot {
@@ -42,31 +56,17 @@ enum Slot {
     Closed,
 }
 
-/// What a task finds when it wants the connection.
-enum Look {
-    Ready(Rc<Handle>),
-    Wait(u32),
-    Open,
-    Refused(Fault),
-}
-
-/// A future behind a pointer: its code is there once, and not in every caller.
-fn boxed<'f, T>(future: impl Future<Output = T> + 'f) -> Pin<Box<dyn Future<Output = T> + 'f>> {
-    Box::pin(future)
-}
-
 impl Connection {
     /// Opens the first connection; this once without a second attempt.
-    pub(super) async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
-        let slot = Slot::Empty;
-        let state = State { slot, waiting: Vec::new(), store_id: String::new(), openings: 0, failure: None };
-        let connection = Self { config, told, state: RefCell::new(state) };
-        connection.reopen().await.map_err(|fault| fault.failure)?;
-        Ok(connection)
+    pub(super) fn open(config: StoreConfig, told: Told, done: Done<Rc<Self>>) {
+        let state = State { slot: Slot::Empty, waiting: Vec::new(), store_id: String::new(), openings: 0 };
+        let connection = Rc::new(Self { config: Rc::new(config), told, state: RefCell::new(state) });
+        let opened = connection.clone();
+        connection.reopen(Box::new(move |end| done(end.map(|()| opened).map_err(|fault| fault.failure))));
     }
 
-    pub(super) fn config(&self) -> &StoreConfig {
-        &self.config
+    pub(super) fn is_strict(&self) -> bool {
+        self.config.strict
     }
 
     pub(super) fn store_id(&self) -> String {
@@ -87,95 +87,78 @@ impl Connection {
     }
 
     /// Makes an attempt, and on a dead connection further ones on new connections.
-    pub(super) async fn attempt<T>(&self, mut run: impl AsyncFnMut(&Handle) -> Result<T, Fault>) -> Result<T, Failure> {
-        let mut pauses = PAUSES_MS.iter();
-        loop {
-            let (handle, fault) = match boxed(self.handle()).await {
-                Ok(handle) => match run(&handle).await {
-                    Ok(report) => return Ok(report),
-                    Err(fault) => (Some(handle), fault),
-                },
-                Err(fault) => (None, fault),
-            };
-            boxed(self.again(handle, fault, &mut pauses)).await?;
+    pub(super) fn attempt(self: &Rc<Self>, attempt: Attempt) {
+        let state = self.state.borrow();
+        let fate = match &state.slot {
+            Slot::Open(handle) => Some((handle.clone(), handle.fate())),
+            _ => None,
+        };
+        let refusal = match (&state.slot, &fate) {
+            (Slot::Closed, _) => Some("the database was closed"),
+            (_, Some((_, Fate::Retired))) => Some("closed for another tab's upgrade"),
+            _ => None,
+        };
+        let opens = !matches!(state.slot, Slot::Opening);
+        drop(state);
+        if let Some(message) = refusal {
+            return (attempt.done)(Err(Failure::new(Code::Closed, message)));
+        }
+        if let Some((handle, Fate::Usable)) = fate {
+            return self.make(attempt, handle);
+        }
+        self.state.borrow_mut().waiting.push(attempt);
+        if opens {
+            self.reopen(Box::new(|_| ()));
         }
     }
 
-    /// Decides whether there is another attempt, and waits until it is due.
-    async fn again(
-        &self,
-        handle: Option<Rc<Handle>>,
-        fault: Fault,
-        pauses: &mut core::slice::Iter<'_, u32>,
-    ) -> Result<(), Failure> {
+    /// Makes an attempt on a connection.
+    fn make(self: &Rc<Self>, attempt: Attempt, handle: Rc<Handle>) {
+        let (start, mode, stores) = (attempt.start.clone(), attempt.mode, attempt.stores.clone());
+        let stores: Vec<&str> = stores.iter().map(|store| &**store).collect();
+        let (connection, on) = (self.clone(), handle.clone());
+        let ended = move |end: Result<JsValue, Fault>| match end {
+            Ok(report) => (attempt.done)(Ok(report)),
+            Err(fault) => connection.again(attempt, Some(on), fault),
+        };
+        Tx::begin(&handle, &stores, mode, &*start, Box::new(ended));
+    }
+
+    /// Makes another attempt once it is due, or gives up.
+    fn again(self: &Rc<Self>, mut attempt: Attempt, handle: Option<Rc<Handle>>, fault: Fault) {
         let lost = handle.as_ref().is_some_and(|handle| handle.fate() == Fate::Lost);
         if let Some(handle) = handle.filter(|_| fault.dead || fault.failure.code == Code::TxTimeout) {
             if handle.fate() == Fate::Usable {
                 handle.lose();
             }
         }
-        match pauses.next().filter(|_| fault.dead || lost) {
-            None => Err(fault.failure),
-            Some(pause) => {
-                if *pause > 0 {
-                    TimeoutFuture::new(*pause).await;
-                }
-                Ok(())
-            }
+        let Some(pause) = PAUSES_MS.get(attempt.made).filter(|_| fault.dead || lost) else {
+            return (attempt.done)(Err(fault.failure));
+        };
+        attempt.made += 1;
+        let connection = self.clone();
+        match *pause {
+            0 => connection.attempt(attempt),
+            pause => after(pause, Box::new(move || connection.attempt(attempt))),
         }
     }
 
-    /// A usable connection, opened if need be by one task for all.
-    async fn handle(&self) -> Result<Rc<Handle>, Fault> {
-        loop {
-            match self.look() {
-                Look::Ready(handle) => return Ok(handle),
-                Look::Refused(fault) => return Err(fault),
-                Look::Open => return self.reopen().await,
-                Look::Wait(openings) => {
-                    self.ended(openings).await;
-                    let state = self.state.borrow();
-                    if let (Slot::Empty, Some(fault)) = (&state.slot, &state.failure) {
-                        return Err(fault.clone());
-                    }
-                }
-            }
-        }
-    }
-
-    fn look(&self) -> Look {
-        let state = self.state.borrow();
-        match &state.slot {
-            Slot::Closed => Look::Refused(Fault::new(Code::Closed, "the database was closed")),
-            Slot::Opening => Look::Wait(state.openings),
-            Slot::Empty => Look::Open,
-            Slot::Open(handle) => match handle.fate() {
-                Fate::Usable => Look::Ready(handle.clone()),
-                Fate::Lost => Look::Open,
-                Fate::Retired => Look::Refused(Fault::new(Code::Closed, "closed for another tab's upgrade")),
-            },
-        }
-    }
-
-    async fn ended(&self, openings: u32) {
-        poll_fn(|context| {
-            let mut state = self.state.borrow_mut();
-            if state.openings != openings {
-                return Poll::Ready(());
-            }
-            state.waiting.push(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    async fn reopen(&self) -> Result<Rc<Handle>, Fault> {
+    /// Opens the next connection and goes on with all who wait for it.
+    fn reopen(self: &Rc<Self>, then: Box<dyn FnOnce(Result<(), Fault>)>) {
         self.put(Slot::Opening);
-        let turn = Turn(self);
-        let opened = open::open(&self.config, &self.told, &self.life()).await;
-        let outcome = self.opened(opened);
-        drop(turn);
-        outcome
+        let connection = self.clone();
+        let opened = move |opened: Result<Rc<Handle>, Fault>| {
+            let end = connection.opened(opened);
+            let waiting = core::mem::take(&mut connection.state.borrow_mut().waiting);
+            then(end.as_ref().map(|_| ()).map_err(Clone::clone));
+            for attempt in waiting {
+                match &end {
+                    Ok(handle) => connection.make(attempt, handle.clone()),
+                    Err(fault) => connection.again(attempt, None, fault.clone()),
+                }
+            }
+        };
+        open::open(&self.config, &self.told, self.life(), Box::new(opened));
     }
 
     /// A name for a database that this opening may have to make; each opening has another.
@@ -183,22 +166,17 @@ impl Connection {
         [&self.config.entropy, "-", &self.state.borrow().openings.to_string()].concat()
     }
 
-    fn opened(&self, opened: Result<Handle, Fault>) -> Result<Rc<Handle>, Fault> {
+    fn opened(&self, opened: Result<Rc<Handle>, Fault>) -> Result<Rc<Handle>, Fault> {
         if matches!(self.state.borrow().slot, Slot::Closed) {
             return Err(Fault::new(Code::Closed, "the database was closed"));
         }
         let mut state = self.state.borrow_mut();
-        let handle = match opened {
-            Ok(handle) => Rc::new(handle),
-            Err(fault) => {
-                state.failure = Some(fault.clone());
-                return Err(fault);
-            }
-        };
+        state.openings = state.openings.wrapping_add(1);
+        state.slot = Slot::Empty;
+        let handle = opened?;
         let known = core::mem::replace(&mut state.store_id, handle.store_id().into());
         let wiped = !known.is_empty() && known != state.store_id;
         state.slot = Slot::Open(handle.clone());
-        state.failure = None;
         drop(state);
         if wiped {
             (self.told)(StoreEvent::StorageLost);
@@ -213,19 +191,12 @@ impl Connection {
     }
 }
 
-/// The right to open. Given back on drop, so that a task that goes away leaves no one waiting.
-struct Turn<'c>(&'c Connection);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let waiting = {
-            let mut state = self.0.state.borrow_mut();
-            state.openings = state.openings.wrapping_add(1);
-            if matches!(state.slot, Slot::Opening) {
-                state.slot = Slot::Empty;
-            }
-            core::mem::take(&mut state.waiting)
-        };
-        waiting.into_iter().for_each(Waker::wake);
-    }
+/// Does something after a pause; the timer is let go of when it has gone off.
+fn after(pause: u32, work: Box<dyn FnOnce()>) {
+    let timer = Rc::new(Cell::new(None));
+    let own = timer.clone();
+    timer.set(Some(Timeout::new(pause, move || {
+        drop(own.take());
+        work();
+    })));
 }

@@ -4,12 +4,12 @@
 //! the transaction back: one commits what is left of it. So the first opening of a page tries it out on a transaction
 //! whose end is nothing either way, and until then and in such a browser transactions end by themselves.
 
-use super::fault::Fault;
 use super::open::Handle;
 use super::schema::META;
-use super::tx::{Mode, Tx};
+use super::tx::{Mode, Outcome, Tx};
 use crate::shell::names::name;
 use core::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
 thread_local! {
@@ -22,18 +22,27 @@ pub(super) fn is_safe() -> bool {
 }
 
 /// Finds out, once for the page. What cannot be tried counts as not safe and is tried again at the next opening.
-pub(super) async fn try_out(handle: &Handle) {
-    if SAFE.get().is_none() {
-        SAFE.set(is_taken_back(handle).await.ok());
+pub(super) fn try_out(handle: &Handle, then: Box<dyn FnOnce()>) {
+    if SAFE.get().is_some() {
+        return then();
     }
+    let tried = Rc::new(Cell::new(false));
+    let began = tried.clone();
+    let ended = Box::new(move |end: Result<JsValue, _>| {
+        SAFE.set(tried.get().then_some(end.is_err()));
+        then();
+    });
+    Tx::begin(handle, &[META], Mode::Relaxed, &|tx| fail_after_commit(tx, &began), ended);
 }
 
-async fn is_taken_back(handle: &Handle) -> Result<bool, Fault> {
-    let key: JsValue = name("probe");
-    let tx = Tx::begin(handle, [META], Mode::Relaxed)?;
+fn fail_after_commit(tx: &Tx, tried: &Cell<bool>) -> Outcome {
+    let key = name("probe");
     let meta = tx.store(META)?;
-    meta.put(&JsValue::NULL, Some(&key))?;
-    meta.add(&JsValue::NULL, Some(&key))?;
-    meta.delete(key)?;
-    Ok(tx.commit_now().is_ok() && tx.end().await.is_err())
+    meta.put(&JsValue::NULL, &key)?;
+    meta.add(&JsValue::NULL, &key)?;
+    meta.delete(&key)?;
+    tx.commit_now()?;
+    tried.set(true);
+    tx.wait();
+    Ok(())
 }

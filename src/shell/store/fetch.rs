@@ -1,19 +1,20 @@
 //! Answers a plan's reads inside its transaction.
 //!
-//! A round is one wave of requests. Two kinds of read need a second wave: many rows by id, of which most may not exist
-//! (one bounded list of keys tells which), and rows that refer to an id, when they are more than a page.
+//! A round is one wave of requests. Two kinds of read need lists of keys before it: many rows by id, of which most may
+//! not exist (one bounded list tells which), and rows that refer to an id, of which there may be more than a page.
 
 use super::fault::Fault;
-use super::run::{alias_key, raw};
+use super::host::Place;
+use super::range::{after_key, between};
+use super::run::alias_key;
 use super::schema::{CONFLICTS, IDS, META, PENDING};
-use super::select;
-use super::tx::Tx;
-use super::Table;
-use crate::engine::store::{Found, Read, Rows};
-use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Seq};
+use super::select::{select, Want};
+use super::tx::{Outcome, Tx};
+use super::{Table, Tables};
+use crate::engine::store::{Asked, Found, Read, Rows};
+use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Row, Seq};
 use crate::shell::document::JsDoc;
-use core::mem::take;
-use idb::{CursorDirection, KeyRange};
+use crate::shell::names::name;
 use js_sys::Array;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
@@ -26,46 +27,128 @@ pub(super) const MAX_KEYS: u32 = 100_000;
 /// From so many rows of one collection on, their keys are listed first.
 const MANY: usize = 32;
 
+/// What follows a round.
+pub(super) type WithRows = Box<dyn FnOnce(&Tx, Rows<JsDoc>) -> Outcome>;
+
+/// A request and the read it is for; `page` when its row is one of several that a read found.
+struct Wish {
+    read: Read,
+    page: Option<usize>,
+}
+
+/// A round on its way: what is known, and what is still to be asked.
+struct Round {
+    tables: Tables,
+    rows: Rows<JsDoc>,
+    wishes: Vec<Wish>,
+    pages: Vec<(Read, Vec<Row<JsDoc>>)>,
+    queries: Vec<Asked>,
+    then: WithRows,
+}
+
 /// Reads all of `reads` and keeps what was found.
-pub(super) async fn round(
-    tx: &Tx,
-    tables: &[Table],
-    rows: &mut Rows<JsDoc>,
-    mut reads: Vec<Read>,
-) -> Result<(), Fault> {
-    settle_absent(tx, rows, &mut reads).await?;
-    settle_queries(tx, tables, rows, &mut reads).await?;
-    for wave in reads.chunks(PAGE) {
-        let requests = wave.iter().map(|read| request(tx, read)).collect::<Result<Vec<_>, Fault>>()?;
-        let results = tx.answers(requests).await?;
-        for (read, result) in wave.iter().zip(results) {
-            let result = rest_of(tx, read, result).await?;
-            rows.keep(read.clone(), found(read, result)?);
-        }
+pub(super) fn round(tx: &Tx, tables: &Tables, rows: Rows<JsDoc>, reads: Vec<Read>, then: WithRows) -> Outcome {
+    let crowds = crowded(&reads);
+    let mut lists = crowds.iter().map(|crowd| list(tx, crowd, &reads)).collect::<Result<Vec<_>, _>>()?;
+    for read in reads.iter().filter(|read| matches!(read, Read::Referring { .. })) {
+        lists.push(request(tx, read)?);
     }
-    Ok(())
+    let (wishes, pages, queries) = (Vec::with_capacity(reads.len()), Vec::new(), Vec::new());
+    let round = Box::new(Round { tables: tables.clone(), rows, wishes, pages, queries, then });
+    tx.ask(lists, Box::new(move |tx, lists| round.listed(tx, &crowds, reads, lists)))
+}
+
+impl Round {
+    /// Strikes out what the lists show to be absent, and takes up what they show to be there.
+    fn listed(mut self: Box<Self>, tx: &Tx, crowds: &[Collection], reads: Vec<Read>, lists: Vec<JsValue>) -> Outcome {
+        let mut lists = lists.into_iter().map(JsCast::unchecked_into::<Array>);
+        let crowds: Vec<(&Collection, Listed)> =
+            crowds.iter().zip(&mut lists).map(|(crowd, keys)| (crowd, Listed::new(&keys, crowd, &reads))).collect();
+        for read in reads.iter().cloned() {
+            match &read {
+                Read::Main(key)
+                    if crowds.iter().any(|(crowd, listed)| **crowd == key.collection && listed.lacks(&key.id)) =>
+                {
+                    self.rows.keep(read, Found::Main(None));
+                }
+                Read::Referring { collection, .. } => {
+                    let keys = lists.next().unwrap_or_default();
+                    check_count(keys.length())?;
+                    let page = Some(self.pages.len());
+                    let ids = keys.iter().filter_map(|id| id.as_string());
+                    let wish = |id: String| Wish { read: Read::Main(DocKey::new(collection, &id)), page };
+                    self.wishes.extend(ids.map(wish));
+                    self.pages.push((read, Vec::new()));
+                }
+                Read::Query(asked) => self.queries.push(asked.clone()),
+                _ => self.wishes.push(Wish { read, page: None }),
+            }
+        }
+        self.wave(tx)
+    }
+
+    /// Sends out as many requests as a page has; without any left, the round is over.
+    fn wave(mut self: Box<Self>, tx: &Tx) -> Outcome {
+        if self.wishes.is_empty() {
+            if let Some(asked) = self.queries.pop() {
+                return self.query(tx, asked);
+            }
+            let pages = core::mem::take(&mut self.pages);
+            pages.into_iter().for_each(|(read, rows)| self.rows.keep(read, Found::MainRows(rows)));
+            return (self.then)(tx, self.rows);
+        }
+        let rest = self.wishes.split_off(self.wishes.len().min(PAGE));
+        let wishes = core::mem::replace(&mut self.wishes, rest);
+        let requests = wishes.iter().map(|wish| request(tx, &wish.read)).collect::<Result<_, _>>()?;
+        let then = move |tx: &Tx, results: Vec<JsValue>| {
+            for (Wish { read, page }, result) in wishes.into_iter().zip(results) {
+                match page {
+                    Some(page) => self.pages[page].1.extend(one(result)?),
+                    None => {
+                        let found = found(&read, result)?;
+                        self.rows.keep(read, found);
+                    }
+                }
+            }
+            self.wave(tx)
+        };
+        tx.ask(requests, Box::new(then))
+    }
+
+    /// Answers a query, which takes requests of its own; then what is left.
+    fn query(mut self: Box<Self>, tx: &Tx, asked: Asked) -> Outcome {
+        let none = || Rc::new(Table { name: asked.collection.clone(), indexes: Vec::new(), references: Vec::new() });
+        let table = self.tables.iter().find(|table| table.name == asked.collection).cloned().unwrap_or_else(none);
+        let then = {
+            let asked = asked.clone();
+            move |tx: &Tx, records: Vec<JsValue>| {
+                let rows = records.into_iter().map(parse).collect::<Result<_, _>>()?;
+                self.rows.keep(Read::Query(asked), Found::MainRows(rows));
+                self.wave(tx)
+            }
+        };
+        select(tx, table, asked.query, Want::Records, Box::new(then))
+    }
 }
 
 fn request(tx: &Tx, read: &Read) -> Result<IdbRequest, Fault> {
+    let number = |seq: Seq| JsValue::from_f64(seq as f64);
     Ok(match read {
-        Read::Main(key) => raw(tx.store(&key.collection)?.get(JsValue::from_str(&key.id))?),
-        Read::Pending(seq) => raw(tx.store(PENDING)?.get(JsValue::from_f64(*seq as f64))?),
-        Read::Meta(key) => raw(tx.store(META)?.get(JsValue::from_str(&key.name()))?),
-        Read::Alias(key) => raw(tx.store(IDS)?.get(alias_key(key))?),
-        Read::Conflict(id) => raw(tx.store(CONFLICTS)?.get(JsValue::from_str(id))?),
+        Read::Main(key) => tx.store(&key.collection)?.get(&JsValue::from_str(&key.id))?,
+        Read::Pending(seq) => tx.store(PENDING)?.get(&number(*seq))?,
+        Read::Meta(key) => tx.store(META)?.get(&JsValue::from_str(&key.name()))?,
+        Read::Alias(key) => tx.store(IDS)?.get(&alias_key(key))?,
+        Read::Conflict(id) => tx.store(CONFLICTS)?.get(&JsValue::from_str(id))?,
         Read::Referring { collection, field, id } => {
-            let range = KeyRange::only(&JsValue::from_str(id))?;
-            raw(tx.store(collection)?.index(field)?.get_all(Some(range.into()), Some(PAGE as u32))?)
+            keys_at(&tx.store(collection)?.index(&name(field))?, &JsValue::from_str(id))?
         }
         Read::MainPage { collection, after, limit } => {
-            let after =
-                after.as_ref().map(|id| KeyRange::lower_bound(&JsValue::from_str(id), Some(true))).transpose()?;
-            raw(tx.store(collection)?.get_all(after.map(Into::into), Some(*limit as u32))?)
+            let after = after.as_ref().map(|id| after_key(&JsValue::from_str(id))).transpose()?;
+            tx.store(collection)?.get_all(&after.unwrap_or_default(), *limit as u32)?
         }
         Read::LastPending | Read::Query(_) => last_key(tx, PENDING)?,
         Read::PendingPage { after, limit } => {
-            let after = KeyRange::lower_bound(&JsValue::from_f64(*after as f64), Some(true))?;
-            raw(tx.store(PENDING)?.get_all(Some(after.into()), Some(*limit as u32))?)
+            tx.store(PENDING)?.get_all(&after_key(&number(*after))?, *limit as u32)?
         }
     })
 }
@@ -85,7 +168,7 @@ fn found(read: &Read, result: JsValue) -> Result<Found<JsDoc>, Fault> {
 
 /// Asks for a cursor on the last key of a store.
 pub(super) fn last_key(tx: &Tx, store: &str) -> Result<IdbRequest, Fault> {
-    Ok(raw(tx.store(store)?.open_key_cursor(None, Some(CursorDirection::Prev))?))
+    Ok(tx.store(store)?.open_key_cursor(&JsValue::NULL, &name("prev"))?)
 }
 
 /// The key a cursor stands on; none when it found nothing.
@@ -107,100 +190,61 @@ fn all<R: Record<JsDoc>>(result: JsValue) -> Result<Vec<R>, Fault> {
     result.unchecked_into::<Array>().iter().map(parse).collect()
 }
 
-/// A full page of rows that refer to one id is completed by their keys.
-async fn rest_of(tx: &Tx, read: &Read, page: JsValue) -> Result<JsValue, Fault> {
-    let Read::Referring { collection, field, id } = read else {
-        return Ok(page);
-    };
-    let rows: Array = page.unchecked_into();
-    if rows.length() as usize == PAGE {
-        let store = tx.store(collection)?;
-        let keys = tx.answer(keys_at(&store.index(field)?, &JsValue::from_str(id))?).await?;
-        let keys: Vec<JsValue> = keys.unchecked_into::<Array>().iter().skip(PAGE).collect();
-        by_keys(tx, collection, &keys, &mut |row| {
-            rows.push(&row);
-            Ok(true)
-        })
-        .await?;
-    }
-    Ok(rows.into())
-}
-
 /// Asks for the ids of all rows that an index holds under one key.
-pub(super) fn keys_at(index: &idb::Index, key: &JsValue) -> Result<IdbRequest, Fault> {
-    Ok(raw(index.get_all_keys(Some(KeyRange::only(key)?.into()), Some(MAX_KEYS))?))
+pub(super) fn keys_at(index: &Place, key: &JsValue) -> Result<IdbRequest, Fault> {
+    Ok(index.get_all_keys(key, MAX_KEYS)?)
 }
 
-/// Gives rows one by one to `visit`, until it says `false`; says whether it went through all.
-pub(super) type Visit<'v> = &'v mut dyn FnMut(JsValue) -> Result<bool, Fault>;
-
-/// Visits the rows of these ids, a page at a time.
-pub(super) async fn by_keys(tx: &Tx, collection: &str, keys: &[JsValue], visit: Visit<'_>) -> Result<bool, Fault> {
-    if keys.len() >= MAX_KEYS as usize {
-        return Err(Fault::new(Code::QueryTooLarge, "more rows than can be listed have one index key"));
+/// Refuses a list of keys that may have been cut off.
+pub(super) fn check_count(count: u32) -> Outcome {
+    if count < MAX_KEYS {
+        return Ok(());
     }
-    let store = tx.store(collection)?;
-    for page in keys.chunks(PAGE) {
-        let gets = page.iter().map(|key| Ok(raw(store.get(key.clone())?)));
-        for row in tx.answers(gets.collect::<Result<Vec<_>, Fault>>()?).await? {
-            if !visit(row)? {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
+    Err(Fault::new(Code::QueryTooLarge, "more rows than can be listed have one index key"))
 }
 
-/// Answers the queries among the reads, and strikes them out: each takes requests of its own.
-async fn settle_queries(tx: &Tx, tables: &[Table], rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -> Result<(), Fault> {
-    let (queries, others) = take(reads).into_iter().partition(|read| matches!(read, Read::Query(_)));
-    *reads = others;
-    let queries: Vec<Read> = queries;
-    for read in queries {
-        let Read::Query(asked) = &read else { continue };
-        let indexes = tables.iter().find(|table| table.name == asked.collection).map(Table::indexes);
-        let records = select::select(tx, &asked.collection, &indexes.unwrap_or_default(), &asked.query).await?;
-        let found = records.into_iter().map(parse).collect::<Result<_, Fault>>()?;
-        rows.keep(read, Found::MainRows(found));
-    }
-    Ok(())
+/// The keys that a bounded list has shown, and how far it went.
+struct Listed {
+    present: Vec<String>,
+    seen_to: Option<String>,
 }
 
-/// Keeps `None` for those of many rows that one bounded list of keys shows to be absent, and strikes them out.
-async fn settle_absent(tx: &Tx, rows: &mut Rows<JsDoc>, reads: &mut Vec<Read>) -> Result<(), Fault> {
-    for collection in crowded(reads) {
-        let mut ids: Vec<&str> = keys_of(reads, &collection).map(|key| &*key.id).collect();
-        sort_by(&mut ids, |left, right| left.encode_utf16().cmp(right.encode_utf16()));
-        let (first, last) = (JsValue::from_str(ids[0]), JsValue::from_str(ids[ids.len() - 1]));
-        let count = (ids.len() * 2 + 1) as u32;
-        let range = KeyRange::bound(&first, &last, None, None)?;
-        let listed = tx.answer(tx.store(&collection)?.get_all_keys(Some(range.into()), Some(count))?).await?;
-        let mut present: Vec<String> =
-            listed.unchecked_into::<Array>().iter().filter_map(|key| key.as_string()).collect();
-        let seen_to = (present.len() == count as usize).then(|| present[present.len() - 1].clone());
-        sort_by(&mut present, Ord::cmp);
-        let within = |id: &str| seen_to.as_ref().is_none_or(|end| id.encode_utf16().le(end.encode_utf16()));
-        let is_absent = |key: &DocKey| {
-            key.collection == collection
-                && within(&key.id)
-                && present.binary_search_by(|id| (**id).cmp(&*key.id)).is_err()
-        };
-        reads.retain(|read| match read {
-            Read::Main(key) if is_absent(key) => {
-                rows.keep(read.clone(), Found::Main(None));
-                false
-            }
-            _ => true,
-        });
-    }
-    Ok(())
-}
-
-fn keys_of<'r>(reads: &'r [Read], collection: &'r Collection) -> impl Iterator<Item = &'r DocKey> {
-    reads.iter().filter_map(move |read| match read {
-        Read::Main(key) if key.collection == *collection => Some(key),
+/// The ids that are wanted of a collection, in the store's order.
+fn wanted<'r>(reads: &'r [Read], crowd: &Collection) -> Vec<&'r str> {
+    let id = |read: &'r Read| match read {
+        Read::Main(key) if key.collection == *crowd => Some(&*key.id),
         _ => None,
-    })
+    };
+    let mut ids: Vec<&str> = reads.iter().filter_map(id).collect();
+    sort_by(&mut ids, |left, right| left.encode_utf16().cmp(right.encode_utf16()));
+    ids
+}
+
+/// How many keys are listed for so many ids.
+fn most(ids: usize) -> u32 {
+    (ids * 2 + 1) as u32
+}
+
+/// Asks for the keys between the first and the last of the ids that are wanted of a collection.
+fn list(tx: &Tx, crowd: &Collection, reads: &[Read]) -> Result<IdbRequest, Fault> {
+    let ids = wanted(reads, crowd);
+    let (first, last) = (JsValue::from_str(ids[0]), JsValue::from_str(ids[ids.len() - 1]));
+    Ok(tx.store(crowd)?.get_all_keys(&between(&first, &last)?, most(ids.len()))?)
+}
+
+impl Listed {
+    fn new(keys: &Array, crowd: &Collection, reads: &[Read]) -> Self {
+        let mut present: Vec<String> = keys.iter().filter_map(|key| key.as_string()).collect();
+        let is_cut = keys.length() == most(wanted(reads, crowd).len());
+        let seen_to = present.last().filter(|_| is_cut).cloned();
+        sort_by(&mut present, Ord::cmp);
+        Self { present, seen_to }
+    }
+
+    fn lacks(&self, id: &str) -> bool {
+        let within = self.seen_to.as_ref().is_none_or(|end| id.encode_utf16().le(end.encode_utf16()));
+        within && self.present.binary_search_by(|known| (**known).cmp(id)).is_err()
+    }
 }
 
 /// Collections of which many rows are wanted.

@@ -3,14 +3,14 @@
 //! Each caller gets its own answer. A miss by an id of the temporary shape is looked up once more under the server's id,
 //! in the same transaction.
 
-use super::connection::Connection;
+use super::connection::{Attempt, Connection};
 use super::fault::Fault;
-use super::open::Handle;
-use super::run::{alias_key, raw};
+use super::run::alias_key;
 use super::schema::IDS;
-use super::signal::Signal;
-use super::tx::{Mode, Tx};
+use super::tx::{Mode, Outcome, Then, Tx};
+use super::Done;
 use crate::model::{is_temporary, DocKey, Failure};
+use crate::shell::later::later;
 use crate::shell::names::name;
 use core::cell::RefCell;
 use js_sys::Reflect;
@@ -18,12 +18,12 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::IdbRequest;
 
-type Answer = Rc<Signal<Result<JsValue, Failure>>>;
+type Wanted = Vec<(Vec<DocKey>, Done<Vec<JsValue>>)>;
 
 /// The reads of this tick.
 pub(super) struct Gets {
     connection: Rc<Connection>,
-    queue: RefCell<Vec<(DocKey, Answer)>>,
+    queue: RefCell<Wanted>,
 }
 
 impl Gets {
@@ -31,41 +31,51 @@ impl Gets {
         Rc::new(Self { connection, queue: RefCell::default() })
     }
 
-    /// The document of an id, `undefined` when there is none.
-    pub(super) fn get(self: &Rc<Self>, key: DocKey) -> impl core::future::Future<Output = Result<JsValue, Failure>> {
-        let answer: Answer = Rc::default();
+    /// The documents of these ids, `undefined` where there is none.
+    pub(super) fn get(self: &Rc<Self>, keys: Vec<DocKey>, done: Done<Vec<JsValue>>) {
         let mut queue = self.queue.borrow_mut();
-        queue.push((key, answer.clone()));
+        queue.push((keys, done));
         if queue.len() == 1 {
             let gets = self.clone();
-            wasm_bindgen_futures::spawn_local(async move { gets.drain().await });
+            later(Box::new(move || gets.drain()));
         }
-        async move { answer.wait().await }
     }
 
-    async fn drain(&self) {
+    fn drain(&self) {
         let wanted = self.queue.take();
-        let keys: Vec<&DocKey> = wanted.iter().map(|(key, _)| key).collect();
-        let documents = self.connection.attempt(async |handle| read_all(handle, &keys).await).await;
-        match documents {
-            Ok(documents) => wanted.iter().zip(documents).for_each(|((_, answer), doc)| answer.set(Ok(doc))),
-            Err(failure) => wanted.iter().for_each(|(_, answer)| answer.set(Err(failure.clone()))),
-        }
+        let keys: Vec<DocKey> = wanted.iter().flat_map(|(keys, _)| keys.iter().cloned()).collect();
+        let stores = scope(&keys);
+        let reading = Rc::new(Reading { keys, documents: RefCell::default() });
+        let read = reading.clone();
+        let done = Box::new(move |end: Result<JsValue, Failure>| {
+            let mut documents = reading.documents.take().into_iter();
+            for (keys, done) in wanted {
+                done(end.as_ref().map(|_| documents.by_ref().take(keys.len()).collect()).map_err(Clone::clone));
+            }
+        });
+        self.connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(move |tx| read.clone().start(tx)), done));
     }
 }
 
-async fn read_all(handle: &Handle, keys: &[&DocKey]) -> Result<Vec<JsValue>, Fault> {
-    let tx = Tx::begin(handle, scope(keys), Mode::Read)?;
-    let records = if keys.iter().any(|key| is_temporary(&key.id)) {
-        let records = find(&tx, keys).await?;
-        tx.finish();
-        records
-    } else {
-        let requests = requests(&tx, keys.iter().copied())?;
-        tx.last_answers(requests).await?
-    };
-    // `undefined` stands for a row that is not there and for one whose document is gone.
-    Ok(records.into_iter().map(|record| document(&record)).collect())
+/// A group of reads on its way.
+struct Reading {
+    keys: Vec<DocKey>,
+    documents: RefCell<Vec<JsValue>>,
+}
+
+impl Reading {
+    fn start(self: Rc<Self>, tx: &Tx) -> Outcome {
+        let reading = self.clone();
+        let then: Then = Box::new(move |tx, records| {
+            // `undefined` stands for a row that is not there and for one whose document is gone.
+            reading.documents.replace(records.iter().map(document).collect());
+            tx.finish(JsValue::UNDEFINED)
+        });
+        if self.keys.iter().any(|key| is_temporary(&key.id)) {
+            return find(tx, self.keys.clone(), then);
+        }
+        tx.ask_last(requests(tx, self.keys.iter())?, then)
+    }
 }
 
 /// The document inside a record.
@@ -73,39 +83,50 @@ pub(super) fn document(record: &JsValue) -> JsValue {
     Reflect::get(record, &name("doc")).unwrap_or_default()
 }
 
-/// The stored records of these ids, `undefined` where there is none.
-pub(super) async fn find(tx: &Tx, keys: &[&DocKey]) -> Result<Vec<JsValue>, Fault> {
-    let mut records = tx.answers(requests(tx, keys.iter().copied())?).await?;
-    let missed = |at: &usize| records[*at].is_undefined() && is_temporary(&keys[*at].id);
-    let missed: Vec<usize> = (0..keys.len()).filter(missed).collect();
+/// Finds the stored records of these ids, `undefined` where there is none.
+pub(super) fn find(tx: &Tx, keys: Vec<DocKey>, then: Then) -> Outcome {
+    tx.ask(requests(tx, keys.iter())?, Box::new(move |tx, records| aliases(tx, &keys, records, then)))
+}
+
+/// Looks up the server's ids of those that were missed.
+fn aliases(tx: &Tx, keys: &[DocKey], records: Vec<JsValue>, then: Then) -> Outcome {
+    let missed = keys.iter().zip(&records).enumerate();
+    let missed = missed.filter(|(_, (key, record))| record.is_undefined() && is_temporary(&key.id));
+    let missed: Vec<(usize, DocKey)> = missed.map(|(at, (key, _))| (at, key.clone())).collect();
     if missed.is_empty() {
-        return Ok(records);
+        return then(tx, records);
     }
     let ids = tx.store(IDS)?;
-    let aliases = missed.iter().map(|at| Ok(raw(ids.get(alias_key(keys[*at]))?)));
-    let aliases = tx.answers(aliases.collect::<Result<Vec<_>, Fault>>()?).await?;
-    let renamed = missed.iter().zip(aliases);
-    let renamed: Vec<(usize, DocKey)> =
-        renamed.filter_map(|(at, id)| Some((*at, DocKey::new(&keys[*at].collection, &id.as_string()?)))).collect();
-    let found = tx.answers(requests(tx, renamed.iter().map(|(_, key)| key))?).await?;
-    for ((at, _), record) in renamed.iter().zip(found) {
-        records[*at] = record;
-    }
-    Ok(records)
+    let requests = missed.iter().map(|(_, key)| Ok(ids.get(&alias_key(key))?)).collect::<Result<_, Fault>>()?;
+    tx.ask(requests, Box::new(move |tx, ids| renamed(tx, missed, ids, records, then)))
+}
+
+/// Reads under the server's ids.
+fn renamed(tx: &Tx, missed: Vec<(usize, DocKey)>, ids: Vec<JsValue>, mut records: Vec<JsValue>, then: Then) -> Outcome {
+    let known = missed.into_iter().zip(ids);
+    let (places, keys): (Vec<usize>, Vec<DocKey>) =
+        known.filter_map(|((at, key), id)| Some((at, DocKey::new(&key.collection, &id.as_string()?)))).unzip();
+    let place = move |tx: &Tx, found: Vec<JsValue>| {
+        places.into_iter().zip(found).for_each(|(at, record)| records[at] = record);
+        then(tx, records)
+    };
+    tx.ask(requests(tx, keys.iter())?, Box::new(place))
 }
 
 fn requests<'k>(tx: &Tx, keys: impl Iterator<Item = &'k DocKey>) -> Result<Vec<IdbRequest>, Fault> {
-    keys.map(|key| Ok(raw(tx.store(&key.collection)?.get(JsValue::from_str(&key.id))?))).collect()
+    keys.map(|key| Ok(tx.store(&key.collection)?.get(&JsValue::from_str(&key.id))?)).collect()
 }
 
 /// The stores these reads need: their collections, and `ids` when an id may have another name.
-pub(super) fn scope<'k>(keys: &[&'k DocKey]) -> Vec<&'k str> {
-    let mut stores: Vec<&str> = Vec::new();
-    let aliases = keys.iter().any(|key| is_temporary(&key.id)).then_some(IDS);
-    for store in keys.iter().map(|key| &*key.collection).chain(aliases) {
-        if !stores.contains(&store) {
-            stores.push(store);
+pub(super) fn scope(keys: &[DocKey]) -> Vec<Rc<str>> {
+    let mut stores: Vec<Rc<str>> = Vec::new();
+    for key in keys {
+        if !stores.contains(&key.collection) {
+            stores.push(key.collection.clone());
         }
+    }
+    if keys.iter().any(|key| is_temporary(&key.id)) {
+        stores.push(IDS.into());
     }
     stores
 }

@@ -4,10 +4,11 @@
 
 use super::out::{self, Changes};
 use super::read::{is_complete, mark_text, PendingQuery};
+use super::Table;
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, sort_by, Code, Collection, DocKey, Failure, Map, Pending, Record, Row, Seq};
+use crate::model::{is_temporary, sort_by, Code, DocKey, Failure, Map, Pending, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -38,21 +39,17 @@ pub(super) fn destroy(name: &str) -> bool {
 }
 
 /// Runs a plan; unique indexes hold as they would in IndexedDB.
-pub(super) fn run<R>(
-    disk: &mut Disk<JsDoc>,
-    tables: &[(Collection, Vec<IndexDef>)],
-    plan: &dyn Plan<JsDoc, R>,
-) -> Result<R, Failure> {
+pub(super) fn run<R>(disk: &mut Disk<JsDoc>, tables: &[Rc<Table>], plan: &dyn Plan<JsDoc, R>) -> Result<R, Failure> {
     let (writes, report) = disk.decide(plan)?;
     let unique = |index: &&IndexDef| index.unique;
-    if !tables.iter().flat_map(|(_, indexes)| indexes).any(|index| unique(&index)) {
+    if !tables.iter().flat_map(|table| &table.indexes).any(|index| unique(&index)) {
         disk.apply(writes)?;
         return Ok(report);
     }
     let mut after = disk.clone();
     after.apply(writes)?;
-    for (collection, indexes) in tables {
-        if let Some(index) = indexes.iter().filter(unique).find(|index| is_violated(&after, collection, index)) {
+    for table in tables {
+        if let Some(index) = table.indexes.iter().filter(unique).find(|index| is_violated(&after, &table.name, index)) {
             let message = ["another document has the same `", &*index.name, "`"].concat();
             return Err(Failure::new(Code::UniqueViolation, message));
         }
@@ -85,42 +82,37 @@ pub(super) fn get(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {
     row(disk, key).and_then(|row| row.doc.as_ref()).map_or(JsValue::UNDEFINED, |doc| doc.deep_copy().0)
 }
 
-pub(super) fn query(disk: &Disk<JsDoc>, name: &str, indexes: &[IndexDef], query: &Query) -> Result<Array, Failure> {
-    let rows = disk_query(disk, name, query, indexes)?;
-    Ok(rows.iter().filter_map(|row| Some(row.doc.as_ref()?.deep_copy().0)).collect())
+pub(super) fn query(disk: &Disk<JsDoc>, table: &Table, query: &Query) -> Result<JsValue, Failure> {
+    let rows = disk_query(disk, &table.name, query, &table.indexes)?;
+    Ok(rows.iter().filter_map(|row| Some(row.doc.as_ref()?.deep_copy().0)).collect::<Array>().into())
 }
 
-pub(super) fn rows(
-    disk: &Disk<JsDoc>,
-    name: &Collection,
-    indexes: &[IndexDef],
-    query: &Query,
-) -> Result<(Array, bool), Failure> {
+pub(super) fn rows(disk: &Disk<JsDoc>, table: &Table, query: &Query, pulled: bool) -> Result<JsValue, Failure> {
     let copy = |row: &Row<JsDoc>| Row { doc: row.doc.as_ref().map(JsDoc::deep_copy), ..row.clone() };
-    let rows: Vec<Row<JsDoc>> = disk_query(disk, name, query, indexes)?.into_iter().map(copy).collect();
-    let complete = disk.meta(&MetaKey::Pull(name.clone()).name()).is_some_and(is_complete);
-    Ok((out::rows(&rows, &changes(disk, &rows)), complete))
+    let rows: Vec<Row<JsDoc>> = disk_query(disk, &table.name, query, &table.indexes)?.into_iter().map(copy).collect();
+    let complete = !pulled || disk.meta(&MetaKey::Pull(table.name.clone()).name()).is_some_and(is_complete);
+    Ok(out::rows_object(&rows, &changes(disk, &rows), complete))
 }
 
-pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> Option<JsDoc> {
-    let row = row(disk, key)?;
-    Some(out::meta(row, &changes(disk, core::slice::from_ref(row))))
+pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {
+    let meta = |row: &Row<JsDoc>| out::meta(row, &changes(disk, core::slice::from_ref(row))).0;
+    row(disk, key).map_or(JsValue::UNDEFINED, meta)
 }
 
 pub(super) fn pending_list(disk: &Disk<JsDoc>, query: &PendingQuery) -> Vec<Pending<JsDoc>> {
     disk.pending_rows().filter(|row| query.takes(row)).take(query.limit).cloned().collect()
 }
 
-pub(super) fn conflicts(disk: &Disk<JsDoc>) -> (Array, Option<JsDoc>) {
+pub(super) fn conflicts(disk: &Disk<JsDoc>) -> JsValue {
     let copies = disk.conflicts().map(|conflict| Record::<JsDoc>::to_record(conflict).deep_copy().0);
-    (copies.collect(), disk.meta(&MetaKey::Conflicts.name()).map(JsDoc::deep_copy))
+    out::conflicts(copies.collect(), disk.meta(&MetaKey::Conflicts.name()).map(JsDoc::deep_copy))
 }
 
 pub(super) fn setting(disk: &Disk<JsDoc>, key: &str) -> JsValue {
     disk.setting(key).map_or(JsValue::UNDEFINED, |value| value.deep_copy().0)
 }
 
-pub(super) fn mark(disk: &Disk<JsDoc>) -> String {
+pub(super) fn mark(disk: &Disk<JsDoc>) -> JsValue {
     let last: Seq = disk.pending_rows().last().map_or(0, |row| row.seq);
     let record = disk.meta(&MetaKey::Mark.name()).cloned();
     mark_text(last, &record.unwrap_or(JsDoc(JsValue::UNDEFINED)))

@@ -1,8 +1,9 @@
 //! The store: plans and reads, on IndexedDB or in memory.
 //!
 //! Carries out plans as one transaction each and answers the app's reads. It decides nothing: which rows, which
-//! writes and which order come from the engine. Everything is `&self` and nothing is borrowed across an await. Rows
-//! whose document waits for its deletion appear in no read of documents.
+//! writes and which order come from the engine. There are no tasks: a question comes with a function for its answer, and
+//! the browser's events carry it on. Nothing is borrowed while such a function runs. Rows whose document waits for its
+//! deletion appear in no read of documents.
 
 mod connection;
 mod early;
@@ -18,18 +19,20 @@ mod read;
 mod run;
 mod schema;
 mod select;
-mod signal;
 mod tx;
 mod watch;
 
 pub use self::read::PendingQuery;
 
 use self::connection::Connection;
+use self::fault::Fault;
 use self::gets::Gets;
+use self::select::Want;
 use crate::engine::query::{disk_count, Gather, IndexDef, Place, Query};
-use crate::engine::store::{Plan, Scope, Step};
+use crate::engine::store::{Plan, Step};
 use crate::model::{Code, Collection, DocKey, Document, Failure, Pending, PendingState, Time};
 use crate::shell::document::JsDoc;
+use core::cell::Cell;
 use core::fmt;
 use js_sys::Array;
 use std::rc::Rc;
@@ -79,10 +82,18 @@ pub enum StoreEvent {
 /// Who is told; called from browser events and inside opening: it may only take note.
 pub type Told = Rc<dyn Fn(StoreEvent)>;
 
+/// Gets the answer, once; may be called before the question has returned.
+pub type Done<T> = Box<dyn FnOnce(Result<T, Failure>)>;
+
+/// The collections with all of their indexes.
+type Tables = Rc<[Rc<Table>]>;
+/// A query as it was understood; one that was not is refused.
+pub type Asked = Result<Query, Failure>;
+
 /// An open store.
 pub struct Store {
     backend: Backend,
-    tables: Vec<(Collection, Vec<IndexDef>)>,
+    tables: Tables,
 }
 
 enum Backend {
@@ -98,14 +109,18 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the store, creating or upgrading it.
-    pub async fn open(config: StoreConfig, told: Told) -> Result<Self, Failure> {
-        let tables = config.tables.iter().map(|table| (table.name.clone(), table.indexes())).collect();
+    pub fn open(config: StoreConfig, told: Told, done: Done<Rc<Self>>) {
+        let tables = config.tables.iter().map(|table| Rc::new(table.with_all_indexes())).collect();
         if config.memory {
-            return Ok(Self { backend: Backend::Memory(memory::open(&config.name)), tables });
+            return done(Ok(Rc::new(Self { backend: Backend::Memory(memory::open(&config.name)), tables })));
         }
-        let connection = Rc::new(Connection::open(config, told).await?);
-        let gets = Gets::new(connection.clone());
-        Ok(Self { backend: Backend::Idb(connection, gets), tables })
+        let opened = move |connection: Result<Rc<Connection>, Failure>| {
+            done(connection.map(|connection| {
+                let gets = Gets::new(connection.clone());
+                Rc::new(Self { backend: Backend::Idb(connection, gets), tables })
+            }));
+        };
+        Connection::open(config, told, Box::new(opened));
     }
 
     /// Closes; what runs comes to its end, what comes later is refused. A database in memory stays.
@@ -131,61 +146,46 @@ impl Store {
     }
 
     /// Runs a plan in one transaction: all of its writes or none, reported after `complete`.
-    pub async fn run<R>(&self, plan: &dyn Plan<JsDoc, R>) -> Result<R, Failure> {
+    pub fn run<R: 'static>(&self, plan: Box<dyn Plan<JsDoc, R>>, done: Done<R>) {
         let connection = match &self.backend {
-            Backend::Memory(disk) => return memory::run(&mut disk.borrow_mut(), &self.tables, plan),
+            Backend::Memory(disk) => {
+                let outcome = memory::run(&mut disk.borrow_mut(), &self.tables, &*plan);
+                return done(outcome);
+            }
             Backend::Idb(connection, _) => connection,
         };
-        let mut report = None;
-        let mut ask = |rows: &_| match plan.step(rows) {
+        let scope = plan.scope();
+        let report = Rc::new(Cell::new(None));
+        let reported = report.clone();
+        let ask = Box::new(move |rows: &_| match plan.step(rows) {
             Step::Need(reads) => Step::Need(reads),
             Step::Done(writes, done) => {
-                report = Some(done);
+                report.set(Some(done));
                 Step::Done(writes, ())
             }
-        };
-        run_steps(connection, &plan.scope(), &mut ask).await?;
-        report.ok_or_else(|| Failure::new(Code::TxAborted, "a plan ended without a report"))
+        });
+        let missing = || Failure::new(Code::TxAborted, "a plan ended without a report");
+        let ended = move |end: Result<JsValue, Failure>| done(end.and_then(|_| reported.take().ok_or_else(missing)));
+        run::run(connection, &self.tables, scope, ask, Box::new(ended));
     }
 
-    /// The document of an id or a former temporary id, the caller's own; `undefined` when there is none.
-    pub async fn get(&self, collection: &str, id: &str) -> Result<JsValue, Failure> {
-        let key = DocKey::new(&self.table(collection)?.0, id);
+    /// The documents of ids or former temporary ids, the caller's own; `undefined` where there is none.
+    pub fn get(&self, collection: &str, ids: &[String], done: Done<Vec<JsValue>>) {
+        let Some((table, done)) = self.table(collection, done) else { return };
+        let keys: Vec<DocKey> = ids.iter().map(|id| DocKey::new(&table.name, id)).collect();
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::get(&disk.borrow(), &key)),
-            Backend::Idb(_, gets) => gets.get(key).await,
-        }
-    }
-
-    /// The documents of several ids, in their order.
-    pub async fn get_many(&self, collection: &str, ids: &[String]) -> Result<Array, Failure> {
-        let (collection, _) = self.table(collection)?;
-        let keys = ids.iter().map(|id| DocKey::new(collection, id));
-        match &self.backend {
-            Backend::Memory(disk) => Ok(keys.map(|key| memory::get(&disk.borrow(), &key)).collect()),
-            Backend::Idb(_, gets) => {
-                let asked: Vec<_> = keys.map(|key| gets.get(key)).collect();
-                let documents = Array::new();
-                for answer in asked {
-                    documents.push(&answer.await?);
-                }
-                Ok(documents)
+            Backend::Memory(disk) => {
+                let found = Ok(keys.iter().map(|key| memory::get(&disk.borrow(), key)).collect());
+                done(found);
             }
+            Backend::Idb(_, gets) => gets.get(keys, done),
         }
     }
 
     /// The query that an object of the border's shape describes, for this collection's indexes.
-    pub fn parse_query(&self, collection: &str, from: &JsDoc) -> Result<Query, Failure> {
-        Ok(Query::try_from_document(from)?.for_indexes(&self.table(collection)?.1))
-    }
-
-    /// The documents that answer a query.
-    pub async fn query(&self, collection: &str, query: &Query) -> Result<Array, Failure> {
-        let (name, indexes) = self.table(collection)?;
-        match &self.backend {
-            Backend::Memory(disk) => memory::query(&disk.borrow(), name, indexes, query),
-            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.query(query).await,
-        }
+    pub fn parse_query(&self, collection: &str, from: &JsDoc) -> Asked {
+        let table = self.tables.iter().find(|table| *table.name == *collection).ok_or_else(|| unknown(collection))?;
+        Ok(Query::try_from_document(from)?.for_indexes(&table.indexes))
     }
 
     /// Those of these documents that meet a query's conditions, in its order, as many as it asks for.
@@ -197,101 +197,153 @@ impl Store {
         Ok(gather.finish().into_iter().map(|doc| &doc.0).collect())
     }
 
-    /// The rows that answer a query, with key and state, and whether the first pull has finished.
-    pub async fn rows(&self, collection: &str, query: &Query) -> Result<(Array, bool), Failure> {
-        let (name, indexes) = self.table(collection)?;
+    /// The documents that answer a query.
+    pub fn query(&self, collection: &str, query: Asked, done: Done<JsValue>) {
+        let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
         match &self.backend {
-            Backend::Memory(disk) => memory::rows(&disk.borrow(), name, indexes, query),
-            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.rows(query).await,
+            Backend::Memory(disk) => {
+                let found = memory::query(&disk.borrow(), &table, &query);
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::query(connection, table, Rc::new(query), Want::Documents, done),
+        }
+    }
+
+    /// The rows that answer a query as an object: `rows` with key and state, and whether the first pull is `complete`;
+    /// a collection that is never pulled is.
+    pub fn rows(&self, collection: &str, query: Asked, pulled: bool, done: Done<JsValue>) {
+        let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
+        match &self.backend {
+            Backend::Memory(disk) => {
+                let found = memory::rows(&disk.borrow(), &table, &query, pulled);
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::rows(connection, table, Rc::new(query), pulled, done),
         }
     }
 
     /// How many documents meet the conditions of a query; its order and limit play no part.
-    pub async fn count(&self, collection: &str, query: &Query) -> Result<u32, Failure> {
-        let (name, indexes) = self.table(collection)?;
+    pub fn count(&self, collection: &str, query: Asked, done: Done<JsValue>) {
+        let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
+        let query = Query { conditions: query.conditions, ..Query::default() };
         match &self.backend {
-            Backend::Memory(disk) => Ok(disk_count(&disk.borrow(), name, query, indexes) as u32),
-            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.count(query).await,
+            Backend::Memory(disk) => {
+                let count = disk_count(&disk.borrow(), &table.name, &query, &table.indexes);
+                done(Ok(JsValue::from_f64(count as f64)));
+            }
+            Backend::Idb(connection, _) => read::query(connection, table, Rc::new(query), Want::Count, done),
         }
     }
 
-    /// What is known of a document besides itself, also while its deletion waits.
-    pub async fn meta_of(&self, collection: &str, id: &str) -> Result<Option<JsDoc>, Failure> {
-        let (name, indexes) = self.table(collection)?;
-        let key = DocKey::new(name, id);
+    /// What is known of a document besides itself, also while its deletion waits; `undefined` when there is none.
+    pub fn meta_of(&self, collection: &str, id: &str, done: Done<JsValue>) {
+        let Some((table, done)) = self.table(collection, done) else { return };
+        let key = DocKey::new(&table.name, id);
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::meta(&disk.borrow(), &key)),
-            Backend::Idb(connection, _) => read::From { connection, collection, indexes }.meta(&key).await,
+            Backend::Memory(disk) => {
+                let found = Ok(memory::meta(&disk.borrow(), &key));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::meta(connection, key, done),
         }
     }
 
     /// Outbox rows in order.
-    pub async fn pending_list(&self, query: &PendingQuery) -> Result<Vec<Pending<JsDoc>>, Failure> {
+    pub fn pending_list(&self, query: PendingQuery, done: Done<Vec<Pending<JsDoc>>>) {
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::pending_list(&disk.borrow(), query)),
-            Backend::Idb(connection, _) => read::pending_list(connection, query).await,
+            Backend::Memory(disk) => {
+                let found = Ok(memory::pending_list(&disk.borrow(), &query));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::pending_list(connection, query, done),
         }
     }
 
     /// How many outbox rows there are, all or in one state.
-    pub async fn pending_count(&self, state: Option<PendingState>) -> Result<u32, Failure> {
+    pub fn pending_count(&self, state: Option<PendingState>, done: Done<JsValue>) {
         if let (Backend::Idb(connection, _), None) = (&self.backend, state) {
-            return read::pending_count(connection).await;
+            return read::pending_count(connection, done);
         }
         let all = PendingQuery { state, limit: usize::MAX, ..PendingQuery::default() };
-        Ok(self.pending_list(&all).await?.len() as u32)
+        let counted = move |list: Result<Vec<_>, Failure>| done(list.map(|list| JsValue::from_f64(list.len() as f64)));
+        self.pending_list(all, Box::new(counted));
     }
 
-    /// All stored conflicts, the caller's own, and the log of them.
-    pub async fn conflicts(&self) -> Result<(Array, Option<JsDoc>), Failure> {
+    /// All stored conflicts as an object: `conflicts`, the caller's own, and how many there were `byType` and `byStrategy`.
+    pub fn conflicts(&self, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::conflicts(&disk.borrow())),
-            Backend::Idb(connection, _) => read::conflicts(connection).await,
+            Backend::Memory(disk) => {
+                let found = Ok(memory::conflicts(&disk.borrow()));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::conflicts(connection, done),
         }
     }
 
     /// The value of a setting, the caller's own; `undefined` when it is not set.
-    pub async fn setting(&self, key: &str) -> Result<JsValue, Failure> {
+    pub fn setting(&self, key: &str, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::setting(&disk.borrow(), key)),
-            Backend::Idb(connection, _) => read::setting(connection, key).await,
+            Backend::Memory(disk) => {
+                let found = Ok(memory::setting(&disk.borrow(), key));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::setting(connection, key, done),
         }
     }
 
     /// A text that differs whenever any tab has committed something.
-    pub async fn mark(&self) -> Result<String, Failure> {
+    pub fn mark(&self, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => Ok(memory::mark(&disk.borrow())),
-            Backend::Idb(connection, _) => read::mark(connection).await,
+            Backend::Memory(disk) => {
+                let found = Ok(memory::mark(&disk.borrow()));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::mark(connection, done),
         }
     }
 
-    fn table(&self, collection: &str) -> Result<&(Collection, Vec<IndexDef>), Failure> {
-        let unknown = || Failure::new(Code::StoreUnknown, ["no collection `", collection, "`"].concat());
-        self.tables.iter().find(|(name, _)| **name == *collection).ok_or_else(unknown)
+    /// The table of a collection; one that is not known is refused.
+    fn table<T>(&self, collection: &str, done: Done<T>) -> Option<(Rc<Table>, Done<T>)> {
+        if let Some(table) = self.tables.iter().find(|table| *table.name == *collection) {
+            return Some((table.clone(), done));
+        }
+        done(Err(unknown(collection)));
+        None
+    }
+
+    /// A collection's table and a query that could be understood.
+    fn parsed(&self, collection: &str, query: Asked, done: Done<JsValue>) -> Option<(Rc<Table>, Query, Done<JsValue>)> {
+        let (table, done) = self.table(collection, done)?;
+        match query {
+            Ok(query) => Some((table, query, done)),
+            Err(failure) => {
+                done(Err(failure));
+                None
+            }
+        }
     }
 }
 
-async fn run_steps(connection: &Connection, scope: &Scope, ask: run::Ask<'_>) -> Result<(), Failure> {
-    let mut witness = None;
-    let config = connection.config();
-    connection.attempt(async |handle| run::attempt(handle, config, scope, ask, &mut witness).await).await
+fn unknown(collection: &str) -> Failure {
+    Failure::new(Code::StoreUnknown, ["no collection `", collection, "`"].concat())
 }
 
 /// Deletes a database, in memory and in IndexedDB.
-pub async fn destroy(name: &str) -> Result<(), Failure> {
+pub fn destroy(name: &str, done: Done<()>) {
     let was_in_memory = memory::destroy(name);
-    match open::delete(name).await {
+    let deleted = move |end: Result<(), Fault>| match end {
         // A host without IndexedDB has nothing else to delete.
-        Err(fault) if was_in_memory && fault.failure.code == Code::StorageUnavailable => Ok(()),
-        outcome => outcome.map_err(|fault| fault.failure),
-    }
+        Err(fault) if was_in_memory && fault.failure.code == Code::StorageUnavailable => done(Ok(())),
+        end => done(end.map_err(|fault| fault.failure)),
+    };
+    open::delete(name, Box::new(deleted));
 }
 
 /// Whether a database holds changes that were not sent; it is not created by asking.
-pub async fn pending_exists(name: &str) -> Result<bool, Failure> {
+pub fn pending_exists(name: &str, done: Done<bool>) {
     if let Some(disk) = memory::find(name) {
-        return Ok(disk.borrow().pending_rows().next().is_some());
+        let any = disk.borrow().pending_rows().next().is_some();
+        return done(Ok(any));
     }
-    open::has_pending(name).await.map_err(|fault| fault.failure)
+    open::has_pending(name, Box::new(move |end| done(end.map_err(|fault| fault.failure))));
 }

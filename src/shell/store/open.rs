@@ -5,16 +5,15 @@
 //! database gets its way at once.
 
 use super::fault::Fault;
-use super::signal::Signal;
 use super::tx::{Mode, Tx};
 use super::{early, schema, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure};
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 use gloo_timers::callback::Timeout;
 use idb::Factory;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{Event, IdbDatabase, IdbOpenDbRequest, IdbTransaction};
+use web_sys::{Event, IdbDatabase, IdbOpenDbRequest};
 
 /// How long an opening or a deletion may take while nothing is heard.
 const DEADLINE_MS: u32 = 10_000;
@@ -33,7 +32,7 @@ pub(super) enum Fate {
 pub(super) struct Handle {
     database: IdbDatabase,
     fate: Rc<Cell<Fate>>,
-    store_id: String,
+    store_id: OnceCell<String>,
     _listener: Closure<dyn FnMut(Event)>,
 }
 
@@ -47,7 +46,7 @@ impl Handle {
     }
 
     pub(super) fn store_id(&self) -> &str {
-        &self.store_id
+        self.store_id.get().map_or("", String::as_str)
     }
 
     /// Gives the connection up; running transactions come to their end.
@@ -71,7 +70,7 @@ impl Handle {
         database.set_onversionchange(function);
         database.set_onclose(function);
         database.set_onerror(function);
-        Self { database, fate, store_id: String::new(), _listener: listener }
+        Self { database, fate, store_id: OnceCell::new(), _listener: listener }
     }
 }
 
@@ -84,63 +83,65 @@ impl Drop for Handle {
     }
 }
 
-/// What a request of the factory has to say.
-enum News {
-    Success,
-    Upgrade,
-    Blocked,
-    Failed,
-    Late,
-}
+type Listener = Closure<dyn Fn(Event)>;
+/// What becomes of a request of the factory.
+type Opened<T> = Box<dyn FnOnce(Result<T, Fault>)>;
+/// Runs in the request's upgrade.
+type Upgrade = Box<dyn FnOnce(&Rc<Asked>)>;
 
 /// A request to open or delete a database, with its listener and deadline.
 struct Asked {
     request: IdbOpenDbRequest,
-    news: Rc<Signal<News>>,
-    deadline: Option<Timeout>,
-    _listener: Closure<dyn FnMut(Event)>,
-    settled: bool,
+    deadline: Cell<Option<Timeout>>,
+    listener: Cell<Option<Listener>>,
+    on_blocked: Told,
+    upgrade: Cell<Option<Upgrade>>,
+    /// Why the upgrade failed, when that is known better than the request tells.
+    cause: Cell<Option<Fault>>,
+    done: Cell<Option<Opened<JsValue>>>,
+    blocked: Cell<bool>,
+}
+
+/// Waits for a request of the factory; `done` gets its result.
+fn ask(request: IdbOpenDbRequest, on_blocked: Told, upgrade: Upgrade, done: Opened<JsValue>) {
+    let asked = Rc::new(Asked {
+        request,
+        deadline: Cell::default(),
+        listener: Cell::default(),
+        on_blocked,
+        upgrade: Cell::new(Some(upgrade)),
+        cause: Cell::default(),
+        done: Cell::new(Some(done)),
+        blocked: Cell::default(),
+    });
+    let (heard, late) = (asked.clone(), asked.clone());
+    let listener = Listener::new(move |event: Event| heard.clone().hear(&event));
+    let function = Some(listener.as_ref().unchecked_ref());
+    asked.request.set_onsuccess(function);
+    asked.request.set_onerror(function);
+    asked.request.set_onblocked(function);
+    asked.request.set_onupgradeneeded(function);
+    asked.listener.set(Some(listener));
+    asked.deadline.set(Some(Timeout::new(DEADLINE_MS, move || late.give_up())));
 }
 
 impl Asked {
-    fn new(request: IdbOpenDbRequest) -> Self {
-        let news = Rc::new(Signal::default());
-        let (told, late) = (news.clone(), news.clone());
-        let listener = Closure::new(move |event: Event| {
-            told.set(match event.type_().as_str() {
-                "success" => News::Success,
-                "upgradeneeded" => News::Upgrade,
-                "blocked" => News::Blocked,
-                _ => {
-                    event.prevent_default();
-                    News::Failed
+    fn hear(self: Rc<Self>, event: &Event) {
+        match event.type_().as_str() {
+            "success" => self.settle(self.request.result().map_err(Fault::from)),
+            "upgradeneeded" => {
+                drop(self.deadline.take());
+                if let Some(upgrade) = self.upgrade.take() {
+                    upgrade(&self);
                 }
-            });
-        });
-        let function: Option<&js_sys::Function> = Some(listener.as_ref().unchecked_ref());
-        request.set_onsuccess(function);
-        request.set_onerror(function);
-        request.set_onblocked(function);
-        request.set_onupgradeneeded(function);
-        let deadline = Timeout::new(DEADLINE_MS, move || late.set(News::Late));
-        Self { request, news, deadline: Some(deadline), _listener: listener, settled: false }
-    }
-
-    /// The next news that is not about waiting for other tabs; those are told on.
-    async fn next(&mut self, mut on_blocked: impl FnMut()) -> Result<News, Fault> {
-        let mut blocked = false;
-        loop {
-            match self.news.wait().await {
-                News::Blocked => {
-                    blocked = true;
-                    on_blocked();
-                }
-                News::Late if blocked => return Err(late(Code::DbUpgradeBlocked, "another tab holds the database")),
-                News::Late => return Err(late(Code::DbOpenTimeout, "the browser did not open the database in time")),
-                news => {
-                    self.settled = !matches!(news, News::Upgrade);
-                    return Ok(news);
-                }
+            }
+            "blocked" => {
+                self.blocked.set(true);
+                (self.on_blocked)(StoreEvent::UpgradeBlocked);
+            }
+            _ => {
+                event.prevent_default();
+                self.settle(Err(self.cause.take().unwrap_or_else(|| self.error())));
             }
         }
     }
@@ -149,22 +150,28 @@ impl Asked {
         let thrown = self.request.error().ok().flatten();
         thrown.map_or(JsValue::UNDEFINED, JsValue::from).into()
     }
-}
 
-fn late(code: Code, message: &str) -> Fault {
-    Fault::new(code, message)
-}
+    /// The request has ended: nobody listens any more, and everybody lets go.
+    fn settle(&self, end: Result<JsValue, Fault>) {
+        self.request.set_onsuccess(None);
+        self.request.set_onupgradeneeded(None);
+        self.end(end);
+    }
 
-impl Drop for Asked {
-    fn drop(&mut self) {
+    fn end(&self, end: Result<JsValue, Fault>) {
         self.request.set_onblocked(None);
         self.request.set_onerror(None);
-        if self.settled {
-            self.request.set_onsuccess(None);
-            self.request.set_onupgradeneeded(None);
-            return;
+        drop(self.deadline.take());
+        let listener = self.listener.take();
+        if let Some(done) = self.done.take() {
+            done(end);
         }
-        // The browser still holds the request: these two belong to it alone and go with it.
+        drop(listener);
+    }
+
+    /// The browser still holds the request: what it does with it from now on is undone. These two functions belong to
+    /// the request alone and go with it.
+    fn give_up(&self) {
         let close = Closure::once_into_js(|event: Event| {
             let request = event.target().map(JsCast::unchecked_into::<IdbOpenDbRequest>);
             let opened = request.and_then(|request| request.result().ok()?.dyn_into::<IdbDatabase>().ok());
@@ -179,129 +186,135 @@ impl Drop for Asked {
         });
         self.request.set_onsuccess(Some(close.unchecked_ref()));
         self.request.set_onupgradeneeded(Some(abort.unchecked_ref()));
+        let (code, message) = if self.blocked.get() {
+            (Code::DbUpgradeBlocked, "another tab holds the database")
+        } else {
+            (Code::DbOpenTimeout, "the browser did not open the database in time")
+        };
+        self.end(Err(Fault::new(code, message)));
     }
-}
-
-/// Opens the database, creating or upgrading it; one that is made now begins the given life.
-pub(super) async fn open(config: &StoreConfig, told: &Told, life: &str) -> Result<Handle, Fault> {
-    let request = factory()?.open(&config.name, Some(config.version))?;
-    let mut asked = Asked::new(request.into());
-    let on_blocked = || told(StoreEvent::UpgradeBlocked);
-    let mut news = asked.next(on_blocked).await?;
-    if matches!(news, News::Upgrade) {
-        news = upgrade(&mut asked, config, life).await?;
-    }
-    if !matches!(news, News::Success) {
-        return Err(refused(&asked, config).await);
-    }
-    let database: IdbDatabase = asked.request.result()?.unchecked_into();
-    let mut handle = Handle::new(database, told.clone());
-    handle.store_id = verify(&handle, config).await?;
-    early::try_out(&handle).await;
-    Ok(handle)
 }
 
 fn factory() -> Result<Factory, Fault> {
     Factory::new().map_err(|_| Fault::new(Code::StorageUnavailable, "this place has no IndexedDB"))
 }
 
-/// Runs the upgrade. From its beginning on, its own transaction has the deadline.
-async fn upgrade(asked: &mut Asked, config: &StoreConfig, life: &str) -> Result<News, Fault> {
-    asked.deadline = None;
-    let database: IdbDatabase = asked.request.result()?.unchecked_into();
-    let Some(running) = asked.request.transaction() else {
-        return Err(asked.error());
+/// Opens the database, creating or upgrading it; one that is made now begins the given life.
+pub(super) fn open(config: &Rc<StoreConfig>, told: &Told, life: String, done: Opened<Rc<Handle>>) {
+    let request = factory().and_then(|factory| Ok(factory.open(&config.name, Some(config.version))?.into()));
+    let request = match request {
+        Ok(request) => request,
+        Err(fault) => return done(Err(fault)),
     };
-    let tx = Tx::guard(running);
-    if let Err(fault) = schema::upgrade(&database, &tx, config, life).await {
-        drop(tx);
-        asked.next(|| ()).await?;
-        return Err(fault);
-    }
-    let news = asked.next(|| ()).await?;
-    if matches!(news, News::Failed) {
-        return Err(tx.cause().unwrap_or_else(|| asked.error()));
-    }
-    tx.finish();
-    Ok(news)
+    let (schema, own, told_too) = (config.clone(), config.clone(), told.clone());
+    let opened = move |end: Result<JsValue, Fault>| match end {
+        Ok(database) => check(Rc::new(Handle::new(database.unchecked_into(), told_too)), &own, done),
+        Err(fault) => refuse(fault, &own, done),
+    };
+    let upgrade = move |asked: &Rc<Asked>| upgrade(asked, schema, life);
+    ask(request, told.clone(), Box::new(upgrade), Box::new(opened));
+}
+
+/// Runs the upgrade. From its beginning on, its own transaction has the deadline; the request ends after it.
+fn upgrade(asked: &Rc<Asked>, config: Rc<StoreConfig>, life: String) {
+    let Some(running) = asked.request.transaction() else { return };
+    let failed = asked.clone();
+    let ended = move |end: Result<JsValue, Fault>| failed.cause.set(end.err());
+    let tx = Tx::guard(running, Box::new(ended));
+    let database = asked.request.result();
+    tx.step(|tx| schema::upgrade(&database?.unchecked_into(), tx, config, life));
 }
 
 /// The failure of a refused opening; a newer database says its version.
-async fn refused(asked: &Asked, config: &StoreConfig) -> Fault {
-    let fault = asked.error();
+fn refuse(fault: Fault, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     if fault.failure.code != Code::DbVersionNewer {
-        return fault;
+        return done(Err(fault));
     }
-    let found = version_of(&config.name).await.unwrap_or_default();
-    let message = [
-        "the database has version ",
-        &found.to_string(),
-        ", this code supports version ",
-        &config.version.to_string(),
-        ": load the newer code",
-    ];
-    Failure::new(Code::DbVersionNewer, message.concat()).into()
+    let version = config.version;
+    let found = move |found: Result<Option<Handle>, Fault>| {
+        let found = found.ok().flatten().map_or(0, |handle| handle.database.version() as u32);
+        let message = [
+            "the database has version ",
+            &found.to_string(),
+            ", this code supports version ",
+            &version.to_string(),
+            ": load the newer code",
+        ];
+        done(Err(Failure::new(Code::DbVersionNewer, message.concat()).into()));
+    };
+    existing(&config.name, Box::new(found));
 }
 
-async fn version_of(name: &str) -> Result<u32, Fault> {
-    let database = existing(name).await?;
-    Ok(database.map_or(0, |handle| handle.database.version() as u32))
-}
-
-/// The schema is as declared; gives the name of this database's life.
-async fn verify(handle: &Handle, config: &StoreConfig) -> Result<String, Fault> {
+/// Looks whether the schema is as declared, and what the name of this database's life is.
+fn check(handle: Rc<Handle>, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS];
-    let stores = own.into_iter().chain(config.tables.iter().map(|table| &*table.name));
-    let tx = Tx::begin(handle, stores, Mode::Read).map_err(|fault| match fault.failure.code {
-        Code::StoreUnknown => Fault::new(Code::SchemaChanged, "a collection was added: declare a higher version"),
-        _ => fault,
-    })?;
-    schema::check(&tx, &config.tables)?;
-    let id = tx.answer(tx.store(schema::META)?.get(JsValue::from_str(schema::STORE_ID))?).await?;
-    tx.finish();
-    Ok(id.as_string().unwrap_or_default())
+    let stores: Vec<&str> = own.into_iter().chain(config.tables.iter().map(|table| &*table.name)).collect();
+    let (opened, config) = (handle.clone(), config.clone());
+    let ended = move |end: Result<JsValue, Fault>| {
+        let id = match end {
+            Ok(id) => id.as_string().unwrap_or_default(),
+            Err(fault) if fault.failure.code == Code::StoreUnknown => {
+                let message = "a collection was added: declare a higher version";
+                return done(Err(Fault::new(Code::SchemaChanged, message)));
+            }
+            Err(fault) => return done(Err(fault)),
+        };
+        let handle = opened.clone();
+        handle.store_id.get_or_init(|| id);
+        early::try_out(&handle, Box::new(move || done(Ok(opened))));
+    };
+    let start = |tx: &Tx| {
+        schema::check(tx, &config.tables)?;
+        let id = tx.store(schema::META)?.get(&JsValue::from_str(schema::STORE_ID))?;
+        tx.ask(vec![id], Box::new(|tx, mut id| tx.finish(id.pop().unwrap_or_default())))
+    };
+    Tx::begin(&handle, &stores, Mode::Read, &start, Box::new(ended));
 }
 
-/// A connection to a database at whatever version it has; `None`, and still none, when there is no such database.
-pub(super) async fn existing(name: &str) -> Result<Option<Handle>, Fault> {
-    let request = factory()?.open(name, None)?;
-    let mut asked = Asked::new(request.into());
-    match asked.next(|| ()).await? {
-        News::Success => {
-            let database: IdbDatabase = asked.request.result()?.unchecked_into();
-            Ok(Some(Handle::new(database, Rc::new(|_| ()))))
+/// Looks for a database at whatever version it has: `None`, and still none, when there is no such database.
+fn existing(name: &str, done: Opened<Option<Handle>>) {
+    let request = match factory().and_then(|factory| Ok(factory.open(name, None)?.into())) {
+        Ok(request) => request,
+        Err(fault) => return done(Err(fault)),
+    };
+    let created = Rc::new(Cell::new(false));
+    let is_new = created.clone();
+    let opened = move |end: Result<JsValue, Fault>| {
+        if created.get() {
+            return done(Ok(None));
         }
-        News::Upgrade => {
-            // It would have been created just now.
-            let running: Option<IdbTransaction> = asked.request.transaction();
-            drop(running.map(|running| running.abort()));
-            asked.next(|| ()).await?;
-            Ok(None)
-        }
-        _ => Err(asked.error()),
-    }
+        done(end.map(|database| Some(Handle::new(database.unchecked_into(), Rc::new(|_| ())))));
+    };
+    let upgrade = move |asked: &Rc<Asked>| {
+        // It would have been created just now.
+        is_new.set(true);
+        drop(asked.request.transaction().map(|running| running.abort()));
+    };
+    ask(request, Rc::new(|_| ()), Box::new(upgrade), Box::new(opened));
 }
 
 /// Deletes a database; waits for other tabs to let go of it until the deadline.
-pub(super) async fn delete(name: &str) -> Result<(), Fault> {
-    let request = factory()?.delete(name)?;
-    let mut asked = Asked::new(request.into());
-    match asked.next(|| ()).await? {
-        News::Success => Ok(()),
-        _ => Err(asked.error()),
+pub(super) fn delete(name: &str, done: Opened<()>) {
+    match factory().and_then(|factory| Ok(factory.delete(name)?.into())) {
+        Ok(request) => ask(request, Rc::new(|_| ()), Box::new(|_| ()), Box::new(move |end| done(end.map(drop)))),
+        Err(fault) => done(Err(fault)),
     }
 }
 
 /// Whether a database exists and has rows in its outbox.
-pub(super) async fn has_pending(name: &str) -> Result<bool, Fault> {
-    let Some(handle) = existing(name).await? else {
-        return Ok(false);
+pub(super) fn has_pending(name: &str, done: Opened<bool>) {
+    let found = move |found: Result<Option<Handle>, Fault>| {
+        let handle = match found {
+            Ok(Some(handle)) if handle.database.object_store_names().contains(schema::PENDING) => handle,
+            other => return done(other.map(|_| false)),
+        };
+        let start = |tx: &Tx| {
+            let count = tx.store(schema::PENDING)?.count(&JsValue::NULL)?;
+            tx.ask(vec![count], Box::new(|tx, mut count| tx.finish(count.pop().unwrap_or_default())))
+        };
+        // The connection is closed after its last transaction has ended.
+        let ended = move |end: Result<JsValue, Fault>| done(end.map(|count| count.as_f64().unwrap_or(0.0) > 0.0));
+        Tx::begin(&handle, &[schema::PENDING], Mode::Read, &start, Box::new(ended));
     };
-    if !handle.database.object_store_names().contains(schema::PENDING) {
-        return Ok(false);
-    }
-    let tx = Tx::begin(&handle, [schema::PENDING], Mode::Read)?;
-    let count = tx.answer(tx.store(schema::PENDING)?.count(None)?).await?;
-    tx.finish();
-    Ok(count.as_f64().unwrap_or(0.0) > 0.0)
+    existing(name, Box::new(found));
 }

@@ -15,7 +15,7 @@ fn lane<'c>(row: &'c Row<JsDoc>, changes: &'c Changes) -> impl Iterator<Item = &
 }
 
 /// Rows with their states; rows without a document are left out.
-pub(super) fn rows(rows: &[Row<JsDoc>], changes: &Changes) -> Array {
+fn rows(rows: &[Row<JsDoc>], changes: &Changes) -> Array {
     let out = |row: &Row<JsDoc>| {
         let doc = row.doc.as_ref()?;
         Some(host::object(&[
@@ -26,6 +26,11 @@ pub(super) fn rows(rows: &[Row<JsDoc>], changes: &Changes) -> Array {
         ]))
     };
     rows.iter().filter_map(out).collect()
+}
+
+/// The rows of an answer, and whether the collection has been caught up once.
+pub(super) fn rows_object(all: &[Row<JsDoc>], changes: &Changes, complete: bool) -> JsValue {
+    host::object(&[("rows", rows(all, changes).into()), ("complete", complete.into())])
 }
 
 /// What is known of a row besides its document.
@@ -44,4 +49,11 @@ pub(super) fn meta(row: &Row<JsDoc>, changes: &Changes) -> JsDoc {
         ("lastError", error.map(Failure::to_document)),
     ];
     JsDoc::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).collect::<Vec<_>>())
+}
+
+/// The stored conflicts, and how many there ever were.
+pub(super) fn conflicts(conflicts: Array, log: Option<JsDoc>) -> JsValue {
+    let log = log.unwrap_or_else(JsDoc::object);
+    let counts = |field: &str| log.get(field).unwrap_or_else(JsDoc::object).0;
+    host::object(&[("conflicts", conflicts.into()), ("byType", counts("types")), ("byStrategy", counts("strategies"))])
 }

@@ -2,9 +2,9 @@
 
 use super::fault::Fault;
 use crate::engine::query::{Key, Range};
-use idb::KeyRange;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
+use web_sys::IdbKeyRange;
 
 /// A key as a value.
 pub(super) fn value_of(key: &Key) -> JsValue {
@@ -15,15 +15,26 @@ pub(super) fn value_of(key: &Key) -> JsValue {
     }
 }
 
-/// A range as the argument of a request; none when it is open at both ends.
-pub(super) fn query_of(range: &Range) -> Result<Option<idb::Query>, Fault> {
-    let made = match (&range.lower, &range.upper) {
-        (None, None) => return Ok(None),
-        (Some((lower, open)), None) => KeyRange::lower_bound(&value_of(lower), Some(*open)),
-        (None, Some((upper, open))) => KeyRange::upper_bound(&value_of(upper), Some(*open)),
-        (Some((lower, after)), Some((upper, before))) => {
-            KeyRange::bound(&value_of(lower), &value_of(upper), Some(*after), Some(*before))
-        }
-    };
-    Ok(Some(made?.into()))
+/// All keys after one.
+pub(super) fn after_key(key: &JsValue) -> Result<JsValue, Fault> {
+    Ok(IdbKeyRange::lower_bound_with_open(key, true)?.into())
+}
+
+/// All keys from one to another, both included.
+pub(super) fn between(first: &JsValue, last: &JsValue) -> Result<JsValue, Fault> {
+    bound(first, last, false, false)
+}
+
+fn bound(first: &JsValue, last: &JsValue, after: bool, before: bool) -> Result<JsValue, Fault> {
+    Ok(IdbKeyRange::bound_with_lower_open_and_upper_open(first, last, after, before)?.into())
+}
+
+/// A range as the argument of a request; `null` when it is open at both ends.
+pub(super) fn query_of(range: &Range) -> Result<JsValue, Fault> {
+    Ok(match (&range.lower, &range.upper) {
+        (None, None) => JsValue::NULL,
+        (Some((lower, open)), None) => IdbKeyRange::lower_bound_with_open(&value_of(lower), *open)?.into(),
+        (None, Some((upper, open))) => IdbKeyRange::upper_bound_with_open(&value_of(upper), *open)?.into(),
+        (Some((lower, after)), Some((upper, before))) => bound(&value_of(lower), &value_of(upper), *after, *before)?,
+    })
 }

@@ -1,21 +1,22 @@
 //! The app's reads on IndexedDB, each one readonly transaction.
 
-use super::connection::Connection;
+use super::connection::{Attempt, Connection};
 use super::fault::Fault;
 use super::fetch::{key_of, last_key, parse, PAGE};
-use super::gets::{document, find, scope};
-use super::open::Handle;
+use super::gets::{find, scope};
 use super::out::{self, Changes};
-use super::run::raw;
+use super::range::after_key;
 use super::schema::{CONFLICTS, META, PENDING, SETTINGS};
-use super::select;
-use super::tx::{Mode, Tx};
-use crate::engine::query::{IndexDef, Query};
+use super::select::{select, Want};
+use super::tx::{Mode, Outcome, Then, Tx};
+use super::{Done, Table};
+use crate::engine::query::Query;
 use crate::engine::store::MetaKey;
 use crate::model::{Collection, DocKey, Document, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq};
 use crate::shell::document::JsDoc;
-use idb::KeyRange;
+use core::cell::RefCell;
 use js_sys::Array;
+use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbRequest;
 
@@ -41,65 +42,55 @@ impl PendingQuery {
     }
 }
 
-/// One collection to read from.
-#[derive(Clone, Copy)]
-pub(super) struct From<'c> {
-    pub(super) connection: &'c Connection,
-    pub(super) collection: &'c str,
-    pub(super) indexes: &'c [IndexDef],
+/// The documents that answer a query, or how many there are.
+pub(super) fn query(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Query>, want: Want, done: Done<JsValue>) {
+    let stores = vec![table.name.clone()];
+    let start = move |tx: &Tx| {
+        let end = move |tx: &Tx, mut found: Vec<JsValue>| match want {
+            Want::Count => tx.finish(found.pop().unwrap_or_default()),
+            _ => tx.finish(found.iter().collect::<Array>().into()),
+        };
+        select(tx, table.clone(), query.clone(), want, Box::new(end))
+    };
+    connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(start), done));
 }
 
-impl From<'_> {
-    /// The documents that answer a query.
-    pub(super) async fn query(self, query: &Query) -> Result<Array, Failure> {
-        let run = async |handle: &Handle| {
-            let tx = Tx::begin(handle, [self.collection], Mode::Read)?;
-            let records = select::select(&tx, self.collection, self.indexes, query).await?;
-            tx.finish();
-            Ok(records.iter().map(document).collect())
-        };
-        self.connection.attempt(run).await
-    }
+/// The rows that answer a query with their states, and whether the first pull has finished.
+pub(super) fn rows(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Query>, pulled: bool, done: Done<JsValue>) {
+    let stores = vec![table.name.clone(), PENDING.into(), META.into()];
+    let start = move |tx: &Tx| {
+        let pull = MetaKey::Pull(table.name.clone()).name();
+        let end: Then = Box::new(move |tx, records| {
+            let rows: Vec<Row<JsDoc>> = records.into_iter().map(parse).collect::<Result<_, _>>()?;
+            let seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).collect();
+            let last = tx.store(META)?.get(&JsValue::from_str(&pull))?;
+            let end = move |tx: &Tx, changes: Changes, pull: JsValue| {
+                tx.finish(out::rows_object(&rows, &changes, !pulled || is_complete(&JsDoc(pull))))
+            };
+            changes(tx, seqs, Some(last), Box::new(end))
+        });
+        select(tx, table.clone(), query.clone(), Want::Records, end)
+    };
+    connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(start), done));
+}
 
-    /// How many documents meet the conditions.
-    pub(super) async fn count(self, query: &Query) -> Result<u32, Failure> {
-        let run = async |handle: &Handle| {
-            let tx = Tx::begin(handle, [self.collection], Mode::Read)?;
-            let count = select::count(&tx, self.collection, self.indexes, query).await?;
-            tx.finish();
-            Ok(count)
-        };
-        self.connection.attempt(run).await
-    }
-
-    /// The rows that answer a query with their states, and whether the first pull has finished.
-    pub(super) async fn rows(self, query: &Query) -> Result<(Array, bool), Failure> {
-        let run = async |handle: &Handle| {
-            let tx = Tx::begin(handle, [self.collection, PENDING, META], Mode::Read)?;
-            let records = select::select(&tx, self.collection, self.indexes, query).await?;
-            let rows = records.into_iter().map(parse).collect::<Result<Vec<Row<JsDoc>>, Fault>>()?;
-            let changes = changes(&tx, &rows).await?;
-            let pull = MetaKey::Pull(self.collection.into()).name();
-            let pull = tx.answer(tx.store(META)?.get(JsValue::from_str(&pull))?).await?;
-            tx.finish();
-            Ok((out::rows(&rows, &changes), is_complete(&JsDoc(pull))))
-        };
-        self.connection.attempt(run).await
-    }
-
-    /// What is known of one row.
-    pub(super) async fn meta(self, key: &DocKey) -> Result<Option<JsDoc>, Failure> {
-        let run = async |handle: &Handle| {
-            let tx = Tx::begin(handle, scope(&[key]).into_iter().chain([PENDING]), Mode::Read)?;
-            let found = find(&tx, &[key]).await?.pop().and_then(JsDoc::some);
-            let Some(record) = found else { return Ok(None) };
-            let row = parse(record.0)?;
-            let changes = changes(&tx, core::slice::from_ref(&row)).await?;
-            tx.finish();
-            Ok(Some(out::meta(&row, &changes)))
-        };
-        self.connection.attempt(run).await
-    }
+/// What is known of one row; `undefined` when there is none.
+pub(super) fn meta(connection: &Rc<Connection>, key: DocKey, done: Done<JsValue>) {
+    let keys = vec![key];
+    let mut stores = scope(&keys);
+    stores.push(PENDING.into());
+    let start = move |tx: &Tx| {
+        let end: Then = Box::new(|tx, mut records| {
+            let Some(record) = records.pop().and_then(JsDoc::some) else {
+                return tx.finish(JsValue::UNDEFINED);
+            };
+            let row: Row<JsDoc> = parse(record.0)?;
+            let seqs = row.lane.clone();
+            changes(tx, seqs, None, Box::new(move |tx, changes, _| tx.finish(out::meta(&row, &changes).0)))
+        });
+        find(tx, keys.clone(), end)
+    };
+    connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(start), done));
 }
 
 /// Whether a stored pull state says that the collection was caught up once.
@@ -107,114 +98,138 @@ pub(super) fn is_complete(pull: &JsDoc) -> bool {
     PullState::from_record(pull).is_some_and(|pull: PullState<JsDoc>| pull.completed_at.is_some())
 }
 
-/// The outbox rows of the lanes of these rows.
-async fn changes(tx: &Tx, rows: &[Row<JsDoc>]) -> Result<Changes, Fault> {
-    let seqs: Vec<Seq> = rows.iter().flat_map(|row| row.lane.iter().copied()).collect();
-    let mut changes = Changes::new();
-    for page in seqs.chunks(PAGE) {
-        let pending = tx.store(PENDING)?;
-        let gets = page.iter().map(|seq| Ok(raw(pending.get(JsValue::from_f64(*seq as f64))?)));
-        for found in tx.answers(gets.collect::<Result<Vec<_>, Fault>>()?).await? {
-            if let Some(found) = JsDoc::some(found) {
-                let change: Pending<JsDoc> = parse(found.0)?;
-                changes.insert(change.seq, change);
-            }
+/// What follows the outbox rows of some lanes: gets them, and the answer of the request that went with them.
+type WithChanges = Box<dyn FnOnce(&Tx, Changes, JsValue) -> Outcome>;
+
+/// Reads the outbox rows at these places; one other request goes along.
+fn changes(tx: &Tx, seqs: Vec<Seq>, with: Option<IdbRequest>, then: WithChanges) -> Outcome {
+    let pending = tx.store(PENDING)?;
+    let gets = seqs.iter().map(|seq| pending.get(&JsValue::from_f64(*seq as f64)));
+    let requests = with.iter().cloned().map(Ok).chain(gets).collect::<Result<_, _>>()?;
+    let end = move |tx: &Tx, found: Vec<JsValue>| {
+        let mut found = found.into_iter();
+        let answer = with.and_then(|_| found.next()).unwrap_or_default();
+        let mut changes = Changes::new();
+        for found in found.filter_map(JsDoc::some) {
+            let change: Pending<JsDoc> = parse(found.0)?;
+            changes.insert(change.seq, change);
         }
-    }
-    Ok(changes)
+        then(tx, changes, answer)
+    };
+    tx.ask(requests, Box::new(end))
+}
+
+/// A list of outbox rows on its way.
+struct List {
+    query: PendingQuery,
+    found: RefCell<Vec<Pending<JsDoc>>>,
 }
 
 /// Outbox rows in order.
-pub(super) async fn pending_list(
-    connection: &Connection,
-    query: &PendingQuery,
-) -> Result<Vec<Pending<JsDoc>>, Failure> {
-    connection.attempt(async |handle| list(handle, query).await).await
+pub(super) fn pending_list(connection: &Rc<Connection>, query: PendingQuery, done: Done<Vec<Pending<JsDoc>>>) {
+    let list = Rc::new(List { query, found: RefCell::default() });
+    let found = list.clone();
+    let start = move |tx: &Tx| {
+        list.found.take();
+        list.clone().page(tx, list.query.after)
+    };
+    let done = Box::new(move |end: Result<JsValue, Failure>| done(end.map(|_| found.found.take())));
+    connection.attempt(Attempt::new(vec![PENDING.into()], Mode::Read, Rc::new(start), done));
 }
 
-async fn list(handle: &Handle, query: &PendingQuery) -> Result<Vec<Pending<JsDoc>>, Fault> {
-    let tx = Tx::begin(handle, [PENDING], Mode::Read)?;
-    let pending = tx.store(PENDING)?;
-    let (mut found, mut after) = (Vec::new(), query.after);
-    while found.len() < query.limit {
-        let range = KeyRange::lower_bound(&JsValue::from_f64(after as f64), Some(true))?;
-        let page = tx.answer(pending.get_all(Some(range.into()), Some(PAGE as u32))?).await?;
-        let page: Array = page.unchecked_into();
-        for record in page.iter() {
-            let row: Pending<JsDoc> = parse(record)?;
-            after = row.seq;
-            if query.takes(&row) && found.len() < query.limit {
-                found.push(row);
+impl List {
+    fn page(self: Rc<Self>, tx: &Tx, after: Seq) -> Outcome {
+        let request = tx.store(PENDING)?.get_all(&after_key(&JsValue::from_f64(after as f64))?, PAGE as u32)?;
+        let then = move |tx: &Tx, mut answers: Vec<JsValue>| {
+            let page: Array = answers.pop().unwrap_or_default().unchecked_into();
+            let mut last = after;
+            for record in page.iter() {
+                let row: Pending<JsDoc> = parse(record)?;
+                last = row.seq;
+                if self.query.takes(&row) && !self.is_full() {
+                    self.found.borrow_mut().push(row);
+                }
             }
+            if self.is_full() || (page.length() as usize) < PAGE {
+                return tx.finish(JsValue::UNDEFINED);
+            }
+            self.page(tx, last)
+        };
+        tx.ask(vec![request], Box::new(then))
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.borrow().len() >= self.query.limit
+    }
+}
+
+/// All stored conflicts, and the log of them.
+pub(super) fn conflicts(connection: &Rc<Connection>, done: Done<JsValue>) {
+    let start = |tx: &Tx| {
+        let log = tx.store(META)?.get(&JsValue::from_str(&MetaKey::Conflicts.name()))?;
+        tx.ask(vec![log], Box::new(|tx, mut log| conflict_page(tx, Array::new(), None, log.pop().unwrap_or_default())))
+    };
+    connection.attempt(Attempt::new(vec![CONFLICTS.into(), META.into()], Mode::Read, Rc::new(start), done));
+}
+
+fn conflict_page(tx: &Tx, all: Array, after: Option<JsValue>, log: JsValue) -> Outcome {
+    let after = after.as_ref().map(after_key).transpose()?.unwrap_or_default();
+    let request = tx.store(CONFLICTS)?.get_all(&after, PAGE as u32)?;
+    let then = move |tx: &Tx, mut page: Vec<JsValue>| {
+        let page: Array = page.pop().unwrap_or_default().unchecked_into();
+        for record in page.iter() {
+            all.push(&record);
         }
         if (page.length() as usize) < PAGE {
-            break;
+            return tx.finish(out::conflicts(all, JsDoc::some(log)));
         }
-    }
-    tx.finish();
-    Ok(found)
+        let last = JsDoc(all.get(all.length() - 1)).get("conflictId").map(|id| id.0);
+        conflict_page(tx, all, last, log)
+    };
+    tx.ask(vec![request], Box::new(then))
 }
 
 /// How many outbox rows there are.
-pub(super) async fn pending_count(connection: &Connection) -> Result<u32, Failure> {
-    let run = async |handle: &Handle| {
-        let count = one(handle, PENDING, |tx| Ok(raw(tx.store(PENDING)?.count(None)?))).await?;
-        Ok(count.as_f64().unwrap_or(0.0) as u32)
-    };
-    connection.attempt(run).await
-}
-
-/// All stored conflicts as records, and the log of them.
-pub(super) async fn conflicts(connection: &Connection) -> Result<(Array, Option<JsDoc>), Failure> {
-    let run = async |handle: &Handle| {
-        let tx = Tx::begin(handle, [CONFLICTS, META], Mode::Read)?;
-        let (all, mut after) = (Array::new(), None);
-        loop {
-            let range = after.take().map(|last| KeyRange::lower_bound(&last, Some(true))).transpose()?;
-            let page = tx.answer(tx.store(CONFLICTS)?.get_all(range.map(Into::into), Some(PAGE as u32))?).await?;
-            let page: Array = page.unchecked_into();
-            for record in page.iter() {
-                after = JsDoc(record.clone()).get("conflictId").map(|id| id.0);
-                all.push(&record);
-            }
-            if (page.length() as usize) < PAGE {
-                break;
-            }
-        }
-        let log = tx.answer(tx.store(META)?.get(JsValue::from_str(&MetaKey::Conflicts.name()))?).await?;
-        tx.finish();
-        Ok((all, JsDoc::some(log)))
-    };
-    connection.attempt(run).await
+pub(super) fn pending_count(connection: &Rc<Connection>, done: Done<JsValue>) {
+    one(connection, PENDING, |tx| Ok(tx.store(PENDING)?.count(&JsValue::NULL)?), done);
 }
 
 /// The value of a setting, `undefined` when it is not set.
-pub(super) async fn setting(connection: &Connection, key: &str) -> Result<JsValue, Failure> {
-    let ask = |tx: &Tx| Ok(raw(tx.store(SETTINGS)?.get(JsValue::from_str(key))?));
-    connection.attempt(async |handle| one(handle, SETTINGS, ask).await).await
+pub(super) fn setting(connection: &Rc<Connection>, key: &str, done: Done<JsValue>) {
+    let key = JsValue::from_str(key);
+    one(connection, SETTINGS, move |tx| Ok(tx.store(SETTINGS)?.get(&key)?), done);
 }
 
-async fn one(handle: &Handle, store: &str, ask: impl Fn(&Tx) -> Result<IdbRequest, Fault>) -> Result<JsValue, Fault> {
-    let tx = Tx::begin(handle, [store], Mode::Read)?;
-    let request = ask(&tx)?;
-    Ok(tx.last_answers(vec![request]).await?.pop().unwrap_or_default())
+/// Reads the answer of one request.
+fn one(
+    connection: &Rc<Connection>,
+    store: &str,
+    ask: impl Fn(&Tx) -> Result<IdbRequest, Fault> + 'static,
+    done: Done<JsValue>,
+) {
+    let start = move |tx: &Tx| {
+        tx.ask_last(vec![ask(tx)?], Box::new(|tx, mut found| tx.finish(found.pop().unwrap_or_default())))
+    };
+    connection.attempt(Attempt::new(vec![store.into()], Mode::Read, Rc::new(start), done));
 }
 
 /// The last place of the outbox and the mark of change, read together.
-pub(super) async fn mark(connection: &Connection) -> Result<String, Failure> {
-    let run = async |handle: &Handle| {
-        let tx = Tx::begin(handle, [PENDING, META], Mode::Read)?;
-        let requests =
-            vec![last_key(&tx, PENDING)?, raw(tx.store(META)?.get(JsValue::from_str(&MetaKey::Mark.name()))?)];
-        let mut answers = tx.last_answers(requests).await?.into_iter();
-        let last = answers.next().and_then(key_of).and_then(|key| key.as_f64()).unwrap_or(0.0);
-        Ok(mark_text(last as Seq, &JsDoc(answers.next().unwrap_or_default())))
+pub(super) fn mark(connection: &Rc<Connection>, done: Done<JsValue>) {
+    let start = |tx: &Tx| {
+        let last = last_key(tx, PENDING)?;
+        let mark = tx.store(META)?.get(&JsValue::from_str(&MetaKey::Mark.name()))?;
+        let end: Then = Box::new(|tx, found| {
+            let [last, mark] = <[JsValue; 2]>::try_from(found).unwrap_or_default();
+            let last = key_of(last).and_then(|key| key.as_f64()).unwrap_or(0.0);
+            tx.finish(mark_text(last as Seq, &JsDoc(mark)))
+        });
+        tx.ask_last(vec![last, mark], end)
     };
-    connection.attempt(run).await
+    connection.attempt(Attempt::new(vec![PENDING.into(), META.into()], Mode::Read, Rc::new(start), done));
 }
 
 /// One text for both parts of the mark.
-pub(super) fn mark_text(last: Seq, record: &JsDoc) -> String {
+pub(super) fn mark_text(last: Seq, record: &JsDoc) -> JsValue {
     let applied = Mark::from_record(record).unwrap_or_default().applied;
-    [last.to_string().as_str(), ":", applied.to_string().as_str()].concat()
+    [last.to_string().as_str(), ":", applied.to_string().as_str()].concat().into()
 }

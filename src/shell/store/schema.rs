@@ -5,15 +5,18 @@
 //! as rows in the upgrade's own transaction, all or none: not seen on any server, last changed at the upgrade.
 
 use super::fault::Fault;
-use super::tx::Tx;
+use super::host::Place;
+use super::range::after_key;
+use super::tx::{Outcome, Tx};
 use super::{StoreConfig, Table};
 use crate::engine::query::IndexDef;
 use crate::model::{Code, Document, Record, Row};
 use crate::shell::document::JsDoc;
 use idb::{IndexParams, KeyPath, ObjectStore, ObjectStoreParams};
+use js_sys::Array;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbDatabase, IdbIndex, IdbRequest};
+use web_sys::{IdbDatabase, IdbIndex, IdbObjectStore};
 
 pub(super) const PENDING: &str = "pending";
 pub(super) const META: &str = "meta";
@@ -48,6 +51,11 @@ impl Table {
         }
         all
     }
+
+    /// The same with all of its indexes in one list.
+    pub(super) fn with_all_indexes(&self) -> Self {
+        Self { name: self.name.clone(), indexes: self.indexes(), references: Vec::new() }
+    }
 }
 
 /// The key path of an index in the stored row.
@@ -70,6 +78,10 @@ fn is_same(store: &ObjectStore, index: &IndexDef) -> bool {
     JsDoc(path).same(&JsDoc(wanted)) && found.unique() == index.unique && found.multi_entry() == index.multi
 }
 
+fn object_store(tx: &Tx, name: &str) -> Result<ObjectStore, Fault> {
+    Ok(tx.store(name)?.unchecked_into::<IdbObjectStore>().into())
+}
+
 fn has_key_path(store: &ObjectStore, path: Option<&str>) -> bool {
     let found = store.key_path().ok().flatten().map_or(JsValue::NULL, JsValue::from);
     found.as_string().as_deref() == path
@@ -79,12 +91,12 @@ fn has_key_path(store: &ObjectStore, path: Option<&str>) -> bool {
 pub(super) fn check(tx: &Tx, tables: &[Table]) -> Result<(), Fault> {
     let changed = || Fault::new(Code::SchemaChanged, "collections or indexes changed: declare a higher version");
     for (name, path) in OWN {
-        if !has_key_path(&tx.store(name).map_err(|_| changed())?, path) {
+        if !has_key_path(&object_store(tx, name).map_err(|_| changed())?, path) {
             return Err(changed());
         }
     }
     for table in tables {
-        let store = tx.store(&table.name).map_err(|_| changed())?;
+        let store = object_store(tx, &table.name).map_err(|_| changed())?;
         let indexes = table.indexes();
         let same = indexes.iter().all(|index| is_same(&store, index));
         // One more than declared: the index of rows that are gone.
@@ -96,7 +108,7 @@ pub(super) fn check(tx: &Tx, tables: &[Table]) -> Result<(), Fault> {
 }
 
 /// Brings a database to the declared schema inside the transaction of its upgrade.
-pub(super) async fn upgrade(database: &IdbDatabase, tx: &Tx, config: &StoreConfig, life: &str) -> Result<(), Fault> {
+pub(super) fn upgrade(database: &IdbDatabase, tx: &Tx, config: Rc<StoreConfig>, life: String) -> Outcome {
     let before: Vec<Rc<str>> = names(database);
     for (name, path) in OWN {
         ensure(database, tx, &before, name, path)?;
@@ -105,12 +117,18 @@ pub(super) async fn upgrade(database: &IdbDatabase, tx: &Tx, config: &StoreConfi
         let store = ensure(database, tx, &before, &table.name, Some("id"))?;
         declare(&store, table)?;
     }
-    let ours = rows_of(tx).await?;
-    let foreign = |table: &&Table| before.contains(&table.name) && !ours.contains(&table.name);
-    for table in config.tables.iter().filter(foreign) {
-        wrap(tx, &table.name, config.now).await?;
-    }
-    remember(tx, config, life, ours).await
+    let meta = tx.store(META)?;
+    let known = vec![meta.get(&COLLECTIONS.into())?, meta.get_key(&STORE_ID.into())?];
+    let then = move |tx: &Tx, mut known: Vec<JsValue>| {
+        let is_new = known.pop().unwrap_or_default().is_undefined();
+        let ours = JsDoc(known.pop().unwrap_or_default()).as_list().unwrap_or_default();
+        let ours: Vec<Rc<str>> = ours.iter().filter_map(Document::as_text).map(Rc::from).collect();
+        remember(tx, &config, is_new.then_some(&*life), &ours)?;
+        let foreign = |name: &Rc<str>| before.contains(name) && !ours.contains(name);
+        let foreign = config.tables.iter().map(|table| table.name.clone()).filter(foreign).collect();
+        Box::new(Wrap { foreign, now: config.now, keys: Vec::new() }).next(tx)
+    };
+    tx.ask(known, Box::new(then))
 }
 
 fn names(database: &IdbDatabase) -> Vec<Rc<str>> {
@@ -130,7 +148,7 @@ fn ensure(
         params.key_path(path.map(KeyPath::new_single));
         return Ok(database.create_object_store_with_optional_parameters(name, &params.into())?.into());
     }
-    let store = tx.store(name)?;
+    let store = object_store(tx, name)?;
     let message = ["the store `", name, "` of older code has another key: import its documents instead"].concat();
     has_key_path(&store, path).then_some(store).ok_or_else(|| Fault::new(Code::SchemaChanged, &message))
 }
@@ -154,57 +172,74 @@ fn declare(store: &ObjectStore, table: &Table) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The collections whose records are rows already.
-async fn rows_of(tx: &Tx) -> Result<Vec<Rc<str>>, Fault> {
-    let list = tx.answer(tx.store(META)?.get(JsValue::from_str(COLLECTIONS))?).await?;
-    let list = JsDoc(list).as_list().unwrap_or_default();
-    Ok(list.iter().filter_map(Document::as_text).map(Rc::from).collect())
-}
-
-async fn remember(tx: &Tx, config: &StoreConfig, life: &str, mut ours: Vec<Rc<str>>) -> Result<(), Fault> {
+fn remember(tx: &Tx, config: &StoreConfig, life: Option<&str>, ours: &[Rc<str>]) -> Outcome {
     let meta = tx.store(META)?;
-    let tables = config.tables.iter().map(|table| table.name.clone());
-    ours.extend(tables.filter(|name| !ours.contains(name)).collect::<Vec<_>>());
-    let list = JsDoc::list(ours.iter().map(|name| JsDoc::text(name)).collect());
-    meta.put(&list.0, Some(&COLLECTIONS.into()))?;
-    let known = tx.answer(meta.get_key(JsValue::from_str(STORE_ID))?).await?;
-    if known.is_undefined() {
-        tx.answer(meta.put(&JsValue::from_str(life), Some(&STORE_ID.into()))?).await?;
+    let tables = config.tables.iter().map(|table| &table.name);
+    let all = ours.iter().chain(tables.filter(|name| !ours.contains(name)));
+    let list = JsDoc::list(all.map(|name| JsDoc::text(name)).collect());
+    meta.put(&list.0, &COLLECTIONS.into())?;
+    if let Some(life) = life {
+        meta.put(&life.into(), &STORE_ID.into())?;
     }
     Ok(())
 }
 
-/// Makes rows of plain records, key by key as they were found.
-async fn wrap(tx: &Tx, collection: &str, now: u64) -> Result<(), Fault> {
-    let store = tx.store(collection)?;
-    for key in keys_of(tx, &store).await?.chunks(WRAP) {
-        let gets = key.iter().map(|key| Ok(JsValue::from(store.get(key.clone())?).unchecked_into()));
-        let records = tx.answers(gets.collect::<Result<Vec<IdbRequest>, Fault>>()?).await?;
-        tx.progress();
-        for (key, record) in key.iter().zip(records) {
-            wrap_one(&store, key, record, now)?;
-        }
-    }
-    Ok(())
+/// Makes rows of plain records, store by store.
+struct Wrap {
+    foreign: Vec<Rc<str>>,
+    now: u64,
+    keys: Vec<JsValue>,
 }
 
-/// All keys of a store, read in pages.
-async fn keys_of(tx: &Tx, store: &ObjectStore) -> Result<Vec<JsValue>, Fault> {
-    const PAGE: u32 = 5_000;
-    let mut keys: Vec<JsValue> = Vec::new();
-    loop {
-        let after = keys.last().map(|last| idb::KeyRange::lower_bound(last, Some(true))).transpose()?;
-        let page = tx.answer(store.get_all_keys(after.map(Into::into), Some(PAGE))?).await?;
-        let page: js_sys::Array = page.unchecked_into();
-        keys.extend(page.iter());
-        if page.length() < PAGE {
-            return Ok(keys);
+impl Wrap {
+    /// The next store; without any left the upgrade comes to its end.
+    fn next(self: Box<Self>, tx: &Tx) -> Outcome {
+        let Some(name) = self.foreign.last() else {
+            tx.wait();
+            return Ok(());
+        };
+        let store = tx.store(name)?;
+        self.list(tx, store)
+    }
+
+    /// Lists all keys of a store as they were found, in pages.
+    fn list(mut self: Box<Self>, tx: &Tx, store: Place) -> Outcome {
+        const PAGE: u32 = 5_000;
+        let after = self.keys.last().map(after_key).transpose()?.unwrap_or_default();
+        let request = store.get_all_keys(&after, PAGE)?;
+        let then = move |tx: &Tx, mut page: Vec<JsValue>| {
+            let page: Array = page.pop().unwrap_or_default().unchecked_into();
+            self.keys.extend(page.iter());
+            if page.length() == PAGE {
+                return self.list(tx, store);
+            }
+            self.keys.reverse();
+            self.wrap(tx, store)
+        };
+        tx.ask(vec![request], Box::new(then))
+    }
+
+    /// Makes rows of the records of the next keys.
+    fn wrap(mut self: Box<Self>, tx: &Tx, store: Place) -> Outcome {
+        if self.keys.is_empty() {
+            self.foreign.pop();
+            return self.next(tx);
         }
+        let keys = self.keys.split_off(self.keys.len().saturating_sub(WRAP));
+        let gets = keys.iter().map(|key| store.get(key)).collect::<Result<_, _>>()?;
+        let then = move |tx: &Tx, records: Vec<JsValue>| {
+            tx.progress();
+            for (key, record) in keys.iter().zip(records) {
+                wrap_one(&store, key, record, self.now)?;
+            }
+            self.wrap(tx, store)
+        };
+        tx.ask(gets, Box::new(then))
     }
 }
 
 /// A key that is no text becomes its text, in the document too; where both exist the upgrade fails and nothing is lost.
-fn wrap_one(store: &ObjectStore, key: &JsValue, record: JsValue, now: u64) -> Result<(), Fault> {
+fn wrap_one(store: &Place, key: &JsValue, record: JsValue, now: u64) -> Outcome {
     let text = key.as_string();
     let decimal = |number: f64| js_sys::Number::from(number).to_string_with_radix(10).ok().map(String::from);
     let id = text.clone().or_else(|| key.as_f64().and_then(decimal));
@@ -212,10 +247,10 @@ fn wrap_one(store: &ObjectStore, key: &JsValue, record: JsValue, now: u64) -> Re
     let doc = JsDoc(record).with(&[("id", Some(JsDoc::text(&id)))]);
     let row: JsDoc = Row { doc: Some(doc), ..Row::fresh(&id, now) }.to_record();
     if text.is_some() {
-        store.put(&row.0, None)?;
+        store.put(&row.0, &JsValue::UNDEFINED)?;
     } else {
-        store.add(&row.0, None)?;
-        store.delete(key.clone())?;
+        store.add(&row.0, &JsValue::UNDEFINED)?;
+        store.delete(key)?;
     }
     Ok(())
 }

@@ -1,20 +1,18 @@
-//! The one guard over an IndexedDB transaction.
+//! An open IndexedDB transaction, carried on by the browser's own events.
 //!
-//! Dropped before its end it aborts: a future that goes away, or an early `?`, leaves the store as it was. An abort is
-//! an error with the cause the transaction itself gives. Requests of one transaction succeed in order and any failing
-//! one aborts it, so a round of requests is awaited by its last. Nothing foreign can be awaited in between: the only
-//! futures here are the transaction's own.
+//! Requests go out in waves. Those of one transaction succeed in order and any failing one aborts it, so a wave is heard
+//! by its last; what comes next runs in that very event, and nothing foreign can come in between. There is one end,
+//! told once: a report, a commit after `complete`, or a fault with the cause the transaction itself gives. Whatever
+//! fails on the way aborts it, so that the store is left as it was.
 
 use super::fault::Fault;
+use super::host::{self, Place, Scoped};
 use super::open::Handle;
-use super::signal::Signal;
-use super::watch::{self, Watched};
-use super::{early, host};
+use super::{early, watch};
 use crate::model::Code;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
-use idb::ObjectStore;
-use js_sys::Array;
+use js_sys::{Array, Function};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, IdbObjectStore, IdbRequest, IdbTransaction};
@@ -27,212 +25,230 @@ pub(super) enum Mode {
     Strict,
 }
 
-/// What a transaction has to say.
-enum News {
-    Answered,
-    Completed,
-    Aborted(Fault),
-}
+/// Whether a step could be made; a fault aborts the transaction.
+pub(super) type Outcome = Result<(), Fault>;
+/// What follows a wave of requests: gets their results in order.
+pub(super) type Then = Box<dyn FnOnce(&Tx, Vec<JsValue>) -> Outcome>;
+/// Hears the end of a transaction, once.
+pub(super) type Ended = Box<dyn FnOnce(Result<JsValue, Fault>)>;
 
-/// An open transaction. Dropping it aborts it.
-#[must_use = "dropping a transaction aborts it"]
-pub(super) struct Tx {
-    state: Rc<State>,
-    listener: Closure<dyn FnMut(Event)>,
-    answering: RefCell<Option<IdbRequest>>,
-    stores: RefCell<Vec<(Rc<str>, ObjectStore)>>,
-    ending: Cell<bool>,
-    open: Cell<bool>,
-}
+/// An open transaction.
+#[derive(Clone)]
+pub(super) struct Tx(Rc<State>);
 
 struct State {
-    news: Signal<News>,
-    cause: RefCell<Option<Fault>>,
-    ticks: Cell<u8>,
     inner: IdbTransaction,
-}
-
-impl Watched for State {
-    fn ticks(&self) -> &Cell<u8> {
-        &self.ticks
-    }
-
-    /// An abort in time makes the outcome known; a transaction that is already committing refuses it.
-    fn late(&self) {
-        let message = match self.inner.abort() {
-            Ok(()) => "a transaction did not end in time and was taken back",
-            Err(_) => "a transaction did not end in time; its outcome is not known",
-        };
-        let fault = Fault::new(Code::TxTimeout, message);
-        self.cause.borrow_mut().get_or_insert_with(|| fault.clone());
-        self.news.set(News::Aborted(fault));
-    }
+    wave: RefCell<Option<(Vec<IdbRequest>, Then)>>,
+    stores: RefCell<Vec<(Box<str>, Place)>>,
+    cause: RefCell<Option<Fault>>,
+    ended: Cell<Option<Ended>>,
+    ticks: Cell<u8>,
 }
 
 impl Tx {
-    /// Opens a transaction on these stores.
-    pub(super) fn begin<'n>(
-        handle: &Handle,
-        stores: impl IntoIterator<Item = &'n str>,
-        mode: Mode,
-    ) -> Result<Self, Fault> {
-        let names: Array = stores.into_iter().map(name).collect();
+    /// Opens a transaction on these stores and makes its first step.
+    pub(super) fn begin(handle: &Handle, stores: &[&str], mode: Mode, start: &dyn Fn(&Self) -> Outcome, ended: Ended) {
+        let names: Array = stores.iter().map(|store| name(store)).collect();
         let durability = match mode {
             Mode::Read => None,
             Mode::Relaxed => Some("relaxed"),
             Mode::Strict => Some("strict"),
         };
-        let inner = host::transaction(handle.database(), &names, durability)?;
-        Ok(Self::guard(inner))
+        match host::transaction(handle.database(), &names, durability) {
+            Ok(inner) => Self::guard(inner, ended).step(start),
+            Err(thrown) => ended(Err(thrown.into())),
+        }
     }
 
     /// Guards a transaction that the browser has opened.
-    pub(super) fn guard(inner: IdbTransaction) -> Self {
-        let (news, cause) = (Signal::default(), RefCell::default());
-        let state = Rc::new(State { news, cause, ticks: Cell::new(0), inner });
-        let listener = listener(&state);
-        let function = Some(listener.as_ref().unchecked_ref());
-        state.inner.set_onabort(function);
-        state.inner.set_onerror(function);
-        watch::enter(state.clone());
-        let (answering, stores) = (RefCell::default(), RefCell::default());
-        Self { state, listener, answering, stores, ending: Cell::new(false), open: Cell::new(true) }
+    pub(super) fn guard(inner: IdbTransaction, ended: Ended) -> Self {
+        let (wave, stores, cause) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let state = State { inner, wave, stores, cause, ended: Cell::new(Some(ended)), ticks: Cell::new(0) };
+        let inner = &state.inner;
+        heard_by(Heard::Aborted, |function| inner.set_onabort(function));
+        heard_by(Heard::Failed, |function| inner.set_onerror(function));
+        let tx = Self(Rc::new(state));
+        watch::enter(tx.clone());
+        tx
+    }
+
+    /// Makes a step; a fault ends the transaction.
+    pub(super) fn step(&self, step: impl FnOnce(&Self) -> Outcome) {
+        if let Err(fault) = step(self) {
+            self.fail(fault);
+        }
     }
 
     /// A store in its scope.
-    pub(super) fn store(&self, store: &str) -> Result<ObjectStore, Fault> {
-        if let Some((_, known)) = self.stores.borrow().iter().find(|(known, _)| **known == *store) {
+    pub(super) fn store(&self, store: &str) -> Result<Place, Fault> {
+        if let Some((_, known)) = self.0.stores.borrow().iter().find(|(known, _)| **known == *store) {
             return Ok(known.clone());
         }
-        let opened: ObjectStore = self.state.inner.object_store(store)?.into();
-        self.stores.borrow_mut().push((store.into(), opened.clone()));
+        let opened = self.0.inner.unchecked_ref::<Scoped>().object_store(&name(store))?;
+        self.0.stores.borrow_mut().push((store.into(), opened.clone()));
         Ok(opened)
     }
 
-    /// Waits until a request, and with it every earlier one, has succeeded.
-    pub(super) async fn answer(&self, request: impl Into<JsValue>) -> Result<JsValue, Fault> {
-        let request: IdbRequest = request.into().unchecked_into();
-        self.succeeded(&request).await?;
-        Ok(request.result()?)
-    }
-
-    async fn succeeded(&self, request: &IdbRequest) -> Result<(), Fault> {
-        request.set_onsuccess(Some(self.listener.as_ref().unchecked_ref()));
-        self.answering.replace(Some(request.clone()));
-        match self.state.news.wait().await {
-            News::Answered | News::Completed => Ok(()),
-            News::Aborted(fault) => self.failed(fault),
-        }
-    }
-
-    /// Waits for a round of requests and gives their results in order.
-    pub(super) async fn answers(&self, requests: Vec<IdbRequest>) -> Result<Vec<JsValue>, Fault> {
+    /// Goes on when these requests, and with them every earlier one, have succeeded.
+    pub(super) fn ask(&self, requests: Vec<IdbRequest>, then: Then) -> Outcome {
         let Some(last) = requests.last() else {
-            return Ok(Vec::new());
+            return then(self, Vec::new());
         };
-        self.succeeded(last).await?;
-        requests.iter().map(|request| Ok(request.result()?)).collect()
+        heard_by(Heard::Succeeded, |function| last.set_onsuccess(function));
+        let former = self.0.wave.replace(Some((requests, then)));
+        debug_assert!(former.is_none(), "one wave at a time");
+        Ok(())
     }
 
-    /// The last round of a transaction that only reads: it may end without waiting for anything more.
-    pub(super) async fn last_answers(self, requests: Vec<IdbRequest>) -> Result<Vec<JsValue>, Fault> {
+    /// The last wave of a transaction that only reads: it may end without waiting for anything more.
+    pub(super) fn ask_last(&self, requests: Vec<IdbRequest>, then: Then) -> Outcome {
         // A host without `commit` ends it a little later by itself.
         let _ = self.commit_now();
-        let answers = self.answers(requests).await?;
-        self.finish();
-        Ok(answers)
+        self.ask(requests, then)
     }
 
     /// A long upgrade that moves on gets its time anew.
     pub(super) fn progress(&self) {
-        self.state.ticks.set(0);
+        self.0.ticks.set(0);
     }
 
-    /// Commits and waits until it is durable as asked.
-    pub(super) async fn commit(self) -> Result<(), Fault> {
+    /// Commits; the end is told when it is as durable as asked.
+    pub(super) fn commit(&self) -> Outcome {
         if early::is_safe() {
             self.commit_now()?;
         }
-        self.end().await
+        self.wait();
+        Ok(())
     }
 
     /// Calls `commit` without waiting for the requests.
-    pub(super) fn commit_now(&self) -> Result<(), Fault> {
+    pub(super) fn commit_now(&self) -> Outcome {
         #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
-        Ok(self.state.inner.commit()?)
+        Ok(self.0.inner.commit()?)
     }
 
     /// Waits for the end that comes by itself.
-    pub(super) async fn end(self) -> Result<(), Fault> {
-        self.ending.set(true);
-        self.state.inner.set_oncomplete(Some(self.listener.as_ref().unchecked_ref()));
-        match self.state.news.wait().await {
-            News::Aborted(fault) => self.failed(fault),
-            News::Answered | News::Completed => {
-                self.open.set(false);
-                Ok(())
-            }
+    pub(super) fn wait(&self) {
+        heard_by(Heard::Completed, |function| self.0.inner.set_oncomplete(function));
+    }
+
+    /// Reports, and lets a transaction that wrote nothing end by itself.
+    #[allow(clippy::unnecessary_wraps, reason = "a step ends with an outcome")]
+    pub(super) fn finish(&self, report: JsValue) -> Outcome {
+        self.end(Ok(report));
+        Ok(())
+    }
+
+    /// Ends it with a fault, unless it has ended. Requests on a transaction that has just been aborted throw; then the
+    /// abort says why.
+    pub(super) fn fail(&self, fault: Fault) {
+        let fault = self.cause().unwrap_or(fault);
+        // It throws when the transaction has just ended by itself; then there is nothing to undo.
+        let _ = self.0.inner.abort();
+        self.end(Err(fault));
+    }
+
+    /// Its time is over. An abort in time makes the outcome known; one that is already committing refuses it.
+    fn late(&self) {
+        let message = match self.0.inner.abort() {
+            Ok(()) => "a transaction did not end in time and was taken back",
+            Err(_) => "a transaction did not end in time; its outcome is not known",
+        };
+        self.end(Err(Fault::new(Code::TxTimeout, message)));
+    }
+
+    /// Counts a tick of the clock; after the given number its time is over.
+    pub(super) fn tick(&self, most: u8) {
+        let ticks = self.0.ticks.get() + 1;
+        self.0.ticks.set(ticks);
+        if ticks == most {
+            self.late();
         }
     }
 
-    /// Lets a transaction that wrote nothing end by itself.
-    pub(super) fn finish(self) {
-        self.open.set(false);
+    /// Whether an event at this object is of this transaction: its own, or that of the request it waits for.
+    pub(super) fn is_at(&self, target: &JsValue) -> bool {
+        let wave = self.0.wave.borrow();
+        let last = wave.as_ref().and_then(|(requests, _)| requests.last());
+        target == &***self.0.inner || last.is_some_and(|last| target == &****last)
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Tells the end, once.
+    fn end(&self, result: Result<JsValue, Fault>) {
+        watch::leave(self);
+        drop(self.0.wave.take());
+        if let Some(ended) = self.0.ended.take() {
+            ended(result);
+        }
+    }
+
+    fn answered(&self) {
+        let wave = self.0.wave.take();
+        if let Some((requests, then)) = wave {
+            self.step(|tx| {
+                let answers = requests.iter().map(IdbRequest::result).collect::<Result<_, _>>()?;
+                then(tx, answers)
+            });
+        }
+    }
+
+    /// A request failed; the browser aborts the transaction unless that is done here.
+    fn failed(&self, event: &Event) {
+        event.stop_propagation();
+        // Requests that an abort cuts off say only that; the cause is the transaction's to tell.
+        let Some(fault) = fault_of(event) else { return event.prevent_default() };
+        self.0.cause.borrow_mut().get_or_insert(fault);
+        // After `commit` only the browser itself can still abort, and only an event that nobody prevents makes it.
+        if self.0.inner.abort().is_ok() {
+            event.prevent_default();
+        }
     }
 
     /// Why it was aborted, when it was.
-    pub(super) fn cause(&self) -> Option<Fault> {
-        self.state.cause.borrow().clone().or_else(|| self.state.inner.error().map(|error| JsValue::from(error).into()))
-    }
-
-    fn failed<T>(&self, fault: Fault) -> Result<T, Fault> {
-        self.open.set(false);
-        Err(fault)
+    fn cause(&self) -> Option<Fault> {
+        let own = || self.0.inner.error().map(|error| JsValue::from(error).into());
+        self.0.cause.borrow().clone().or_else(own)
     }
 }
 
-impl Drop for Tx {
-    fn drop(&mut self) {
-        watch::leave(&self.state.ticks);
-        let inner = &self.state.inner;
-        if self.ending.get() {
-            inner.set_oncomplete(None);
-        }
-        inner.set_onabort(None);
-        inner.set_onerror(None);
-        if let Some(request) = self.answering.take() {
-            request.set_onsuccess(None);
-        }
-        if self.open.get() {
-            // It throws when the transaction has just ended by itself; then there is nothing to undo.
-            let _ = inner.abort();
-        }
-    }
+/// What is heard of a transaction and its requests.
+#[derive(Clone, Copy)]
+enum Heard {
+    Succeeded,
+    Completed,
+    Failed,
+    Aborted,
 }
 
-fn listener(state: &Rc<State>) -> Closure<dyn FnMut(Event)> {
-    let state = state.clone();
-    Closure::new(move |event: Event| match event.type_().as_str() {
-        "success" => state.news.set(News::Answered),
-        "complete" => state.news.set(News::Completed),
-        "error" => {
-            event.stop_propagation();
-            // Requests that an abort cuts off say only that; the cause is the transaction's to tell.
-            let Some(fault) = fault_of(&event) else { return event.prevent_default() };
-            state.cause.borrow_mut().get_or_insert(fault);
-            // After `commit` only the browser itself can still abort, and only an event that nobody prevents makes it.
-            if state.inner.abort().is_ok() {
-                event.prevent_default();
+thread_local! {
+    /// One listener of a kind for all transactions of the page: they are told apart by where the event is.
+    static LISTENERS: [Closure<dyn Fn(Event)>; 4] =
+        [Heard::Succeeded, Heard::Completed, Heard::Failed, Heard::Aborted].map(listener);
+}
+
+fn listener(heard: Heard) -> Closure<dyn Fn(Event)> {
+    Closure::new(move |event: Event| {
+        let tx = event.current_target().and_then(|target| watch::find(&target));
+        // What has ended hears nothing more.
+        let Some(tx) = tx else { return };
+        match heard {
+            Heard::Succeeded => tx.answered(),
+            Heard::Completed => tx.end(Ok(JsValue::UNDEFINED)),
+            Heard::Failed => tx.failed(&event),
+            Heard::Aborted => {
+                let unknown = || Fault::new(Code::TxAborted, "the browser aborted a transaction without a cause");
+                tx.end(Err(tx.cause().unwrap_or_else(unknown)));
             }
         }
-        _ => state.news.set(News::Aborted(abort_cause(&state))),
     })
 }
 
-fn abort_cause(state: &State) -> Fault {
-    let own = || state.inner.error().map(|error| Fault::from(JsValue::from(error)));
-    let cause = state.cause.borrow().clone().or_else(own);
-    cause.unwrap_or_else(|| Fault::new(Code::TxAborted, "the browser aborted a transaction without a cause"))
+fn heard_by(heard: Heard, set: impl FnOnce(Option<&Function>)) {
+    LISTENERS.with(|all| set(Some(all[heard as usize].as_ref().unchecked_ref())));
 }
 
 /// What a failed request means; the same exception stands for a taken place in the outbox and for a unique index.
