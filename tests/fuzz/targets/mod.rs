@@ -4,6 +4,7 @@
 //! whatever came. `cargo fuzz` and the tests run the same functions; nothing here draws at random.
 
 mod answer;
+mod merges;
 mod messages;
 mod patches;
 mod pulls;
@@ -19,6 +20,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("push_answer", pushes::push_answer),
     ("times", times::times),
     ("merge_patch", patches::merge_patch),
+    ("merge", merges::merge),
     ("messages", messages::messages),
 ];
 
