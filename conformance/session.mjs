@@ -15,13 +15,15 @@ export class Session {
     this.end = undefined;
   }
 
-  /** Ends the run when nothing at all answers. */
+  /** Ends the run where no check could say anything: nobody answers, or somebody else does. */
   async reach() {
-    try {
-      await this.request('GET', this.path());
-    } catch (error) {
+    const { status, ok, body } = await this.request('GET', this.path()).catch((error) => {
       throw new Error(`${this.base} cannot be reached: ${error.message}`);
-    }
+    });
+    const collection = `GET ${this.base}${this.path()} was answered with ${status}`;
+    if (status === 401 || status === 403) throw new Error(`${collection}: --header "Authorization: …" may help`);
+    if (status === 404) throw new Error(`${collection}: is this the API's base, and is there such a --collection?`);
+    if (ok && body === undefined) throw new Error(`${collection}, but not with JSON: is this the API's base?`);
   }
 
   /** The path of the collection or of one of its documents. */

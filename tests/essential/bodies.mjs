@@ -113,6 +113,40 @@ async function lostAnswer({ tab, server }) {
   assert.equal(new Set(posts.map((one) => one.key)).size, 1, 'under one key');
 }
 
+async function burst({ tab, server }) {
+  await server.cutOff();
+  await tab.evaluate(async () => {
+    await begin();
+    await Promise.all(Array.from({ length: 200 }, (_, at) => assistants.put({ id: `b${at}`, name: `Burst ${at}` })));
+  });
+  await tab.reload();
+  const kept = await tab.evaluate(async () => {
+    await begin();
+    return [await assistants.count(), (await raw('assistants')).length, await db.outbox.count()];
+  });
+  assert.deepEqual(kept, [200, 200, 200], 'what was acknowledged is there');
+  await server.heal();
+  await drained(tab, LEASE);
+  assert.equal((await server.documents()).length, 200);
+  const keys = (await server.log({ method: 'PUT' })).filter((one) => one.status === 201).map((one) => one.key);
+  assert.equal(new Set(keys).size, 200, 'each was executed under a key of its own');
+}
+
+async function login({ tab, server }) {
+  await server.order({ match: { method: 'POST' }, times: 2, fault: { status: 401 } });
+  await tab.evaluate(async () => {
+    window.asked = 0;
+    await begin({ sync: { auth: () => ({ Authorization: `Bearer ${++window.asked}` }) } });
+    await assistants.put({ name: 'Ada' });
+  });
+  await event(tab, 'auth-required');
+  const [row] = await tab.evaluate(() => raw('pending'));
+  assert.equal(row.retryCount, 0, 'a login that ran out is no attempt');
+  await tab.evaluate(() => db.sync.now());
+  await drained(tab);
+  assert.deepEqual(names(await server.documents()), ['Ada']);
+}
+
 async function conflict({ tab, server }) {
   const { id } = await server.create({ name: 'Ada', category: 'work', prompt: 'Think' });
   await tab.evaluate(async () => {
@@ -221,6 +255,8 @@ export const bodies = [
   ['online: created with the server’s id, updated, deleted', online],
   ['written while the server is away, loaded again: all arrives, temporary ids are replaced', offline],
   ['an answer lost after the commit: sent again under its key, executed once', lostAnswer],
+  ['two hundred writes at once, loaded again at once: all are there, all arrive once', burst],
+  ['a login that ran out: everything waits, nothing counts, then goes on', login],
   ['another client changed the document meanwhile: 412, both sides’ fields are kept', conflict],
   ['refused (422): parked with the fields, edited, sent', refused],
   ['pulled: what others created, changed and deleted', pull],
