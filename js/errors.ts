@@ -130,6 +130,8 @@ const PERSON: { [code: string]: string } = {
   NETWORK: 'No connection right now. Your change is kept and sent later.',
   TIMEOUT: 'The server does not answer. It will be tried again.',
   SERVER: 'The server has a problem. It will be tried again.',
+  SERVER_FULL: 'The server has no space left. It will be tried again.',
+  BREAKER_OPEN: 'The server has a problem. It will be tried again.',
   CONFLICT: 'Someone else changed this at the same time.',
   AUTH_REQUIRED: 'Please sign in again to continue syncing.',
   FORBIDDEN: 'You are not allowed to make this change.',

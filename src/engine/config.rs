@@ -5,6 +5,7 @@
 
 use super::merge::Strategy;
 use super::policy::backoff::Backoff;
+use super::policy::breaker::Rule;
 use crate::model::{Collection, Document};
 use crate::protocol::Endpoint;
 use std::rc::Rc;
@@ -63,7 +64,9 @@ pub struct SyncConfig {
     pub retry_at_interval: bool,
     pub concurrency: usize,
     pub delay_between: u64,
+    pub batch_size: usize,
     pub timeout: u64,
+    pub breaker: Option<Rule>,
     pub max_pending: usize,
     pub auto: bool,
     /// Whether there is anything to pull from.
@@ -137,11 +140,14 @@ impl SyncConfig {
     fn from_document<D: Document>(from: &D) -> Option<Self> {
         let whole = |field: &str, default: u64| from.number_of(field).map_or(default, |number| number as u64);
         let backoff = from.get("backoff").unwrap_or_else(D::object);
+        let rest = from.get("rest").unwrap_or_else(D::object);
         let pause = |field: &str, default: u64| backoff.number_of(field).map_or(default, |number| number as u64);
         Some(Self {
             endpoint: Endpoint {
                 url: from.text_of("url")?.trim_end_matches('/').into(),
                 adapter: from.flag("adapter"),
+                batch: rest.text_of("batch"),
+                health: rest.text_of("health"),
             },
             pulls: from.get("pulls").is_none_or(|_| from.flag("pulls")),
             interval: whole("interval", 30_000),
@@ -158,10 +164,17 @@ impl SyncConfig {
             retry_at_interval: from.text_of("retry").as_deref() == Some("interval"),
             concurrency: whole("concurrency", 4) as usize,
             delay_between: whole("delayBetween", 0),
+            batch_size: whole("batchSize", 50) as usize,
             timeout: whole("timeout", 30_000),
+            breaker: from.get("breaker").as_ref().map(rule),
             max_pending: whole("maxPending", 100_000) as usize,
             auto: from.get("auto").is_none_or(|_| from.flag("auto")),
             part: 50,
         })
     }
+}
+
+fn rule<D: Document>(from: &D) -> Rule {
+    let whole = |field: &str, default: u64| from.number_of(field).map_or(default, |number| number as u64);
+    Rule { failures: whole("failures", 5) as u32, cooldown: whole("cooldown", 30_000) }
 }

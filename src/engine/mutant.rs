@@ -38,11 +38,14 @@ pub enum Mutant {
     StaleVerdict,
     TakesFromHiddenAtOnce,
     WritesWhileFrozen,
+    MissingIsDone,
+    ForgetsTheBreaker,
+    TransactionOutOfOrder,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -74,6 +77,9 @@ impl Mutant {
         Self::StaleVerdict,
         Self::TakesFromHiddenAtOnce,
         Self::WritesWhileFrozen,
+        Self::MissingIsDone,
+        Self::ForgetsTheBreaker,
+        Self::TransactionOutOfOrder,
     ];
 
     /// Whether this bug is switched on.

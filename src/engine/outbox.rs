@@ -12,11 +12,25 @@ mod tests;
 pub use entry::{references, temporary_references, Entry};
 
 use super::mutant::Mutant;
-use crate::model::{is_temporary, ChangeKind, DocKey, Map, PendingState, Priority, Seq, Set, Time};
+use crate::model::{is_temporary, ChangeKind, DocKey, Map, PendingState, Seq, Set, Time};
 use std::rc::Rc;
+
+/// Age at which a background change takes its turn among the person's own (milliseconds).
+pub const AGED: u64 = 60_000;
 
 /// How far a chain of references is followed to see whether it comes back.
 const MOST_LINKS: usize = 8;
+
+/// Whether the changes of a transaction may go as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Together {
+    /// All of them, now.
+    Now(Vec<Seq>),
+    /// Not all of them yet.
+    Later,
+    /// Never: there is only one, or one needs the server's id of another; they go in order.
+    No,
+}
 
 /// Index over the outbox.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +38,8 @@ pub struct Outbox {
     entries: Map<Seq, Entry>,
     lanes: Map<DocKey, Set<Seq>>,
     groups: Map<Rc<str>, Set<Seq>>,
-    /// Heads of lanes that are not parked, by who goes first.
-    heads: Set<(Priority, Seq)>,
+    /// Heads of lanes that are not parked, by priority.
+    heads: [Set<Seq>; 3],
     by_mutation: Map<Rc<str>, Seq>,
     parked: usize,
     conflicted: usize,
@@ -60,7 +74,7 @@ impl Outbox {
     pub fn remove(&mut self, seq: Seq) -> Option<Entry> {
         let entry = self.entries.remove(&seq)?;
         self.count(&entry, false);
-        self.heads.remove(&(entry.priority, seq));
+        self.heads[entry.priority as usize].remove(&seq);
         self.by_mutation.remove(&entry.mutation_id);
         self.asking.remove(&seq);
         if let Some(conflict) = &entry.conflict {
@@ -140,14 +154,74 @@ impl Outbox {
 
     /// Changes that may go now, who goes first first; `busy` says which are under way.
     pub fn ready(&self, now: Time, busy: impl Fn(&Entry) -> bool, limit: usize) -> Vec<Seq> {
-        let entries = self.heads.iter().filter_map(|(_, seq)| self.entries.get(seq));
+        let entries = self.in_turn(now);
         let may_go = entries.filter(|entry| !busy(entry) && is_due(entry, now) && !self.waits(entry));
         may_go.take(limit).map(|entry| entry.seq).collect()
     }
 
+    /// Heads in the order of their turns: high, then the person's and aged background ones by age, then the rest.
+    fn in_turn(&self, now: Time) -> impl Iterator<Item = &Entry> {
+        let [high, user, background] =
+            [0, 1, 2].map(|priority: usize| self.heads[priority].iter().filter_map(|seq| self.entries.get(seq)));
+        let aged = move |entry: &&Entry| now.saturating_sub(entry.created_at) >= AGED;
+        let (mut old, young) =
+            (background.clone().filter(aged).peekable(), background.filter(move |entry| !aged(entry)));
+        let mut user = user.peekable();
+        let merged = std::iter::from_fn(move || match (old.peek(), user.peek()) {
+            (Some(aged), Some(own)) if aged.seq < own.seq => old.next(),
+            (Some(_), None) => old.next(),
+            _ => user.next(),
+        });
+        high.chain(merged).chain(young)
+    }
+
+    /// Whether all changes of a change's transaction may go as one: each heads its lane, and what they refer to is
+    /// there or made by an earlier one of them under its own id.
+    pub fn together(&self, seq: Seq, now: Time, busy: impl Fn(&Entry) -> bool) -> Together {
+        let group = self.entries.get(&seq).and_then(|entry| entry.group.as_ref());
+        let Some(members) = group.and_then(|group| self.groups.get(group)).filter(|members| members.len() > 1) else {
+            return Together::No;
+        };
+        let mut waits = false;
+        for member in members.iter().filter_map(|seq| self.entries.get(seq)) {
+            let heads = self.lanes.get(&member.key).and_then(Set::first) == Some(&member.seq);
+            waits |= !heads || busy(member) || !is_due(member, now);
+            for key in &member.refers {
+                let Some(create) = self.create_of(key) else { continue };
+                let inside = members.contains(&create);
+                let in_order = !is_temporary(&key.id) && create < member.seq;
+                if (inside && !in_order) || (!inside && self.comes_back(create, members)) {
+                    return Together::No;
+                }
+                waits |= !inside;
+            }
+        }
+        if waits {
+            return Together::Later;
+        }
+        Together::Now(members.iter().copied().collect())
+    }
+
+    /// Whether a change, or one of its own transaction, waits over references for one of these.
+    fn comes_back(&self, from: Seq, members: &Set<Seq>) -> bool {
+        let mut seen = Set::new();
+        let mut open = vec![from];
+        while let Some(entry) = open.pop().and_then(|seq| self.entries.get(&seq)) {
+            if members.contains(&entry.seq) {
+                return true;
+            }
+            let mates = entry.group.as_ref().and_then(|own| self.groups.get(own)).into_iter().flat_map(Set::iter);
+            let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
+            let next: Vec<Seq> = mates.copied().chain(creates).filter(|next| !seen.contains(next)).collect();
+            seen.extend(next.iter().copied());
+            open.extend(next);
+        }
+        false
+    }
+
     /// When the next head is due, among those that are not yet.
     pub fn next_due(&self, now: Time) -> Option<Time> {
-        let waits = self.heads.iter().filter_map(|(_, seq)| self.entries.get(seq)?.wait);
+        let waits = self.heads.iter().flat_map(Set::iter).filter_map(|seq| self.entries.get(seq)?.wait);
         waits.map(|wait| wait.ends(now)).filter(|at| *at > now).min()
     }
 
@@ -168,7 +242,8 @@ impl Outbox {
     }
 
     fn waits(&self, entry: &Entry) -> bool {
-        self.waits_for_create(entry) || self.held_by_group(entry).next().is_some()
+        let by_group = !Mutant::TransactionOutOfOrder.is_on() && self.held_by_group(entry).next().is_some();
+        by_group || self.waits_for_create(entry)
     }
 
     /// Members of its transaction that hold a change: earlier ones, unless they wait for it, and parked ones.
@@ -217,9 +292,9 @@ impl Outbox {
         for entry in lane.iter().filter_map(|seq| self.entries.get(seq)) {
             let may_lead = matches!(entry.state, PendingState::Waiting | PendingState::Sending);
             if first && may_lead {
-                self.heads.insert((entry.priority, entry.seq));
+                self.heads[entry.priority as usize].insert(entry.seq);
             } else {
-                self.heads.remove(&(entry.priority, entry.seq));
+                self.heads[entry.priority as usize].remove(&entry.seq);
             }
             first = first && Mutant::SkipBlockedRowOfLane.is_on() && (!may_lead || entry.wait.is_some());
         }

@@ -24,6 +24,8 @@ pub enum MetaKey {
     Discarded,
     /// [`ConflictLog`].
     Conflicts,
+    /// Breaker and retry budget.
+    Guard,
     /// [`PullState`] of a collection.
     Pull(Collection),
     /// [`Stats`].
@@ -38,6 +40,7 @@ impl MetaKey {
             Self::Mark => "mark".into(),
             Self::Discarded => "discarded".into(),
             Self::Conflicts => "conflicts".into(),
+            Self::Guard => "breaker".into(),
             Self::Pull(collection) => ["pull:", collection].concat(),
             Self::Stats => "stats".into(),
         }
@@ -259,6 +262,11 @@ impl<D: Document> Rows<D> {
     /// What is kept of all conflicts.
     pub fn conflict_log(&self) -> ConflictLog {
         self.meta_record(&MetaKey::Conflicts).unwrap_or_default()
+    }
+
+    /// A meta row as it stands in the store.
+    pub fn meta(&self, key: &MetaKey) -> Option<&D> {
+        self.meta.get(key)?.as_ref()
     }
 
     /// The pull state of a collection.

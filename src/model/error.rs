@@ -17,6 +17,7 @@ pub enum Code {
     AuthFailed,
     AuthRequired,
     BadResponse,
+    BreakerOpen,
     CaptivePortal,
     Client,
     Closed,
@@ -49,6 +50,7 @@ pub enum Code {
     ResponseTooLarge,
     SchemaChanged,
     Server,
+    ServerFull,
     StorageUnavailable,
     StoreUnknown,
     Timeout,
@@ -71,6 +73,7 @@ const CODES: &[(Code, &str)] = &[
     (Code::AuthFailed, "AUTH_FAILED"),
     (Code::AuthRequired, "AUTH_REQUIRED"),
     (Code::BadResponse, "BAD_RESPONSE"),
+    (Code::BreakerOpen, "BREAKER_OPEN"),
     (Code::CaptivePortal, "CAPTIVE_PORTAL"),
     (Code::Client, "CLIENT"),
     (Code::Closed, "CLOSED"),
@@ -103,6 +106,7 @@ const CODES: &[(Code, &str)] = &[
     (Code::ResponseTooLarge, "RESPONSE_TOO_LARGE"),
     (Code::SchemaChanged, "SCHEMA_CHANGED"),
     (Code::Server, "SERVER"),
+    (Code::ServerFull, "SERVER_FULL"),
     (Code::StorageUnavailable, "STORAGE_UNAVAILABLE"),
     (Code::StoreUnknown, "STORE_UNKNOWN"),
     (Code::Timeout, "TIMEOUT"),
@@ -135,6 +139,8 @@ impl Code {
             Self::Network
                 | Self::Timeout
                 | Self::Server
+                | Self::ServerFull
+                | Self::BreakerOpen
                 | Self::RateLimited
                 | Self::CaptivePortal
                 | Self::BadResponse

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 pub mod date;
 mod http;
 mod merge_patch;
@@ -15,8 +16,9 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub use batch::{batch_outcome, batch_request, BatchOutcome, Member};
 pub use http::{Body, HttpRequest, HttpResponse, NetworkFailure};
 pub use merge_patch::merge_patch;
 pub use page::{page_outcome, single_outcome, Item, Page, PullOutcome};
-pub use push::{push_outcome, Accepted, Outcome, Remote};
+pub use push::{probe_outcome, push_outcome, Accepted, Outcome, Probe, Remote};
 pub use request::{payload, probe_request, pull_request, push_request, single_request, Endpoint};

@@ -5,7 +5,7 @@
 
 use super::date::retry_after;
 use super::http::revision;
-use super::push::{broken, number_text, refusal, updated_at, with_text_id};
+use super::push::{broken, number_text, refusal, updated_at, with_text_id, FULL, LOGIN, SLOWER, UPDATE};
 use super::table::{read_verdict, Verdict};
 use super::{Body, HttpResponse, Remote};
 use crate::model::{Code, Document, Failure, Kind, Time};
@@ -105,13 +105,10 @@ fn outcome<D: Document, T>(
             Some(Err(place)) => later(failure(Code::BadResponse, &place), false),
             None => later(broken(response, now), false),
         },
-        Verdict::NeedsAuth => {
-            PullOutcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it"))
-        }
-        Verdict::NeedsUpdate => {
-            PullOutcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app"))
-        }
-        Verdict::RateLimited => later(failure(Code::RateLimited, "the server asks for fewer requests"), true),
+        Verdict::NeedsAuth => PullOutcome::NeedsAuth(failure(Code::AuthRequired, LOGIN)),
+        Verdict::NeedsUpdate => PullOutcome::NeedsUpdate(failure(Code::UpgradeRequired, UPDATE)),
+        Verdict::RateLimited => later(failure(Code::RateLimited, SLOWER), true),
+        Verdict::ServerFull => later(failure(Code::ServerFull, FULL), true),
         Verdict::BackOff(code) => {
             later(failure(code, "the server could not answer now"), response.status == 503 && after.is_some())
         }

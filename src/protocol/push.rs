@@ -23,6 +23,13 @@ pub struct Accepted<D> {
     pub repeated: bool,
 }
 
+impl<D> Accepted<D> {
+    /// Executed, and nothing is known but that.
+    pub fn bare() -> Self {
+        Self { id: None, revision: None, doc: None, at: None, repeated: false }
+    }
+}
+
 /// An answer whose document is so much older than the answer itself was given before.
 const REPEATED: u64 = 1_000;
 
@@ -92,14 +99,14 @@ pub fn push_outcome<D: Document>(
     now: Time,
 ) -> Outcome<D> {
     let status = response.status;
-    let after = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now));
+    let after = pause(response, now);
     let failure = |code: Code, text: &str| refusal(code, text, response, now);
     if response.redirected {
         return Outcome::Parked(failure(Code::UnexpectedRedirect, REDIRECTED));
     }
     match write_verdict(kind, status, problem_type(response).as_deref()) {
         Verdict::Done => accepted(kind, temporary, id, response, now),
-        Verdict::Gone => Outcome::Done(Accepted { id: None, revision: None, doc: None, at: None, repeated: false }),
+        Verdict::Gone => Outcome::Done(Accepted::bare()),
         Verdict::Conflict => conflicted(kind, temporary, response, now),
         Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
         Verdict::InProgress => Outcome::InProgress,
@@ -114,25 +121,51 @@ pub fn push_outcome<D: Document>(
             Outcome::Endpoint { failure: failure(code, BUSY), after }
         }
         Verdict::BackOff(code) => Outcome::BackOff { failure: failure(code, BUSY), counted: after.is_none(), after },
-        Verdict::NeedsAuth => {
-            Outcome::NeedsAuth(failure(Code::AuthRequired, "the server wants a login; sync resumes after it"))
-        }
-        Verdict::NeedsUpdate => {
-            Outcome::NeedsUpdate(failure(Code::UpgradeRequired, "the server wants a newer version of the app"))
-        }
-        Verdict::RateLimited => {
-            Outcome::Endpoint { failure: failure(Code::RateLimited, "the server asks for fewer requests"), after }
-        }
-        Verdict::ServerFull => {
-            Outcome::Endpoint { failure: failure(Code::Server, "the server has no room left"), after }
-        }
+        Verdict::NeedsAuth => Outcome::NeedsAuth(failure(Code::AuthRequired, LOGIN)),
+        Verdict::NeedsUpdate => Outcome::NeedsUpdate(failure(Code::UpgradeRequired, UPDATE)),
+        Verdict::RateLimited => Outcome::Endpoint { failure: failure(Code::RateLimited, SLOWER), after },
+        Verdict::ServerFull => Outcome::Endpoint { failure: failure(Code::ServerFull, FULL), after },
         Verdict::CaptivePortal => captive(response, now),
         Verdict::Nonsense => nonsense(response, now),
     }
 }
 
-const REDIRECTED: &str = "write was redirected to another address; parked";
-const BUSY: &str = "the server could not execute this change now";
+pub(super) const REDIRECTED: &str = "write was redirected to another address; parked";
+pub(super) const BUSY: &str = "the server could not execute this change now";
+pub(super) const LOGIN: &str = "the server wants a login; sync resumes after it";
+pub(super) const UPDATE: &str = "the server wants a newer version of the app";
+pub(super) const SLOWER: &str = "the server asks for fewer requests";
+pub(super) const FULL: &str = "the server has no room left; it is asked again later";
+
+/// The pause a response asks for, in milliseconds.
+pub(super) fn pause<D>(response: &HttpResponse<D>, now: Time) -> Option<u64> {
+    response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now))
+}
+
+/// What an answer to the reachability probe says.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    /// The server is there.
+    Reachable,
+    /// Somebody else answered, or the server asks for a pause.
+    Paused {
+        /// Why.
+        failure: Failure,
+        /// Pause the server asked for.
+        after: Option<u64>,
+    },
+}
+
+/// The outcome of a response to the probe: any answer of the server itself will do, whatever its status.
+pub fn probe_outcome<D: Document>(response: &HttpResponse<D>, now: Time) -> Probe {
+    let after = pause(response, now).filter(|_| matches!(response.status, 429 | 503));
+    let foreign = response.redirected || response.status == 511 || matches!(response.body, Body::Html);
+    match () {
+        () if foreign => Probe::Paused { failure: portal(response, now), after: None },
+        () if after.is_some() => Probe::Paused { failure: refusal(Code::RateLimited, SLOWER, response, now), after },
+        () => Probe::Reachable,
+    }
+}
 
 fn accepted<D: Document>(
     kind: ChangeKind,
@@ -208,8 +241,12 @@ fn conflicting<D: Document>(response: &HttpResponse<D>) -> Remote<D> {
 }
 
 fn captive<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {
-    let text = "got a web page instead of data; network sign-in? retrying";
-    Outcome::Endpoint { failure: refusal(Code::CaptivePortal, text, response, now), after: None }
+    Outcome::Endpoint { failure: portal(response, now), after: None }
+}
+
+/// The failure of a web page in place of data.
+pub(super) fn portal<D: Document>(response: &HttpResponse<D>, now: Time) -> Failure {
+    refusal(Code::CaptivePortal, "got a web page instead of data; network sign-in? retrying", response, now)
 }
 
 fn nonsense<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {

@@ -14,10 +14,15 @@ pub struct Endpoint {
     pub url: String,
     /// Whether the app's own adapter answers there: each change goes as one record, with all that the adapter is told.
     pub adapter: bool,
+    /// Path for batches, where the server takes them.
+    pub batch: Option<String>,
+    /// Path of the reachability probe, where the server has one.
+    pub health: Option<String>,
 }
 
 impl Endpoint {
-    fn collection(&self, path: &str) -> String {
+    /// The address of a path under the base.
+    pub fn at(&self, path: &str) -> String {
         [self.url.as_str(), "/", path].concat()
     }
 
@@ -69,8 +74,7 @@ pub fn push_request<D: Document>(
         return record_request(endpoint, path, change, sent);
     }
     let makes = change.kind == ChangeKind::Create;
-    let url =
-        if makes && change.temp_id.is_some() { endpoint.collection(path) } else { endpoint.document(path, &change.id) };
+    let url = if makes && change.temp_id.is_some() { endpoint.at(path) } else { endpoint.document(path, &change.id) };
     let mut headers =
         vec![("Accept", JSON.to_string()), ("Idempotency-Key", ["\"", &change.idempotency_key, "\""].concat())];
     if sent.body.is_some() {
@@ -103,7 +107,7 @@ fn record_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending
         ("revision", sent.revision.as_deref().and_then(text)),
         (body, sent.body.clone()),
     ]);
-    HttpRequest { method: "POST".into(), url: endpoint.collection("_change"), headers: Vec::new(), body: Some(record) }
+    HttpRequest { method: "POST".into(), url: endpoint.at("_change"), headers: Vec::new(), body: Some(record) }
 }
 
 /// The next page of a collection; `etag` only when the answer to this very URL is held.
@@ -115,7 +119,7 @@ pub fn pull_request<D: Document>(
     etag: Option<&str>,
 ) -> HttpRequest<D> {
     let limit = limit.to_string();
-    let mut url = endpoint.collection(path);
+    let mut url = endpoint.at(path);
     match checkpoint {
         Some(checkpoint) => url.push_str(&["?since=", &segment(&position(checkpoint)), "&limit=", &limit].concat()),
         None => url.push_str(&["?limit=", &limit].concat()),
@@ -132,11 +136,11 @@ pub fn single_request<D: Document>(endpoint: &Endpoint, path: &str, id: &str) ->
 }
 
 /// The reachability probe.
-pub fn probe_request<D: Document>(endpoint: &Endpoint) -> HttpRequest<D> {
-    HttpRequest { method: "GET".into(), url: endpoint.collection("_health"), headers: Vec::new(), body: None }
+pub fn probe_request<D: Document>(url: &str) -> HttpRequest<D> {
+    HttpRequest { method: "GET".into(), url: url.into(), headers: Vec::new(), body: None }
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// A checkpoint as it goes into the URL: text as it is, anything else as JSON.
 fn position<D: Document>(checkpoint: &D) -> String {
@@ -174,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_adapter_gets_a_change_as_one_record() {
-        let endpoint = Endpoint { url: "https://adapter.invalid".into(), adapter: true };
+        let endpoint = Endpoint { url: "https://adapter.invalid".into(), batch: None, health: None, adapter: true };
         let record = Json::parse(
             r#"{"seq":1,"mutationId":"m","idempotencyKey":"k","collection":"notes","id":"pending-1-x","tempId":"pending-1-x",
                 "kind":"create","data":{"id":"pending-1-x","n":1},"createdAt":7,"retryCount":2,"state":"waiting"}"#,
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_goes_out_as_text_or_json() {
-        let endpoint = Endpoint { url: "https://x.test/api".into(), adapter: false };
+        let endpoint = Endpoint { url: "https://x.test/api".into(), batch: None, health: None, adapter: false };
         let url = |checkpoint: Option<&Json>| pull_request(&endpoint, "notes", checkpoint, 200, None).url;
         assert_eq!(url(None), "https://x.test/api/notes?limit=200");
         assert_eq!(url(Some(&Json::text("a b"))), "https://x.test/api/notes?since=a%20b&limit=200");

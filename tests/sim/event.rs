@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Said { tab: usize, life: u32, signal: Signal },
     /// The server's mood is over.
     Calm,
+    /// The server works again.
+    Mended,
 }
 
 impl Event {
@@ -55,12 +57,22 @@ impl Event {
             Self::Open { tab } => ("open", *tab),
             Self::Said { tab, .. } => ("said", *tab),
             Self::Calm => ("calm", 0),
+            Self::Mended => ("mended", 0),
         }
     }
 
     /// Whether it is a scheduling point: a commit, a request, a timer, a message, or the end of one.
     pub(crate) fn is_point(&self) -> bool {
-        !matches!(self, Self::Action | Self::Turn | Self::Stranger | Self::Open { .. } | Self::Thaw { .. } | Self::Calm)
+        !matches!(
+            self,
+            Self::Action
+                | Self::Turn
+                | Self::Stranger
+                | Self::Open { .. }
+                | Self::Thaw { .. }
+                | Self::Calm
+                | Self::Mended
+        )
     }
 }
 

@@ -33,6 +33,14 @@ pub(crate) struct Faults {
     pub(crate) strange: u64,
     /// Documents that fit into one answer.
     pub(crate) fits: usize,
+    pub(crate) full: u64,
+    pub(crate) outdated: u64,
+    /// Phases in which the server fails whatever it is asked.
+    pub(crate) down: u64,
+    /// Results of batches that are lost, doubled, mixed and foreign.
+    pub(crate) batch_mess: u64,
+    /// Changes that fit into one batch.
+    pub(crate) batch_fits: usize,
     pub(crate) login: u64,
     pub(crate) restore: u64,
     pub(crate) forget: u64,
@@ -87,6 +95,11 @@ impl Faults {
             stale_page: chance.rate(400),
             strange: chance.rate(200),
             fits: [usize::MAX, usize::MAX, 4, 1][chance.below(4) as usize],
+            full: chance.rate(15),
+            outdated: if chance.below(30) == 0 { 5 } else { 0 },
+            down: chance.rate(60),
+            batch_mess: chance.rate(400),
+            batch_fits: [usize::MAX, usize::MAX, 3, 1][chance.below(4) as usize],
             login: chance.rate(60),
             restore: if chance.below(20) == 0 { 60 } else { 0 },
             forget: if chance.below(8) == 0 { 60 } else { 0 },
@@ -148,6 +161,7 @@ impl Faults {
             fits: self.fits,
             locks: self.locks,
             throttles_hidden: self.throttles_hidden,
+            batch_fits: self.batch_fits,
             ..Self::default()
         }
     }

@@ -14,6 +14,7 @@
 )]
 
 mod actions;
+mod batch;
 mod chance;
 mod event;
 mod faults;

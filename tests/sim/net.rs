@@ -3,6 +3,7 @@
 //! A request is a [`Wire`]; what happens to it is decided when it leaves. A copy that arrives late is judged as the
 //! first one was: a key that was refused is not executed by a copy sent before the refusal (server assumption S3).
 
+use super::batch::{parcels, Parcel};
 use super::event::Event;
 use super::server::{from_core, to_core};
 use super::single::Point;
@@ -21,9 +22,10 @@ pub(crate) struct Wire {
     pub(crate) request: u32,
     pub(crate) sent_at: u64,
     pub(crate) core: CoreRequest,
-    pub(crate) key: Option<String>,
     /// Which request of the schedule it is.
     pub(crate) number: u32,
+    /// The changes it carries.
+    pub(crate) parcels: Vec<Parcel>,
 }
 
 /// What becomes of an answer.
@@ -46,20 +48,29 @@ impl Wire {
     pub(crate) fn is_write(&self) -> bool {
         self.core.method != "GET"
     }
+
+    /// The key of a change that travels alone.
+    pub(crate) fn key(&self) -> Option<&String> {
+        self.parcels.first().filter(|_| !self.is_batch()).map(|parcel| &parcel.key)
+    }
+
+    /// Whether it is a batch.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.core.path == "/_batch"
+    }
 }
 
 impl World {
     /// A tab makes a request.
     pub(crate) fn send(&mut self, tab: usize, request: u32, http: &HttpRequest<Json>) {
         let core = to_core(http);
-        let key = core.header_value("idempotency-key").map(|key| key.trim_matches('"').to_owned());
         let wire = Rc::new(Wire {
             tab,
             life: self.tabs[tab].life,
             request,
             sent_at: self.now,
+            parcels: parcels(&core),
             core,
-            key,
             number: self.meet(Point::Request),
         });
         let outer = self.chance.enter("request", tab);
@@ -68,10 +79,15 @@ impl World {
                 "tab {tab} requests {request}: {} {} {:?}",
                 wire.core.method,
                 wire.core.path,
-                wire.key.as_ref().or(wire.core.query.first().map(|(_, value)| value))
+                wire.parcels
+                    .iter()
+                    .map(|parcel| &parcel.key)
+                    .chain(wire.core.query.first().map(|(_, value)| value))
+                    .collect::<Vec<_>>()
             )
         });
-        self.tabs[tab].requests.insert(request, wire.key.clone());
+        let keys = wire.parcels.iter().map(|parcel| parcel.key.clone()).collect();
+        self.tabs[tab].requests.insert(request, keys);
         self.request_leaves(&wire);
         self.strike(Point::Request, wire.number, |world| world.route(&wire));
         self.chance.leave(outer);
@@ -152,10 +168,13 @@ impl World {
         if !wire.is_write() && self.chance.hit(self.faults.strange) {
             return HttpResponse::new(304, Body::Empty);
         }
+        if wire.is_batch() {
+            return self.carry_out_batch(wire);
+        }
         let before = self.server.tables.head();
         let response = self.server.handle(&wire.core, self.now);
         self.executed(before);
-        if let Some(key) = wire.key.as_ref().filter(|_| (400..500).contains(&response.status)) {
+        if let Some(key) = wire.key().filter(|_| (400..500).contains(&response.status)) {
             self.oracle.refused_at.insert(key.clone(), (self.now, response.status));
         }
         let response = from_core(&response);
@@ -175,12 +194,15 @@ impl World {
 
     /// What the server's surroundings say instead of the server.
     fn refusal(&mut self, wire: &Wire) -> Option<HttpResponse<Json>> {
-        let refused = wire.key.as_ref().and_then(|key| self.oracle.refused_at.get(key));
+        let refused = wire.key().and_then(|key| self.oracle.refused_at.get(key));
         if let Some((_, status)) = refused.filter(|(at, _)| wire.sent_at < *at) {
             return Some(HttpResponse::new(*status, Body::Empty));
         }
         if self.server.wants_login {
             return Some(HttpResponse::new(401, Body::Empty));
+        }
+        if self.server.is_down {
+            return Some(HttpResponse::new(500, Body::Empty));
         }
         let faults = self.faults.clone();
         if self.chance.hit(faults.limited) {
@@ -191,7 +213,13 @@ impl World {
             let status = [500, 502, 503, 504, 408, 425][self.chance.below(6) as usize];
             return Some(self.later(status, false));
         }
-        let key = wire.key.as_ref()?;
+        if self.chance.hit(faults.full) {
+            return Some(HttpResponse::new(507, Body::Empty));
+        }
+        if self.chance.hit(faults.outdated) {
+            return Some(HttpResponse::new(426, Body::Empty));
+        }
+        let key = wire.key()?;
         let executed = self.server.tables.executions(key) > 0;
         if !executed && self.chance.hit(faults.refused) {
             self.oracle.refused_at.insert(key.clone(), (self.now, 403));

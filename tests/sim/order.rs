@@ -63,6 +63,12 @@ fn source(event: &Event) -> usize {
         Event::Reach { wire, .. } | Event::Respond { wire, .. } => 4 + wire.tab,
         Event::Commit { profile } => 8 + profile,
         Event::Message { tab, .. } => 10 + tab / 2,
-        Event::Action | Event::Turn | Event::Stranger | Event::Calm | Event::Thaw { .. } | Event::Open { .. } => 12,
+        Event::Action
+        | Event::Turn
+        | Event::Stranger
+        | Event::Calm
+        | Event::Mended
+        | Event::Thaw { .. }
+        | Event::Open { .. } => 12,
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     /// A backup that may be put back.
     pub(crate) backup: Option<MemoryTables>,
     pub(crate) wants_login: bool,
+    /// Whether it fails whatever it is asked.
+    pub(crate) is_down: bool,
     pub(crate) restored: u32,
     pub(crate) restored_at: u64,
     pub(crate) renamed: u32,
@@ -38,6 +40,7 @@ impl Server {
             tables,
             backup: None,
             wants_login: false,
+            is_down: false,
             restored: 0,
             restored_at: 0,
             renamed: 0,

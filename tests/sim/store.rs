@@ -178,6 +178,7 @@ fn kind(plan: &AnyPlan<Json>, report: &Report<Json>) -> &'static str {
         Report::Lease(_) => "TakeLease",
         Report::Outbox(_) => "LoadOutbox",
         Report::Pulls(_) => "LoadPull",
+        Report::Guard(_) => "LoadGuard",
         Report::Ended(_) => "Check",
         Report::Tallied(_) => "Tally",
         Report::Commanded(..) if plan.scope().collections.is_empty() => "Retry",

@@ -46,6 +46,11 @@ impl World {
             let delay = self.chance.below(90_000);
             self.schedule(delay, Event::Calm);
         }
+        if self.chance.hit(faults.down) && !self.server.is_down {
+            self.server.is_down = true;
+            let delay = self.chance.below(120_000);
+            self.schedule(delay, Event::Mended);
+        }
         if self.chance.hit(300) {
             self.server.replica = self.server.tables.clone();
         }

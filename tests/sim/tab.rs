@@ -70,7 +70,7 @@ pub(crate) struct Tab {
     /// Changes whose end it promised to tell.
     pub(crate) watched: BTreeSet<String>,
     /// Requests under way, with their idempotency keys.
-    pub(crate) requests: BTreeMap<u32, Option<String>>,
+    pub(crate) requests: BTreeMap<u32, Vec<String>>,
     pub(crate) holds: Vec<u32>,
     pub(crate) stopped: bool,
     pub(crate) last_hold: u32,

@@ -4,6 +4,7 @@
 //! seen. Some stand on what was read long ago: those must be refused when it has changed since. A change of a
 //! transaction that is in the outbox takes nothing of other writes in, and none is sent before those in front of it.
 
+use super::batch::Parcel;
 use super::oracle::tag_of;
 use super::store::Done;
 use super::tab::Asked;
@@ -207,15 +208,16 @@ impl World {
     }
 
     /// I-06 for transactions: the changes of one leave in order, and none while one of them waits for a person.
-    pub(crate) fn check_group_order(&mut self, profile: usize, row: &Pending<Json>) {
+    pub(crate) fn check_group_order(&mut self, profile: usize, row: &Pending<Json>, together: &[Parcel]) {
         let Some(group) = &row.group else { return };
         let disk = &self.profiles[profile].disk;
         let others = disk.pending_rows().filter(|other| other.seq != row.seq && other.group.as_ref() == Some(group));
+        let leaves = |other: &&Pending<Json>| together.iter().any(|parcel| *parcel.key == *other.idempotency_key);
         let holds = |other: &&Pending<Json>| {
             let waits = matches!(other.state, PendingState::Parked | PendingState::Conflict);
             waits || (other.seq < row.seq && !self.leads_to(profile, other, row.seq, MOST_LINKS))
         };
-        let early = others.into_iter().find(holds).cloned();
+        let early = others.filter(|other| !leaves(other)).find(holds).cloned();
         if let Some(other) = early {
             let text = format!("{} leaves before {} ({:?})", row.mutation_id, other.mutation_id, other.state);
             self.broken("I-06", text);
@@ -239,7 +241,9 @@ impl World {
         let members = self.profiles[profile].disk.pending_rows().filter(|other| other.group.as_ref() == Some(group));
         members.filter(|other| other.seq != row.seq).any(|other| {
             let waits = matches!(other.state, PendingState::Parked | PendingState::Conflict);
-            waits || (other.seq < row.seq && blocked.contains(&DocKey::new(&other.collection, &other.id)))
+            // Where batches are taken, a transaction goes as one or not at all.
+            let batches = self.config.sync.as_ref().is_some_and(|sync| sync.endpoint.batch.is_some());
+            waits || ((batches || other.seq < row.seq) && blocked.contains(&DocKey::new(&other.collection, &other.id)))
         })
     }
 }

@@ -19,6 +19,7 @@ use seakeep::engine::machine::Engine;
 use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
 use seakeep::engine::policy::backoff::Backoff;
+use seakeep::engine::policy::breaker::Rule;
 use seakeep::native::Json;
 use seakeep::protocol::{Endpoint, NetworkFailure};
 
@@ -172,6 +173,7 @@ impl World {
             Event::Open { tab } => self.open(tab),
             Event::Said { tab, life, signal } => self.deliver(tab, life, Input::Signal(signal)),
             Event::Calm => self.server.wants_login = false,
+            Event::Mended => self.server.is_down = false,
         }
     }
 
@@ -297,7 +299,12 @@ fn config(chance: &mut Chance) -> Config {
         ],
         user: None,
         sync: Some(SyncConfig {
-            endpoint: Endpoint { url: URL.into(), adapter: false },
+            endpoint: Endpoint {
+                url: URL.into(),
+                adapter: false,
+                batch: chance.hit(500).then(|| "_batch".into()),
+                health: chance.hit(600).then(|| "_health".into()),
+            },
             interval: 30_000,
             pull_interval: [0, 15_000, 60_000][chance.below(3) as usize],
             start_delay: [0, 5_000][chance.below(2) as usize],
@@ -307,7 +314,9 @@ fn config(chance: &mut Chance) -> Config {
             retry_at_interval: assistant,
             concurrency: chance.range(1, 4) as usize,
             delay_between: if assistant { 1_000 } else { 0 },
+            batch_size: [2, 3, 50][chance.below(3) as usize],
             timeout: 30_000,
+            breaker: chance.hit(700).then_some(Rule { failures: 3, cooldown: 20_000 }),
             max_pending: [1_000, 12][usize::from(chance.hit(60))],
             auto: true,
             pulls: true,

@@ -3,7 +3,8 @@
 //! A report that never comes is the shell's to turn into a failure. Bookkeeping that fails for the store's sake is
 //! kept and tried again: the server has answered, and a local failure never counts as the server's (pitfalls D29).
 
-use super::push::Flight;
+use super::flight::Flight;
+use super::push::Load;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::outbox::Entry;
@@ -27,7 +28,7 @@ pub(super) enum Purpose<D> {
     /// A setting.
     Setting(u32, Rc<str>),
     /// Marking changes as being sent.
-    Dispatch(Vec<Seq>),
+    Dispatch(Load),
     /// Bookkeeping of a success.
     Acknowledge(Box<Flight<D>>, Accepted<D>),
     /// Bookkeeping of a failure.
@@ -48,6 +49,10 @@ pub(super) enum Purpose<D> {
     ReadOutbox,
     /// Taking the lease.
     Lease,
+    /// Keeping breaker and retry budget.
+    StoreGuard,
+    /// Reading them.
+    LoadGuard,
     /// Asking how a watched change ended.
     Check(Rc<str>),
     /// Storing what was counted: who asked, whether counting begins anew, and what was counted.
@@ -91,7 +96,7 @@ impl<D: Document> Engine<D> {
 
     fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {
         match (purpose, report) {
-            (Purpose::Dispatch(seqs), Report::Dispatched(dispatched)) => self.dispatched(&seqs, dispatched),
+            (Purpose::Dispatch(load), Report::Dispatched(dispatched)) => self.dispatched(&load, dispatched),
             (Purpose::Acknowledge(flight, _), Report::Acknowledged(done)) => {
                 if let Some(done) = done.as_ref().filter(|done| done.wanted || self.is_doubtful(&flight, &done.id)) {
                     self.fetch(&flight.key.collection, &done.id);
@@ -107,6 +112,7 @@ impl<D: Document> Engine<D> {
             (Purpose::LoadPull(names), Report::Pulls(states)) => self.pulls_read(&names, states),
             (Purpose::ReadOutbox, Report::Outbox(loaded)) => self.outbox_read(loaded),
             (Purpose::Lease, Report::Lease(result)) => self.handle_lease(result),
+            (Purpose::LoadGuard, Report::Guard(guard)) => self.guard_read(guard),
             (Purpose::Check(mutation_id), Report::Ended(ending)) => self.checked(&mutation_id, ending),
             (Purpose::Rebase(flight, _), _) => {
                 self.free(flight.seq);
@@ -124,7 +130,7 @@ impl<D: Document> Engine<D> {
     fn fenced(&mut self, purpose: Purpose<D>) {
         self.step_down();
         match purpose {
-            Purpose::Dispatch(seqs) => seqs.into_iter().for_each(|seq| self.free(seq)),
+            Purpose::Dispatch(load) => load.seqs.into_iter().for_each(|seq| self.free(seq)),
             Purpose::Settle(flight, _) | Purpose::Rebase(flight, _) => self.free(flight.seq),
             Purpose::Ask(seq) => self.ask_later(seq),
             Purpose::Apply(collection) | Purpose::Sweep(collection) | Purpose::StartPull(collection) => {
@@ -138,8 +144,8 @@ impl<D: Document> Engine<D> {
     fn failed(&mut self, purpose: Purpose<D>, failure: &Failure) {
         self.note_failure(failure);
         match purpose {
-            Purpose::Dispatch(seqs) => {
-                seqs.into_iter().for_each(|seq| self.free(seq));
+            Purpose::Dispatch(load) => {
+                load.seqs.into_iter().for_each(|seq| self.free(seq));
                 self.store_pause();
             }
             Purpose::Apply(collection) | Purpose::Sweep(collection) | Purpose::StartPull(collection) => {
@@ -154,6 +160,7 @@ impl<D: Document> Engine<D> {
             }
             Purpose::Check(mutation_id) => self.unchecked(&mutation_id),
             Purpose::Ask(seq) | Purpose::Verdict(seq) => self.ask_later(seq),
+            Purpose::LoadGuard => self.store_pause(),
             Purpose::Nothing => {}
             owed => {
                 self.store_trouble.push(owed);
@@ -174,6 +181,7 @@ impl<D: Document> Engine<D> {
                 Purpose::Settle(flight, setting) => self.commit_settle(flight, setting),
                 Purpose::Rebase(flight, remote) => self.commit_rebase(flight, remote),
                 Purpose::RollBack(flight, failure) => self.commit_roll_back(flight, failure),
+                Purpose::StoreGuard => self.store_guard(),
                 _ => {}
             }
         }
@@ -277,6 +285,8 @@ impl<D: Document> Engine<D> {
     pub(super) fn absorb(&mut self, effects: &Effects<D>) {
         for seq in &effects.removed {
             self.outbox.remove(*seq);
+            self.alone.remove(seq);
+            self.suspects.remove(seq);
         }
         let known = |entry: &&Entry| entry.group.is_none() || self.outbox.get(entry.seq).is_some();
         let (taken, strange): (Vec<&Entry>, Vec<&Entry>) = effects.entries.iter().partition(known);

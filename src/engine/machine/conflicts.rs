@@ -6,7 +6,7 @@
 //! nothing.
 
 use super::commits::Purpose;
-use super::push::Flight;
+use super::flight::Flight;
 use super::{Engine, Timer};
 use crate::engine::outbox::Entry;
 use crate::engine::output::Event;

@@ -4,6 +4,7 @@ use super::{Engine, Phase, Reading};
 use crate::engine::input::Message;
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
+use crate::engine::policy::breaker::Gate;
 use crate::model::{Collection, Document, Failure, PendingState, Set};
 
 use super::commits::Purpose;
@@ -178,6 +179,7 @@ impl<D: Document> Engine<D> {
             () if self.stopped || self.holds.any() => "held",
             () if self.auth == Auth::Needed => "needs-auth",
             () if self.reach.is_rate_limited() && !self.reach.is_open(self.now) => "rate-limited",
+            () if self.breaker.gate(self.now) == Gate::Shut => "breaker-open",
             () if !self.reach.is_flagged_online() || self.reach.reachable() == Some(false) => "offline",
             () if works => "syncing",
             () if waits => "waiting",
@@ -190,6 +192,7 @@ impl<D: Document> Engine<D> {
         if self.outbox.pending() == 0 || self.is_held() {
             return None;
         }
-        self.reach.opens_at(self.now).or_else(|| self.outbox.next_due(self.now))
+        let opens = self.reach.opens_at(self.now).max(self.breaker.opens_at(self.now));
+        opens.or_else(|| self.outbox.next_due(self.now))
     }
 }

@@ -110,6 +110,7 @@ impl<D: Document> Engine<D> {
         }
         if new {
             self.gone.clear();
+            self.guard_known = false;
             self.tell_leader(true, epoch);
             self.outputs.push_back(Output::Broadcast(Message::Led(epoch)));
         }

@@ -5,10 +5,14 @@
 //! Methods are of two kinds: `handle_*` take what happened, everything else decides what follows; after each input
 //! `advance` looks once at what may be done now. Nothing here knows a browser.
 
+mod answers;
+mod batches;
 mod commands;
 mod commits;
 mod conflicts;
 mod deliver;
+mod endpoint;
+mod flight;
 mod leader;
 mod lifecycle;
 mod pages;
@@ -32,17 +36,21 @@ use super::input::{Command, Input, Message};
 use super::outbox::{Entry, Outbox};
 use super::output::{Event, Output, Status};
 use super::plan::{AnyPlan, Group};
+use super::policy::breaker::Breaker;
+use super::policy::budget::Budget;
 use super::policy::holds::Holds;
 use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Lease, Map, Seq, Set, Time};
+use answers::Suspect;
 use commits::Purpose;
 use conflicts::Question;
+use flight::Cargo;
 use pass::Pass;
 use pull::Puller;
-use push::{Auth, Flight};
+use push::Auth;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use watch::Watch;
@@ -102,9 +110,24 @@ pub struct Engine<D: Document> {
     stopped: bool,
     auth: Auth,
     needs_update: bool,
-    flights: Map<u32, Flight<D>>,
+    breaker: Breaker,
+    budget: Budget,
+    /// Whether breaker and budget are as this or an earlier leader left them in the store.
+    guard_known: bool,
+    flights: Map<u32, Cargo<D>>,
     /// Changes between being picked and having settled: nobody picks them again.
     busy: Set<Seq>,
+    /// Whether batches are taken, as far as is known.
+    takes_batches: bool,
+    /// Changes in one batch: fewer after one failed, more with each that did not.
+    batch_limit: usize,
+    /// Changes that a batch left without a result.
+    alone: Set<Seq>,
+    /// Results for changes that were in no batch.
+    strange_results: usize,
+    /// Answers of the server so far, and changes that alone do not get through.
+    answers: u64,
+    suspects: Map<Seq, Suspect>,
     /// The change with which the way to the server failed last.
     last_failed: Option<Seq>,
     store_trouble: Vec<Purpose<D>>,
@@ -151,6 +174,7 @@ impl<D: Document> Engine<D> {
     /// A machine for one tab. `seed` is 256 bits from a good source; `now` is the wall clock.
     pub fn new(config: Config, seed: [u64; 4], now: Time) -> Self {
         let mut rng = Rng::new(seed);
+        let batch_limit = config.sync.as_ref().map_or(1, |sync| sync.batch_size);
         let stopped = config.sync.as_ref().is_none_or(|sync| !sync.auto);
         Self {
             config: Rc::new(config),
@@ -188,8 +212,17 @@ impl<D: Document> Engine<D> {
             stopped,
             auth: Auth::Fine,
             needs_update: false,
+            breaker: Breaker::default(),
+            budget: Budget::full(now),
+            guard_known: false,
             flights: Map::new(),
             busy: Set::new(),
+            takes_batches: true,
+            batch_limit,
+            alone: Set::new(),
+            strange_results: 0,
+            answers: 0,
+            suspects: Map::new(),
             last_failed: None,
             store_trouble: Vec::new(),
             pulls: Map::new(),
@@ -261,6 +294,11 @@ impl<D: Document> Engine<D> {
         self.current_status()
     }
 
+    /// Results of batches that were for no change of theirs, so far.
+    pub fn strange_results(&self) -> usize {
+        self.strange_results
+    }
+
     /// Whether nothing is under way: no commit, no request.
     pub fn is_quiet(&self) -> bool {
         self.commits.is_empty() && self.flights.is_empty() && self.pull_flights.is_empty()
@@ -327,7 +365,7 @@ impl<D: Document> Engine<D> {
                 Timer::Scheduled(_) => self.scheduled(),
                 Timer::Tally => self.tally(None, false),
                 Timer::Shown => self.shown(),
-                Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue => {}
+                Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue | Timer::BudgetDue => {}
             }
         }
     }
@@ -337,7 +375,10 @@ impl<D: Document> Engine<D> {
         let now = self.now;
         self.arm(Timer::ChangeDue, self.outbox.next_due(now).filter(|_| self.config.sync.is_some() && !self.is_held()));
         let waits = !self.outbox.is_empty() || !self.pulls_due().is_empty();
-        self.arm(Timer::EndpointDue, self.reach.opens_at(now).filter(|_| waits));
+        let opens = self.reach.opens_at(now).max(self.breaker.opens_at(now));
+        self.arm(Timer::EndpointDue, opens.filter(|_| waits));
+        let budget = self.budget_due().filter(|_| !self.is_held());
+        self.arm(Timer::BudgetDue, budget);
         let pending = self.outbox.pending() > 0 && !self.is_held();
         match self.config.sync.as_ref().map(|sync| sync.interval).filter(|_| pending) {
             Some(interval) if !self.timers.is_set(&Timer::Interval) => self.timers.set(Timer::Interval, now + interval),
@@ -378,6 +419,6 @@ impl<D: Document> Engine<D> {
 
     /// Whether requests may go out now.
     fn may_send(&self) -> bool {
-        !self.is_held() && matches!(self.auth, Auth::Fine | Auth::Trying(_)) && self.reach.is_open(self.now)
+        !self.is_held() && matches!(self.auth, Auth::Fine | Auth::Trying(_)) && self.is_way_open()
     }
 }

@@ -88,7 +88,7 @@ impl<D: Document> Engine<D> {
         restarts: bool,
         response: &HttpResponse<D>,
     ) {
-        self.reach.answered(self.now);
+        self.heard_well();
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         if puller.limit == 1 {
             let text = "one document of this collection is larger than is read; retrying";

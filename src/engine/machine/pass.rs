@@ -3,7 +3,8 @@
 //! It has a report. Whoever asked for a sync waits for the pass that is running (calls made meanwhile share it); a
 //! tab that does not send asks the leader, and takes over when no report comes. Stopped sync runs one ordered pass.
 
-use super::push::{Auth, Flight};
+use super::flight::Flight;
+use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::input::{Message, Wish};
 use crate::engine::output::{Event, Output, Reply};
@@ -262,6 +263,7 @@ impl<D: Document> Engine<D> {
             () if done => None,
             () if self.auth == Auth::Needed => Some("needs-auth"),
             () if self.needs_update => Some("needs-update"),
+            () if self.reach.is_open(self.now) && !self.is_way_open() => Some("breaker-open"),
             () if self.reach.is_open(self.now) => None,
             () if self.reach.is_rate_limited() => Some("rate-limited"),
             () => Some("offline"),

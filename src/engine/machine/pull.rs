@@ -157,16 +157,19 @@ impl<D: Document> Engine<D> {
         if due.is_empty() || !self.may_send() || self.auth != Auth::Fine {
             return;
         }
-        if self.reach.is_doubtful() && !(self.busy.is_empty() && self.pull_flights.is_empty()) {
+        if self.goes_singly() && !(self.busy.is_empty() && self.pull_flights.is_empty()) {
             return;
         }
-        if self.fence().is_none() {
+        if self.ready_fence().is_none() {
             return self.leave_to_leader();
+        }
+        if self.probes_first() {
+            return self.probe();
         }
         if !self.pulls_loaded {
             return self.load_pulls();
         }
-        let limit = if self.reach.is_doubtful() { 1 } else { AT_ONCE };
+        let limit = if self.goes_singly() { 1 } else { AT_ONCE };
         for collection in due {
             if self.pulls.values().filter(|puller| puller.active).count() < limit {
                 self.begin_pull(&collection);
@@ -290,6 +293,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn ask(&mut self, flight: PullFlight<D>, http: crate::protocol::HttpRequest<D>, timeout: u64) {
+        self.breaker_lets_out();
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), self.now + timeout);
         self.pull_flights.insert(request, flight);

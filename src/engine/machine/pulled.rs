@@ -57,7 +57,7 @@ impl<D: Document> Engine<D> {
     ) {
         match outcome {
             PullOutcome::News(page) => {
-                self.reach.answered(self.now);
+                self.heard_well();
                 let foreign = page.epoch.is_some() && from.epoch.is_some() && page.epoch != from.epoch;
                 if foreign && !restarts {
                     return self.restart_pull(collection);
@@ -73,11 +73,11 @@ impl<D: Document> Engine<D> {
                 self.apply_parts(collection, Rest { page, from, restarts, at });
             }
             PullOutcome::NotModified => {
-                self.reach.answered(self.now);
+                self.heard_well();
                 self.not_modified(collection, from, restarts);
             }
             PullOutcome::Resync => {
-                self.reach.answered(self.now);
+                self.heard_well();
                 self.restart_pull(collection);
             }
             other => self.pull_refused(collection, other),
@@ -117,7 +117,10 @@ impl<D: Document> Engine<D> {
         if endpoint {
             self.fail_endpoint(failure.clone(), after);
         } else {
-            self.reach.answered(self.now);
+            self.heard();
+            if failure.status.is_some_and(|status| status >= 500) {
+                self.server_failed();
+            }
         }
         self.pull_failed(collection, &failure, after);
     }

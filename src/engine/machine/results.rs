@@ -2,7 +2,7 @@
 //!
 //! Called with the reports of bookkeeping commits, so nothing is told that is not in the store.
 
-use super::push::Flight;
+use super::flight::Flight;
 use super::Engine;
 use crate::engine::output::Event;
 use crate::engine::plan::{Acknowledged, Report, Setting, Settlement};

@@ -2,6 +2,7 @@
 //!
 //! Whether a pass follows is decided from the work there is (`advance`); here it is only written down why.
 
+use super::flight::Cargo;
 use super::{Engine, NOBODY};
 use crate::engine::input::Wish;
 use crate::engine::policy::timers::Timer;
@@ -53,7 +54,7 @@ impl<D: Document> Engine<D> {
 
     /// How long an answered request took.
     pub(super) fn time_request(&mut self, request: u32) {
-        let push = self.flights.get(&request).map(|flight| flight.sent_at);
+        let push = self.flights.get(&request).and_then(Cargo::sent_at);
         if let Some(since) = push.or_else(|| self.pull_flights.get(&request).map(|flight| flight.at)) {
             self.count_request(since);
         }

@@ -1,6 +1,6 @@
 //! The index over the outbox: who may go, who waits for whom.
 
-use super::{Entry, Outbox};
+use super::{Entry, Outbox, Together, AGED};
 use crate::model::{ChangeKind, DocKey, PendingState, Priority};
 
 fn entry(seq: u64, id: &str) -> Entry {
@@ -68,4 +68,43 @@ fn a_create_goes_before_an_earlier_member_that_refers_to_it() {
     assert_eq!(ready(&outbox), [2]);
     assert_eq!(depends_on(&outbox, 2), Vec::<String>::new());
     assert_eq!(depends_on(&outbox, 1), ["m2"]);
+}
+
+#[test]
+fn who_goes_first_and_what_has_waited_long_enough() {
+    let of =
+        |seq: u64, priority: Priority, created_at: u64| Entry { priority, created_at, ..entry(seq, &seq.to_string()) };
+    let outbox = outbox([
+        of(1, Priority::Background, 0),
+        of(2, Priority::User, 10),
+        of(3, Priority::Background, 20),
+        of(4, Priority::User, 30),
+        of(5, Priority::High, 40),
+    ]);
+    let at = |now: u64| outbox.ready(now, |_| false, 10);
+    assert_eq!(at(50), [5, 2, 4, 1, 3]);
+    assert_eq!(at(AGED), [5, 1, 2, 4, 3], "the first has waited its minute");
+    assert_eq!(at(AGED + 20), [5, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_transaction_goes_as_one_when_all_of_it_can() {
+    let now = |outbox: &Outbox, seq: u64| outbox.together(seq, 0, |entry| entry.seq == 9);
+    let both = outbox([member(1, "a"), member(2, "b"), entry(3, "c")]);
+    assert_eq!(now(&both, 1), Together::Now(vec![1, 2]));
+    assert_eq!(now(&both, 3), Together::No);
+    assert_eq!(now(&outbox([member(1, "a"), member(9, "b")]), 1), Together::Later, "one of them is under way");
+    assert_eq!(
+        now(&outbox([entry(1, "b"), member(2, "a"), member(3, "b")]), 2),
+        Together::Later,
+        "behind another change"
+    );
+    assert_eq!(now(&outbox([member(1, "a")]), 1), Together::No);
+    let refers =
+        |seq: u64, id: &str, to: &str| Entry { refers: vec![DocKey::new(&"notes".into(), to)], ..member(seq, id) };
+    assert_eq!(now(&outbox([member(1, "a"), refers(2, "b", "a")]), 1), Together::Now(vec![1, 2]));
+    assert_eq!(now(&outbox([member(1, "pending-1-x"), refers(2, "b", "pending-1-x")]), 1), Together::No);
+    assert_eq!(now(&outbox([entry(1, "c"), member(2, "a"), refers(3, "b", "c")]), 2), Together::Later);
+    let back = Entry { refers: vec![DocKey::new(&"notes".into(), "a")], ..entry(1, "c") };
+    assert_eq!(now(&outbox([back, member(2, "a"), refers(3, "b", "c")]), 2), Together::No, "it waits for us");
 }

@@ -23,6 +23,8 @@ pub struct Dispatch {
     pub fence: Fence,
     /// The changes, each with a fresh key for the case that its payload is a new one.
     pub changes: Vec<(Seq, Rc<str>)>,
+    /// Whether they go as one or not at all.
+    pub atomic: bool,
     /// When.
     pub now: Time,
 }
@@ -64,7 +66,16 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
             return Step::Need(missing);
         }
         let mut writes = Vec::new();
-        let dispatched = self.changes.iter().map(|(seq, fresh)| self.decide(*seq, fresh, rows, &mut writes)).collect();
+        let decide = |(seq, fresh): &(Seq, Rc<str>)| self.decide(*seq, fresh, rows, &mut writes);
+        let mut dispatched: Vec<Dispatched<D>> = self.changes.iter().map(decide).collect();
+        if self.atomic && !dispatched.iter().all(|one| matches!(one, Dispatched::Send(..))) {
+            writes.retain(|write| matches!(write, Write::PutPending(row) if row.state == PendingState::Parked));
+            for (one, (seq, _)) in dispatched.iter_mut().zip(&self.changes) {
+                if matches!(one, Dispatched::Send(..)) {
+                    *one = Dispatched::NotReady(*seq);
+                }
+            }
+        }
         Step::Done(writes, Report::Dispatched(dispatched))
     }
 }
@@ -79,7 +90,8 @@ impl Dispatch {
 
     /// Whether a document it refers to has an earlier create that the server has not acknowledged (I-07).
     fn waits_for_create<D: Document>(&self, change: &Pending<D>, rows: &Rows<D>) -> bool {
-        let creates = |head: &Pending<D>| head.kind == ChangeKind::Create && head.seq < change.seq;
+        let with_it = |head: &Pending<D>| self.atomic && self.changes.iter().any(|(seq, _)| *seq == head.seq);
+        let creates = |head: &Pending<D>| head.kind == ChangeKind::Create && head.seq < change.seq && !with_it(head);
         let heads = references(change, &self.config).into_iter().filter_map(|key| head_of(&key, rows));
         heads.filter_map(|seq| rows.pending(seq)).any(creates)
     }

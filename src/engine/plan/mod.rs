@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod apply_page;
+mod breaker;
 mod check;
 mod discard;
 mod dispatch;
@@ -25,6 +26,7 @@ mod world;
 
 pub use acknowledge::Acknowledge;
 pub use apply_page::{Applied, ApplyPage};
+pub use breaker::{Guard, LoadGuard, StoreGuard};
 pub use check::{Check, Ending};
 pub use discard::{Discard, DiscardMode};
 pub use dispatch::{Dispatch, Dispatched};
@@ -67,6 +69,8 @@ pub enum Report<D> {
     Swept(Effects<D>, Option<Rc<str>>),
     /// Who holds the lease: ours, or when to ask again.
     Lease(Result<Lease, Time>),
+    /// Breaker and budget as stored.
+    Guard(Option<Guard>),
     /// A part of the outbox.
     Outbox(Loaded),
     /// How far the pulls came.

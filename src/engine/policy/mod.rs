@@ -3,6 +3,8 @@
 //! They are given times and randomness and give back decisions. None knows a document, a store or another policy.
 
 pub mod backoff;
+pub mod breaker;
+pub mod budget;
 pub mod holds;
 pub mod lease;
 pub mod pace;

@@ -8,6 +8,8 @@ use super::backoff::Backoff;
 use super::rng::Rng;
 use crate::model::{Code, Failure, Time, Wait};
 
+/// The shortest pause after a server said that it has no room (HTTP 507).
+pub const FULL_PAUSE: u64 = 300_000;
 /// How often an "offline" browser is tried all the same.
 pub const OFFLINE_PROBE: u64 = 60_000;
 
@@ -15,6 +17,8 @@ pub const OFFLINE_PROBE: u64 = 60_000;
 #[derive(Debug, Clone)]
 pub struct Reach {
     flagged_online: bool,
+    /// Whether the browser came back online and nothing got through since.
+    returning: bool,
     reachable: Option<bool>,
     failures: u32,
     wait: Option<Wait>,
@@ -25,13 +29,22 @@ pub struct Reach {
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { flagged_online: true, reachable: None, failures: 0, wait: None, ordered: false, failure: None }
+        Self {
+            flagged_online: true,
+            returning: false,
+            reachable: None,
+            failures: 0,
+            wait: None,
+            ordered: false,
+            failure: None,
+        }
     }
 }
 
 impl Reach {
     /// The browser's flag changed. Coming online ends the pause, unless the server itself asked for it.
     pub fn flag(&mut self, online: bool, now: Time) {
+        self.returning = online && (self.returning || !self.flagged_online);
         self.flagged_online = online;
         self.reachable = if online { None } else { Some(false) };
         if self.is_ordered(now) {
@@ -40,20 +53,28 @@ impl Reach {
         self.wait = (!online).then(|| Wait::new(now, OFFLINE_PROBE));
     }
 
-    /// The server answered. A pause it asked for stands, for other requests were under way then.
-    pub fn answered(&mut self, now: Time) {
+    /// The server answered; says whether it is the first time after the browser came back online. A pause it asked
+    /// for stands, for other requests were under way then.
+    pub fn answered(&mut self, now: Time) -> bool {
         self.reachable = Some(true);
         self.failures = 0;
         if !self.is_ordered(now) {
             self.wait = None;
             self.failure = None;
         }
+        std::mem::take(&mut self.returning)
+    }
+
+    /// The server answered a probe: one request may go, and only its answer ends the doubt.
+    pub fn probed(&mut self, now: Time) {
+        self.reachable = Some(true);
+        self.hurry(now);
     }
 
     /// Something failed for the whole endpoint: everything pauses, for as long as the server asks or by backoff.
     pub fn failed(&mut self, failure: Failure, after: Option<u64>, backoff: &Backoff, rng: &mut Rng, now: Time) {
         self.failures += 1;
-        let long = if failure.status == Some(507) { backoff.max } else { 0 };
+        let long = if failure.code == Code::ServerFull { backoff.max.max(FULL_PAUSE) } else { 0 };
         let pause = after.unwrap_or_else(|| backoff.pause(self.failures, rng).max(long));
         let ordered = self.wait.filter(|_| self.is_ordered(now));
         if ordered.is_none_or(|wait| wait.until < now.saturating_add(pause)) {
@@ -87,7 +108,7 @@ impl Reach {
 
     /// Whether only one request at a time should go out, to see.
     pub fn is_doubtful(&self) -> bool {
-        self.failures > 0 || !self.flagged_online
+        self.failures > 0 || self.returning || !self.flagged_online
     }
 
     /// Whether the server itself asked for the pause.

@@ -17,6 +17,8 @@ pub enum Timer {
     Spacing,
     /// The endpoint may be tried again.
     EndpointDue,
+    /// The retry budget has a token again.
+    BudgetDue,
     /// The lease must be renewed, or may be taken.
     Lease,
     /// The safety net looks whether anything waits unnoticed.
@@ -50,6 +52,7 @@ impl Timer {
             Self::ChangeDue => "change due",
             Self::Spacing => "pause between sends",
             Self::EndpointDue => "endpoint due",
+            Self::BudgetDue => "retry budget",
             Self::Lease => "lease",
             Self::Interval => "interval",
             Self::Pull(_) => "pull",

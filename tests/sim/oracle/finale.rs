@@ -72,7 +72,12 @@ impl World {
         self.ordering = Ordering::Uniform;
         self.queue.drop_sources();
         self.server.wants_login = false;
+        self.server.is_down = false;
         for tab in 0..4 {
+            // A tab that was told to update itself is loaded anew.
+            if self.tabs[tab].engine.as_ref().is_some_and(|engine| engine.status().state == "needs-update") {
+                self.tabs[tab].end();
+            }
             self.open(tab);
             let life = self.tabs[tab].life;
             if self.tabs[tab].sleep != Sleep::Awake {
@@ -321,6 +326,7 @@ impl World {
             Event::Open { tab } => 800 + *tab as u64,
             Event::Calm => 4,
             Event::Said { tab, .. } => 900 + *tab as u64,
+            Event::Mended => 5,
         };
         self.mix_number(number);
         self.mix_number(self.now);

@@ -4,6 +4,7 @@
 //! of powers of four, each added once by an increment, so that a lost one leaves a hole and a doubled one an odd bit;
 //! `tag`, the identity of the document across temporary and real ids. A [`Truth`] is what the app was promised.
 
+mod batches;
 mod conflicts;
 mod engine;
 mod finale;

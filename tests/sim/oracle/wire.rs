@@ -1,34 +1,37 @@
 //! Oracles on the wire: what leaves a tab, what the server executed, what it answered.
 
 use super::{bits_of, list_of, tag_of, KeyInfo, Seen, ODD};
+use crate::batch::{status_of, Parcel};
 use crate::net::Wire;
 use crate::world::World;
 use seakeep::model::{Document, PendingState};
 use seakeep::native::Json;
 use seakeep::protocol::date::retry_after;
 use seakeep::protocol::{HttpResponse, NetworkFailure};
+use seakeep_server::core::memory::LogEntry;
 use std::rc::Rc;
 
 impl World {
     /// I-08, I-29, I-35: a request leaves.
     pub(crate) fn request_leaves(&mut self, wire: &Rc<Wire>) {
         self.mix_number(wire.core.body.len() as u64);
-        let body = String::from_utf8_lossy(&wire.core.body).into_owned();
-        if body.contains("\"pending-") || wire.core.path.contains("pending-") {
+        let leaks = |parcel: &Parcel| parcel.payload.1.contains("pending-") || parcel.payload.2.contains("\"pending-");
+        if wire.parcels.iter().any(leaks) || wire.core.path.contains("pending-") {
             return self.broken("I-35", format!("{} {} leaves with a temporary id", wire.core.method, wire.core.path));
         }
         let jumps = self.profiles[self.tabs[wire.tab].profile].jumps;
         if self.tabs[wire.tab].ordered.is_some_and(|(until, life)| life == jumps && self.now < until) {
             return self.broken("I-29", format!("{} leaves before the time the server asked for", wire.core.path));
         }
-        if let Some(key) = wire.key.clone() {
-            self.key_leaves(wire, key, body);
+        self.check_breaker(wire);
+        for parcel in wire.parcels.clone() {
+            self.key_leaves(wire, parcel);
         }
     }
 
-    fn key_leaves(&mut self, wire: &Rc<Wire>, key: String, body: String) {
+    fn key_leaves(&mut self, wire: &Rc<Wire>, parcel: Parcel) {
         let profile = self.tabs[wire.tab].profile;
-        let payload = (wire.core.method.clone(), wire.core.path.clone(), body);
+        let Parcel { key, payload, .. } = parcel;
         if let Some(known) = self.oracle.keys.get(&key) {
             if known.payload != payload {
                 self.broken("I-08", format!("key {key} leaves with {payload:?} after {:?}", known.payload));
@@ -47,7 +50,7 @@ impl World {
             return self.broken("I-22", format!("{} leaves although its row is {state:?}", wire.core.path));
         }
         let (mutation, row) = (row.mutation_id.to_string(), row.clone());
-        self.check_group_order(profile, &row);
+        self.check_group_order(profile, &row, &wire.parcels);
         if let Some(last) = self.oracle.current.get(&mutation) {
             if !self.oracle.keys[last].refused {
                 return self.broken("I-08", format!("{mutation} leaves under a new key, the old one was not refused"));
@@ -62,7 +65,14 @@ impl World {
         if self.server.tables.head() == before {
             return;
         }
-        let Some(entry) = self.server.tables.log().next_back().cloned() else { return };
+        let entries: Vec<_> =
+            self.server.tables.log().filter(|entry| entry.document.position > before).cloned().collect();
+        for entry in entries {
+            self.entry_added(entry);
+        }
+    }
+
+    fn entry_added(&mut self, entry: LogEntry) {
         let place = (entry.document.collection.clone(), entry.document.id.clone());
         let value = entry.document.value();
         let tag = value.as_ref().and_then(|value| value.get("tag")?.as_str().map(String::from));
@@ -141,16 +151,25 @@ impl World {
 
     /// An answer reached its tab: what it allows from now on.
     pub(crate) fn response_arrived(&mut self, wire: &Wire, result: &Result<HttpResponse<Json>, NetworkFailure>) {
-        let info = wire.key.as_ref().and_then(|key| self.oracle.keys.get_mut(key));
-        let status = result.as_ref().map_or(0, |response| response.status);
-        if let Some(info) = info {
-            let redirected = result.as_ref().is_ok_and(|response| response.redirected);
-            info.refused |= matches!(status, 400..=499) || redirected;
-            let counts = matches!(status, 400..=599) || redirected || result.is_err();
-            *self.oracle.countable.entry(info.mutation.clone()).or_default() +=
-                u32::from(counts && !never_counts(result));
+        for parcel in &wire.parcels {
+            self.weigh_answer(wire, parcel, result);
         }
         self.order_pause(wire, result);
+    }
+
+    fn weigh_answer(&mut self, wire: &Wire, parcel: &Parcel, result: &Result<HttpResponse<Json>, NetworkFailure>) {
+        let own = result.as_ref().ok().filter(|response| wire.is_batch() && response.status == 200);
+        let status = match own {
+            Some(response) => status_of(response, &parcel.mutation).unwrap_or(0),
+            None => result.as_ref().map_or(0, |response| response.status),
+        };
+        let Some(info) = self.oracle.keys.get_mut(&parcel.key) else { return };
+        let redirected = result.as_ref().is_ok_and(|response| response.redirected);
+        info.refused |= (matches!(status, 400..=499) && status != 424) || redirected;
+        let counts = matches!(status, 400..=599) || redirected || result.is_err();
+        let never =
+            if own.is_some() { matches!(status, 401 | 409 | 412 | 424 | 428 | 429) } else { never_counts(result) };
+        *self.oracle.countable.entry(info.mutation.clone()).or_default() += u32::from(counts && !never);
     }
 
     fn order_pause(&mut self, wire: &Wire, result: &Result<HttpResponse<Json>, NetworkFailure>) {
@@ -176,8 +195,8 @@ impl World {
     /// The engine gave a request up: a timeout that may count.
     pub(crate) fn given_up(&mut self, tab: usize, request: u32) {
         self.trace(|| format!("tab {tab} gives up {request}"));
-        let key = self.tabs[tab].requests.remove(&request).flatten();
-        if let Some(info) = key.and_then(|key| self.oracle.keys.get(&key)) {
+        let keys = self.tabs[tab].requests.remove(&request).unwrap_or_default();
+        for info in keys.iter().filter_map(|key| self.oracle.keys.get(key)) {
             *self.oracle.countable.entry(info.mutation.clone()).or_default() += 1;
         }
     }

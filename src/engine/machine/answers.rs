@@ -1,0 +1,262 @@
+//! What an answer to a change means: the table's outcome becomes an acknowledgement, a pause, a conflict or a parking.
+//!
+//! What counts as an attempt is design section 15: the server's own failures for this change, and a timeout while
+//! others get through. Everything else waits without counting.
+
+use super::commits::Purpose;
+use super::flight::Flight;
+use super::push::Auth;
+use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
+use crate::engine::output::Event;
+use crate::engine::plan::{Discard, DiscardMode, Setting};
+use crate::model::{ChangeKind, Code, Document, Failure, PendingState, Time, Wait};
+use crate::protocol::{
+    push_outcome, single_outcome, Accepted, HttpResponse, NetworkFailure, Outcome, PullOutcome, Remote,
+};
+
+/// How often a login is asked for again.
+const AUTH_PAUSE: u64 = 60_000;
+/// Failures on the way of one change, each while others got through, after which it is parked (pitfalls D3).
+const MOST_BLOCKED: u32 = 5;
+
+/// A change that alone does not get through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Suspect {
+    count: u32,
+    /// Answers of the server heard up to its last failure.
+    heard: u64,
+}
+
+impl<D: Document> Engine<D> {
+    pub(super) fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
+        let outcome = self.outcome_of(&flight, response);
+        self.weigh([&outcome].into_iter());
+        self.settle_outcome(flight, outcome);
+    }
+
+    pub(super) fn outcome_of(&self, flight: &Flight<D>, response: &HttpResponse<D>) -> Outcome<D> {
+        let kind = flight.change.kind;
+        let temporary = kind == ChangeKind::Create && flight.change.temp_id.is_some();
+        if Mutant::TrustAnySuccess.is_on() && response.status == 200 {
+            return Outcome::Done(Accepted::bare());
+        }
+        push_outcome(kind, temporary, &flight.key.id, response, self.now)
+    }
+
+    /// What the outcomes of one request say about the server.
+    pub(super) fn weigh<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome<D>> + Clone)
+    where
+        D: 'o,
+    {
+        let fails = |outcome: &&Outcome<D>| matches!(outcome, Outcome::BackOff { .. });
+        let holds = |outcome: &&Outcome<D>| matches!(outcome, Outcome::Endpoint { .. });
+        if outcomes.clone().any(|outcome| !fails(&outcome) && !holds(&outcome)) {
+            self.heard_well();
+        } else if outcomes.clone().any(|outcome| fails(&outcome)) {
+            self.heard();
+            self.server_failed();
+        }
+    }
+
+    pub(super) fn settle_outcome(&mut self, flight: Flight<D>, outcome: Outcome<D>) {
+        if !matches!(outcome, Outcome::Endpoint { .. }) {
+            self.suspects.remove(&flight.seq);
+            self.last_failed = None;
+        }
+        match outcome {
+            Outcome::Done(accepted) => {
+                self.budget.give();
+                self.commit_acknowledge(Box::new(flight), accepted);
+            }
+            Outcome::Conflict(Remote::Unknown) => self.send(Flight { looks: true, ..flight }),
+            Outcome::Conflict(remote) => self.commit_rebase(Box::new(flight), remote),
+            Outcome::InProgress => {
+                let pause = 1_000 + self.rng.below(4_000);
+                self.wait_again(flight, None, Some(Wait::new(self.now, pause)));
+            }
+            Outcome::BackOff { failure, counted, after } => {
+                self.last_failed = Some(flight.seq);
+                self.back_off(flight, failure, counted, after);
+            }
+            Outcome::Endpoint { failure, after } => self.endpoint_failed(flight, failure, after),
+            Outcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
+            Outcome::NeedsUpdate(failure) => {
+                self.require_update();
+                self.wait_again(flight, Some(failure), None);
+            }
+            Outcome::Parked(failure) => self.refused(flight, failure),
+        }
+    }
+
+    /// The current document came, asked for because the refusal did not bring it.
+    pub(super) fn looked(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
+        match single_outcome(response, self.now) {
+            PullOutcome::News(Remote::Unknown) | PullOutcome::NotModified | PullOutcome::Resync => {
+                self.wait_again(flight, None, Some(Wait::new(self.now, 1_000)));
+            }
+            PullOutcome::News(remote) => {
+                self.heard_well();
+                self.commit_rebase(Box::new(flight), remote);
+            }
+            PullOutcome::Later { failure, after, endpoint: false } => {
+                self.heard();
+                self.server_failed();
+                self.back_off(flight, failure, false, after);
+            }
+            PullOutcome::Later { failure, after, .. } => self.endpoint_failed(flight, failure, after),
+            PullOutcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
+            PullOutcome::NeedsUpdate(failure) => {
+                self.require_update();
+                self.wait_again(flight, Some(failure), None);
+            }
+        }
+    }
+
+    pub(super) fn unanswered(&mut self, flight: Flight<D>, failure: NetworkFailure) {
+        let heard_since = self.reach.reachable() == Some(true) && self.pass.answered_at >= Some(flight.sent_at);
+        match failure {
+            NetworkFailure::TimedOut if heard_since && !flight.looks => {
+                self.server_failed();
+                let failure = Failure::new(Code::Timeout, "the server did not answer in time");
+                self.back_off(flight, failure.at(self.now), true, None);
+            }
+            NetworkFailure::TimedOut => self.network_failed(flight, Code::Timeout, "the server did not answer in time"),
+            NetworkFailure::Unreachable if self.is_blocked(&flight) => {
+                self.suspects.remove(&flight.seq);
+                let text = "this change does not get through while others do: an ad blocker, CORS or a firewall may \
+                            stop it; retry or discard it";
+                let failure = Failure::new(Code::NetworkBlocked, text).at(self.now);
+                let setting = self.setting(&flight, PendingState::Parked, false, None, Some(failure), false);
+                self.commit_settle(Box::new(flight), setting);
+            }
+            NetworkFailure::Unreachable => {
+                self.network_failed(flight, Code::Network, "the server could not be reached");
+            }
+            NetworkFailure::NotAResponse => {
+                self.network_failed(flight, Code::TransportResult, "fetch hook must return a Response");
+            }
+            NetworkFailure::AuthFailed(text) => {
+                let failure = Failure::new(Code::AuthFailed, text).at(self.now);
+                self.pause_for_auth(failure.clone());
+                self.wait_again(flight, Some(failure), None);
+            }
+        }
+    }
+
+    /// Counts a failure on the way of one change, when the server was heard since its last one.
+    fn is_blocked(&mut self, flight: &Flight<D>) -> bool {
+        let heard = self.answers;
+        let suspect = self.suspects.get_or_insert_with(flight.seq, Suspect::default);
+        if suspect.count == 0 || suspect.heard < heard {
+            *suspect = Suspect { count: suspect.count + 1, heard };
+        }
+        suspect.count >= MOST_BLOCKED
+    }
+
+    fn network_failed(&mut self, flight: Flight<D>, code: Code, text: &str) {
+        self.endpoint_failed(flight, Failure::new(code, text).at(self.now), None);
+    }
+
+    /// Everything waits; another change than this one tries the way next.
+    fn endpoint_failed(&mut self, flight: Flight<D>, failure: Failure, after: Option<u64>) {
+        self.fail_endpoint(failure.clone(), after);
+        self.last_failed = Some(flight.seq);
+        self.wait_again(flight, Some(failure), None);
+    }
+
+    /// One more request inside this attempt, or the end of the attempt.
+    pub(super) fn back_off(&mut self, flight: Flight<D>, failure: Failure, counted: bool, after: Option<u64>) {
+        let Some(sync) = self.config.sync.clone() else { return };
+        let steps = if sync.request_retries > 1 { sync.request_retries } else { 0 };
+        if counted && flight.requests <= steps {
+            let at = self.now + sync.backoff.step(flight.requests);
+            self.timers.set(Timer::RequestStep(flight.seq), at);
+            self.pass.steps.push(flight);
+            return;
+        }
+        let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
+        let wait = match after {
+            Some(after) => Wait::new(self.now, after),
+            None if sync.retry_at_interval => Wait { from: self.now, until: self.next_period(sync.interval) },
+            None => Wait::new(self.now, sync.backoff.pause(flight.change.retry_count + 1, &mut self.rng)),
+        };
+        let setting = self.setting(&flight, PendingState::Waiting, counted, Some(wait), Some(failure), false);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    fn next_period(&self, interval: u64) -> Time {
+        self.timers.time_of(&Timer::Interval).unwrap_or(self.now + interval).max(self.now + 1)
+    }
+
+    /// The change waits again; nothing was counted.
+    pub(super) fn wait_again(&mut self, flight: Flight<D>, failure: Option<Failure>, wait: Option<Wait>) {
+        let setting = self.setting(&flight, PendingState::Waiting, false, wait, failure, false);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    fn setting(
+        &self,
+        flight: &Flight<D>,
+        state: PendingState,
+        counted: bool,
+        wait: Option<Wait>,
+        failure: Option<Failure>,
+        refused: bool,
+    ) -> Setting {
+        let max_attempts = self.config.sync.as_ref().map_or(1, |sync| sync.max_attempts);
+        let (seq, mutation_id) = (flight.seq, flight.mutation_id.clone());
+        Setting { seq, mutation_id, state, counted, max_attempts, wait, failure, refused }
+    }
+
+    pub(super) fn needs_auth(&mut self, flight: Flight<D>, failure: Failure) {
+        match self.auth {
+            Auth::Fine => {
+                self.auth = Auth::Trying(flight.seq);
+                self.send(flight);
+            }
+            Auth::Trying(seq) if seq != flight.seq => self.wait_again(flight, None, None),
+            Auth::Trying(_) | Auth::Needed => {
+                self.pause_for_auth(failure.clone());
+                if Mutant::CountsUnauthorized.is_on() {
+                    return self.back_off(flight, failure, true, None);
+                }
+                self.wait_again(flight, Some(failure), None);
+            }
+        }
+    }
+
+    pub(super) fn pause_for_auth(&mut self, failure: Failure) {
+        if self.auth != Auth::Needed {
+            self.auth = Auth::Needed;
+            self.timers.set(Timer::AuthDue, self.now + AUTH_PAUSE);
+            self.tell(Event::Sync { name: "auth-required", detail: D::object() });
+        }
+        self.pass.note(&failure);
+    }
+
+    pub(super) fn refused(&mut self, flight: Flight<D>, failure: Failure) {
+        // A part of a transaction is not rolled back by itself: it waits for a person, and the rest with it.
+        let alone = flight.change.group.is_none();
+        if alone && self.config.collection(&flight.key.collection).is_some_and(|collection| collection.rolls_back) {
+            return self.commit_roll_back(Box::new(flight), failure);
+        }
+        // A redirect is not the server's own word: an attempt before it may have been executed.
+        let refused = failure.code != Code::UnexpectedRedirect;
+        let setting = self.setting(&flight, PendingState::Parked, true, None, Some(failure), refused);
+        self.commit_settle(Box::new(flight), setting);
+    }
+
+    pub(super) fn commit_roll_back(&mut self, flight: Box<Flight<D>>, failure: Failure) {
+        let plan = Discard {
+            config: self.config.clone(),
+            seq: flight.seq,
+            mutation_id: flight.mutation_id.clone(),
+            key: flight.key.clone(),
+            mode: DiscardMode::RollBack,
+            offset: self.clock_offset,
+            now: self.now,
+        };
+        self.commit(Purpose::RollBack(flight, failure), Box::new(plan));
+    }
+}

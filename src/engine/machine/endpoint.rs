@@ -1,0 +1,139 @@
+//! The server as a whole: whether it can be reached, whether it fails, whether it still wants this version of the app.
+//!
+//! While it cannot be reached, a probe goes first, so that no change is risked for the question. While it fails, the
+//! breaker holds everything back but one request; its state and the retry budget are kept in the store.
+
+use super::commits::Purpose;
+use super::flight::Cargo;
+use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
+use crate::engine::output::Event;
+use crate::engine::plan::{Fence, Guard, LoadGuard, StoreGuard};
+use crate::engine::policy::breaker::{Breaker, Gate, State};
+use crate::model::{Code, Document, Failure};
+use crate::protocol::{probe_outcome, probe_request, HttpResponse, NetworkFailure, Probe};
+
+/// After the browser came back online one change goes at once, the others within this time (pitfalls D23).
+const SPREAD: u64 = 2_000;
+
+impl<D: Document> Engine<D> {
+    /// The server answered, well or not.
+    pub(super) fn heard(&mut self) {
+        self.answers += 1;
+        let returned = self.reach.answered(self.now);
+        let jitter = self.config.sync.as_ref().is_some_and(|sync| sync.backoff.jitter);
+        if returned && jitter && !self.timers.is_set(&Timer::Spacing) {
+            let pause = self.rng.below(SPREAD);
+            self.timers.set(Timer::Spacing, self.now + pause);
+        }
+    }
+
+    /// The server did its work.
+    pub(super) fn heard_well(&mut self) {
+        self.heard();
+        self.last_failed = None;
+        if self.breaker.succeeded() {
+            self.breaker_moved();
+        }
+    }
+
+    /// The server failed at what it was asked.
+    pub(super) fn server_failed(&mut self) {
+        let Some(rule) = self.config.sync.as_ref().and_then(|sync| sync.breaker) else { return };
+        if self.breaker.failed(&rule, &mut self.rng, self.now) {
+            self.breaker_moved();
+            let text = "the server failed several times in a row; sending pauses for a while";
+            self.pass.note(&Failure::new(Code::BreakerOpen, text).at(self.now));
+        }
+    }
+
+    pub(super) fn fail_endpoint(&mut self, failure: Failure, after: Option<u64>) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        let captive = failure.code == Code::CaptivePortal;
+        let known = self.reach.failure().is_some_and(|failure| failure.code == Code::CaptivePortal);
+        let after = after.filter(|_| !Mutant::IgnoresRetryAfter.is_on());
+        self.reach.failed(failure.clone(), after, &sync.backoff, &mut self.rng, self.now);
+        if captive && !known {
+            self.tell(Event::Sync { name: "captive-portal", detail: D::object() });
+        }
+        self.pass.note(&failure);
+    }
+
+    /// Whether the next request is to be a probe: the last one did not get through.
+    pub(super) fn probes_first(&self) -> bool {
+        let has_probe = self.config.sync.as_ref().is_some_and(|sync| sync.endpoint.health.is_some());
+        has_probe && self.reach.reachable() == Some(false)
+    }
+
+    /// Asks whether the server is there, when nothing else is under way.
+    pub(super) fn probe(&mut self) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        let Some(path) = sync.endpoint.health.as_deref() else { return };
+        if self.flights.is_empty() && self.pull_flights.is_empty() && self.busy.is_empty() {
+            let http = probe_request(&sync.endpoint.at(path));
+            self.request(Cargo::Probe, http);
+        }
+    }
+
+    pub(super) fn probed(&mut self, result: Result<HttpResponse<D>, NetworkFailure>) {
+        match result.map(|response| probe_outcome(&response, self.now)) {
+            Ok(Probe::Reachable) => {
+                self.answers += 1;
+                self.reach.probed(self.now);
+            }
+            Ok(Probe::Paused { failure, after }) => self.fail_endpoint(failure, after),
+            Err(NetworkFailure::AuthFailed(text)) => {
+                self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
+            }
+            Err(failure) => {
+                let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
+                self.fail_endpoint(Failure::new(code, "the server could not be reached").at(self.now), None);
+            }
+        }
+    }
+
+    /// A request leaves: behind an open breaker it is the one that sees whether the server is well again.
+    pub(super) fn breaker_lets_out(&mut self) {
+        let Some(sync) = self.config.sync.as_ref() else { return };
+        if self.breaker.gate(self.now) == Gate::One {
+            let window = sync.breaker.map_or(0, |rule| rule.cooldown).max(sync.timeout);
+            self.breaker.probe(window, self.now);
+            self.breaker_moved();
+        }
+    }
+
+    fn breaker_moved(&mut self) {
+        self.store_guard();
+        let state = self.breaker.state();
+        let until = match state {
+            State::Open(wait) | State::HalfOpen(wait) => Some(D::number(wait.until as f64)),
+            State::Closed => None,
+        };
+        let detail = D::object().with(&[("state", Some(D::text(state.name()))), ("until", until)]);
+        self.tell(Event::Sync { name: "breaker", detail });
+    }
+
+    pub(super) fn store_guard(&mut self) {
+        let Some(fence) = self.old_fence() else { return };
+        let guard = Guard { breaker: self.breaker.state(), budget: self.budget };
+        self.commit(Purpose::StoreGuard, Box::new(StoreGuard { fence, guard }));
+    }
+
+    /// Proof of leadership, once it is known what an earlier leader found out about the server.
+    pub(super) fn ready_fence(&mut self) -> Option<Fence> {
+        let fence = self.fence()?;
+        if !self.guard_known && !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadGuard)) {
+            self.commit(Purpose::LoadGuard, Box::new(LoadGuard));
+        }
+        self.guard_known.then_some(fence)
+    }
+
+    pub(super) fn guard_read(&mut self, guard: Option<Guard>) {
+        self.guard_known = true;
+        let Some(guard) = guard else { return };
+        self.budget = guard.budget;
+        if self.config.sync.as_ref().is_some_and(|sync| sync.breaker.is_some()) {
+            self.breaker = Breaker::stored(guard.breaker);
+        }
+    }
+}
