@@ -58,9 +58,14 @@ export interface SyncConfig {
   retry: 'backoff' | 'interval';
   concurrency: number;
   delayBetween: number;
+  batchSize: number;
   timeout: number;
+  /** Absent: none. */
+  breaker?: { failures: number; cooldown: number };
   maxPending: number;
   auto: boolean;
+  /** Paths under `url` of the parts of the profile that the server has. */
+  rest: { batch?: string; events?: string; health?: string };
 }
 
 export interface Hooks {

@@ -77,6 +77,18 @@ export function optionalFunction<F>(value: unknown, option: string, code?: Error
   throw mustBe(code ?? 'CONFIG_TYPE', option, 'a function', value);
 }
 
+/** A path under a base URL. */
+export function checkPath(value: unknown, at: string): string {
+  if (typeof value !== 'string') throw mustBe('CONFIG_TYPE', at, 'a string', value);
+  const segments = value.split('/');
+  const fine = segments.every(
+    (segment) => /^[\w~!$&'()*+,;=:@.%-]+$/.test(segment) && segment !== '.' && segment !== '..',
+  );
+  if (!fine || value.length > 500)
+    throw invalid(at, `${at} must be path segments joined by "/", without a slash at either end`);
+  return value;
+}
+
 /** The refusal of a value that is not what it must be. */
 export function mustBe(code: ErrorCode, what: string, wanted: string, value: unknown): Error {
   return refuse(code, `${what} must be ${wanted}; got ${kindOf(value)}`, { path: what });

@@ -6,6 +6,7 @@
 
 import type { SyncConfig } from './binding.js';
 import {
+  checkPath,
   flag,
   integer,
   invalid,
@@ -29,6 +30,7 @@ export const assistantSync: Readonly<Partial<SyncOptions>> = /* @__PURE__ */ Obj
   startDelay: 5000,
   concurrency: 1,
   retry: 'interval',
+  breaker: false,
 });
 
 /** What of the sync options stays in the face, and what goes to the engine. */
@@ -44,9 +46,13 @@ const DAY = 86_400_000;
 const ADAPTER_URL = 'https://adapter.invalid';
 const KNOWN = (
   'url adapter auth interval pullInterval startDelay maxAttempts backoff requestRetries retry concurrency delayBetween ' +
-  'timeout maxPending fetch auto'
+  'batchSize timeout breaker maxPending rest fetch auto'
 ).split(' ');
-const UNSUPPORTED = ['rest', 'breaker', 'batchSize', 'onSlowNetwork'];
+const UNSUPPORTED = ['onSlowNetwork'];
+/** Parts of the profile that a server may have, with their paths; the probe is asked for unless the app says no. */
+const PARTS = { batch: '_batch', events: '_events', health: '_health' } as const;
+const REST_UNSUPPORTED =
+  'idField revision updatedAtField deletedField items envelope paging pageParam limitParam update verify'.split(' ');
 
 /** Checks the `sync` option; `page` is the address that relative ones are relative to. */
 export function checkSync(value: unknown, page: string | undefined): CheckedSync {
@@ -67,9 +73,12 @@ export function checkSync(value: unknown, page: string | undefined): CheckedSync
     retry: oneOf(given.retry, 'sync.retry', ['backoff', 'interval'], 'backoff'),
     concurrency: integer(given.concurrency, 'sync.concurrency', 1, 16, 4),
     delayBetween: integer(given.delayBetween, 'sync.delayBetween', 0, 3_600_000, 0),
+    batchSize: integer(given.batchSize, 'sync.batchSize', 1, 1000, 50),
     timeout: integer(given.timeout, 'sync.timeout', 1000, 600_000, 30_000),
+    ...checkBreaker(given.breaker),
     maxPending: integer(given.maxPending, 'sync.maxPending', 1, 10_000_000, 100_000),
     auto: flag(given.auto, 'sync.auto', true),
+    rest: adapter === undefined ? checkRest(given.rest) : {},
   };
   return {
     config,
@@ -98,6 +107,25 @@ function checkBackoff(value: unknown): SyncConfig['backoff'] {
     throw refuse('CONFIG_RANGE', 'sync.backoff.max must be >= sync.backoff.base', { path: 'sync.backoff.max' });
   const factor = real(given.factor, 'sync.backoff.factor', 1, 100, 2);
   return { base, factor, max, jitter: oneOf(given.jitter, 'sync.backoff.jitter', ['full', 'none'], 'full') === 'full' };
+}
+
+function checkBreaker(value: unknown): Pick<SyncConfig, 'breaker'> {
+  if (value === false) return {};
+  const given = plainOptions(value, 'sync.breaker', ['failures', 'cooldown']);
+  const failures = integer(given.failures, 'sync.breaker.failures', 1, 100, 5);
+  return { breaker: { failures, cooldown: integer(given.cooldown, 'sync.breaker.cooldown', 1000, 3_600_000, 30_000) } };
+}
+
+function checkRest(value: unknown): SyncConfig['rest'] {
+  refuseUnsupported(value, REST_UNSUPPORTED);
+  const given = plainOptions(value, 'sync.rest', Object.keys(PARTS));
+  const rest: SyncConfig['rest'] = {};
+  for (const part of ['batch', 'events', 'health'] as const) {
+    const path = given[part] ?? part === 'health';
+    if (path === true) rest[part] = PARTS[part];
+    else if (path !== false) rest[part] = checkPath(path, `sync.rest.${part}`);
+  }
+  return rest;
 }
 
 /** The base URL without a slash at its end. */

@@ -7,6 +7,7 @@
 
 import type { ClientConfig, CollectionConfig } from './binding.js';
 import {
+  checkPath,
   flag,
   integer,
   invalid,
@@ -180,17 +181,6 @@ function checkCollectionName(name: string): void {
   if (name.length === 0 || name.length > 100 || badCharacter(name) >= 0) {
     throw invalid('collections', 'a collection name must be 1-100 characters without control characters');
   }
-}
-
-function checkPath(value: unknown, at: string): string {
-  if (typeof value !== 'string') throw mustBe('CONFIG_TYPE', at, 'a string', value);
-  const segments = value.split('/');
-  const fine = segments.every(
-    (segment) => /^[\w~!$&'()*+,;=:@.%-]+$/.test(segment) && segment !== '.' && segment !== '..',
-  );
-  if (!fine || value.length > 500)
-    throw invalid(at, `${at} must be path segments joined by "/", without a slash at either end`);
-  return value;
 }
 
 function checkIndexes(value: unknown, at: string): CollectionConfig['indexes'] {

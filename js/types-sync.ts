@@ -35,10 +35,16 @@ export interface SyncOptions {
   concurrency?: number;
   /** Pause between two sends, 0-3,600,000 (default 0). */
   delayBetween?: number;
+  /** Changes in one batch request, 1-1,000 (default 50); batches are sent where `rest.batch` says that the server takes them. */
+  batchSize?: number;
   /** For one request, 1 000-600 000 (default 30 000). */
   timeout?: number;
+  /** Failures of the server in a row, at different changes, that open it, 1-100 (default 5), and how long it stays open, 1,000-3,600,000 (default 30 000). */
+  breaker?: { failures?: number; cooldown?: number } | false;
   /** Refuse new writes with OUTBOX_FULL past this many pending changes, 1-10,000,000 (default 100 000). */
   maxPending?: number;
+  /** Which optional parts of the REST profile the server has. */
+  rest?: RestOptions;
   /** The function that sends requests; default: the global fetch at the time of the request. */
   fetch?: typeof fetch;
   /** Start on open (default true). */
@@ -109,6 +115,16 @@ export interface PullPage {
   hasMore: boolean;
   /** The checkpoint is not known any more: everything is pulled again, pending changes are kept. */
   resync?: boolean;
+}
+
+/** Optional parts of the REST profile: true, or a path under `url`. */
+export interface RestOptions {
+  /** Several changes in one request (default false; true is `_batch`). */
+  batch?: boolean | string;
+  /** News from the server (default false; true is `_events`). */
+  events?: boolean | string;
+  /** Asked instead of risking a change while the server could not be reached (default true, which is `_health`). */
+  health?: boolean | string;
 }
 
 /** Sending and pulling. */

@@ -40,13 +40,36 @@ test('defaults', () => {
       retry: 'backoff',
       concurrency: 4,
       delayBetween: 0,
+      batchSize: 50,
       timeout: 30_000,
+      breaker: { failures: 5, cooldown: 30_000 },
       maxPending: 100_000,
       auto: true,
+      rest: { health: '_health' },
     },
   });
   assert.deepEqual([cache, log, auth], [{ items: 100, ttl: 300_000 }, 'off', undefined]);
   assert.equal(checkOptions('n', base).config.sync, undefined);
+});
+
+test('optional parts of the profile, and the breaker', async () => {
+  const sync = (options) => ({ ...base, sync: { url: 'https://example.org/api', ...options } });
+  const checked = (options) => checkOptions('n', sync(options)).config.sync;
+  assert.deepEqual(checked({ rest: { batch: true, events: true, health: false } }).rest, {
+    batch: '_batch',
+    events: '_events',
+  });
+  assert.deepEqual(checked({ rest: { batch: 'v2/bulk', health: 'ping' } }).rest, { batch: 'v2/bulk', health: 'ping' });
+  assert.deepEqual(checked({ breaker: { failures: 2 } }).breaker, { failures: 2, cooldown: 30_000 });
+  assert.equal('breaker' in checked({ breaker: false }), false);
+  assert.equal(await code(sync({ rest: { batch: '../up' } })), 'CONFIG_INVALID');
+  assert.equal(await code(sync({ rest: { batch: 1 } })), 'CONFIG_TYPE');
+  assert.equal(await code(sync({ rest: { bath: true } })), 'CONFIG_UNKNOWN_KEY');
+  assert.equal(await code(sync({ rest: { verify: true } })), 'CONFIG_UNSUPPORTED');
+  assert.equal(await code(sync({ batchSize: 0 })), 'CONFIG_RANGE');
+  assert.equal(await code(sync({ batchSize: 1001 })), 'CONFIG_RANGE');
+  assert.equal(await code(sync({ breaker: { failures: 0 } })), 'CONFIG_RANGE');
+  assert.equal(await code(sync({ breaker: { cooldown: 10 } })), 'CONFIG_RANGE');
 });
 
 test('indexes in all their forms, references and a path', () => {

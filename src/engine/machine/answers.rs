@@ -10,7 +10,7 @@ use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::Event;
 use crate::engine::plan::{Discard, DiscardMode, Setting};
-use crate::model::{ChangeKind, Code, Document, Failure, PendingState, Time, Wait};
+use crate::model::{ChangeKind, Code, Document, Failure, PendingState, Seq, Time, Wait};
 use crate::protocol::{
     push_outcome, single_outcome, Accepted, HttpResponse, NetworkFailure, Outcome, PullOutcome, Remote,
 };
@@ -31,7 +31,7 @@ pub(super) struct Suspect {
 impl<D: Document> Engine<D> {
     pub(super) fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
         let outcome = self.outcome_of(&flight, response);
-        self.weigh([&outcome].into_iter());
+        self.weigh([(flight.seq, &outcome)].into_iter());
         self.settle_outcome(flight, outcome);
     }
 
@@ -45,17 +45,17 @@ impl<D: Document> Engine<D> {
     }
 
     /// What the outcomes of one request say about the server.
-    pub(super) fn weigh<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome<D>> + Clone)
+    pub(super) fn weigh<'o>(&mut self, outcomes: impl Iterator<Item = (Seq, &'o Outcome<D>)> + Clone)
     where
         D: 'o,
     {
-        let fails = |outcome: &&Outcome<D>| matches!(outcome, Outcome::BackOff { .. });
-        let holds = |outcome: &&Outcome<D>| matches!(outcome, Outcome::Endpoint { .. });
-        if outcomes.clone().any(|outcome| !fails(&outcome) && !holds(&outcome)) {
+        let fails = |outcome: &Outcome<D>| matches!(outcome, Outcome::BackOff { .. });
+        let holds = |outcome: &Outcome<D>| matches!(outcome, Outcome::Endpoint { .. });
+        if outcomes.clone().any(|(_, outcome)| !fails(outcome) && !holds(outcome)) {
             self.heard_well();
-        } else if outcomes.clone().any(|outcome| fails(&outcome)) {
+        } else if let Some((culprit, _)) = outcomes.clone().find(|(_, outcome)| fails(outcome)) {
             self.heard();
-            self.server_failed();
+            self.server_failed(culprit);
         }
     }
 
@@ -101,7 +101,7 @@ impl<D: Document> Engine<D> {
             }
             PullOutcome::Later { failure, after, endpoint: false } => {
                 self.heard();
-                self.server_failed();
+                self.server_failed(flight.seq);
                 self.back_off(flight, failure, false, after);
             }
             PullOutcome::Later { failure, after, .. } => self.endpoint_failed(flight, failure, after),
@@ -117,7 +117,7 @@ impl<D: Document> Engine<D> {
         let heard_since = self.reach.reachable() == Some(true) && self.pass.answered_at >= Some(flight.sent_at);
         match failure {
             NetworkFailure::TimedOut if heard_since && !flight.looks => {
-                self.server_failed();
+                self.server_failed(flight.seq);
                 let failure = Failure::new(Code::Timeout, "the server did not answer in time");
                 self.back_off(flight, failure.at(self.now), true, None);
             }
@@ -213,7 +213,8 @@ impl<D: Document> Engine<D> {
         match self.auth {
             Auth::Fine => {
                 self.auth = Auth::Trying(flight.seq);
-                self.send(flight);
+                // What was refused for its sender's sake was not executed: it is as if it had not left.
+                self.send(Flight { requests: flight.requests.saturating_sub(1), ..flight });
             }
             Auth::Trying(seq) if seq != flight.seq => self.wait_again(flight, None, None),
             Auth::Trying(_) | Auth::Needed => {

@@ -104,7 +104,7 @@ impl<D: Document> Engine<D> {
     /// The server failed the whole batch: nobody knows for whose sake. A transaction counts it, for it cannot be
     /// taken apart; others go in a smaller batch after a pause.
     fn batch_failing(&mut self, members: Vec<Flight<D>>, atomic: bool, failure: Failure, after: Option<u64>) {
-        self.server_failed();
+        self.server_failed(members.first().map_or(0, |flight| flight.seq));
         if !atomic {
             self.batch_limit = (members.len() / 2).max(1);
             return self.batch_held(members, failure, after);
@@ -152,7 +152,8 @@ impl<D: Document> Engine<D> {
             Member::NotAtFault | Member::Missing => None,
         };
         let answers: Vec<Option<Outcome<D>>> = members.iter().zip(&results).map(outcome).collect();
-        self.weigh(answers.iter().flatten());
+        let seqs: Vec<Seq> = members.iter().map(|flight| flight.seq).collect();
+        self.weigh(seqs.into_iter().zip(&answers).filter_map(|(seq, outcome)| Some((seq, outcome.as_ref()?))));
         let mut held = false;
         for ((flight, result), outcome) in members.into_iter().zip(results).zip(answers) {
             match outcome {

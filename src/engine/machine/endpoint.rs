@@ -10,7 +10,7 @@ use crate::engine::mutant::Mutant;
 use crate::engine::output::Event;
 use crate::engine::plan::{Fence, Guard, LoadGuard, StoreGuard};
 use crate::engine::policy::breaker::{Breaker, Gate, State};
-use crate::model::{Code, Document, Failure};
+use crate::model::{Code, Document, Failure, Seq};
 use crate::protocol::{probe_outcome, probe_request, HttpResponse, NetworkFailure, Probe};
 
 /// After the browser came back online one change goes at once, the others within this time (pitfalls D23).
@@ -32,14 +32,20 @@ impl<D: Document> Engine<D> {
     pub(super) fn heard_well(&mut self) {
         self.heard();
         self.last_failed = None;
+        self.culprit = None;
         if self.breaker.succeeded() {
             self.breaker_moved();
         }
     }
 
-    /// The server failed at what it was asked.
-    pub(super) fn server_failed(&mut self) {
+    /// The server failed at what it was asked. One change (or the pulls, 0) that fails again and again counts once: it
+    /// may be the one to blame, and its own pauses are enough.
+    pub(super) fn server_failed(&mut self, culprit: Seq) {
         let Some(rule) = self.config.sync.as_ref().and_then(|sync| sync.breaker) else { return };
+        let again = self.culprit.replace(culprit) == Some(culprit);
+        if again && self.breaker.state() == State::Closed {
+            return;
+        }
         if self.breaker.failed(&rule, &mut self.rng, self.now) {
             self.breaker_moved();
             let text = "the server failed several times in a row; sending pauses for a while";

@@ -128,6 +128,8 @@ pub struct Engine<D: Document> {
     /// Answers of the server so far, and changes that alone do not get through.
     answers: u64,
     suspects: Map<Seq, Suspect>,
+    /// The change at which the server failed last, since it last did its work.
+    culprit: Option<Seq>,
     /// The change with which the way to the server failed last.
     last_failed: Option<Seq>,
     store_trouble: Vec<Purpose<D>>,
@@ -223,6 +225,7 @@ impl<D: Document> Engine<D> {
             strange_results: 0,
             answers: 0,
             suspects: Map::new(),
+            culprit: None,
             last_failed: None,
             store_trouble: Vec::new(),
             pulls: Map::new(),

@@ -119,7 +119,7 @@ impl<D: Document> Engine<D> {
         } else {
             self.heard();
             if failure.status.is_some_and(|status| status >= 500) {
-                self.server_failed();
+                self.server_failed(0);
             }
         }
         self.pull_failed(collection, &failure, after);

@@ -7,6 +7,7 @@ use crate::tab::{Asked, Sleep};
 use crate::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Signal, Wish};
 use seakeep::engine::machine::Engine;
+use seakeep::engine::policy::reach::FULL_PAUSE;
 use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
 use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ const EVENTS_EACH: u64 = 600;
 impl World {
     /// The faults stop; then I-19, I-41, I-18, I-05, I-35, I-45, and rest.
     pub(crate) fn recover(&mut self) {
+        let was_full = self.faults.full > 0;
         self.heal();
         let work: u64 = (0..2).map(|profile| self.profiles[profile].disk.pending_rows().count() as u64).sum();
         let base = if self.faults.long_waits { LONG_EVENTS } else { BASE_EVENTS };
@@ -44,7 +46,11 @@ impl World {
             return self.report_stuck("a pass does not end");
         }
         // A pause that the server ordered in the end, late timers and the last messages still have to pass.
-        let quiet = if self.faults.long_waits { LONG_RECOVERY } else { 200_000 };
+        let quiet = match self.faults.long_waits {
+            true => LONG_RECOVERY,
+            false if was_full => 200_000 + FULL_PAUSE,
+            false => 200_000,
+        };
         let until = self.now + quiet;
         self.run_until(until, u64::MAX, |_| false);
         if self.violation.is_none() {
