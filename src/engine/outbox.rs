@@ -202,6 +202,12 @@ impl Outbox {
         Together::Now(members.iter().copied().collect())
     }
 
+    /// The changes of a change's transaction.
+    pub fn mates(&self, seq: Seq) -> impl Iterator<Item = Seq> + '_ {
+        let group = self.entries.get(&seq).and_then(|entry| self.groups.get(entry.group.as_ref()?));
+        group.into_iter().flat_map(Set::iter).copied()
+    }
+
     /// Whether a change, or one of its own transaction, waits over references for one of these.
     fn comes_back(&self, from: Seq, members: &Set<Seq>) -> bool {
         let mut seen = Set::new();

@@ -160,7 +160,8 @@ impl<D: Document> Engine<D> {
         self.begin_pass("change");
         let changes = load.seqs.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).collect();
         let atomic = load.travel == Travel::Atomic;
-        let plan = Dispatch { config: self.config.clone(), fence, changes, atomic, now: self.now };
+        let mates = load.seqs.iter().flat_map(|seq| self.outbox.mates(*seq)).collect();
+        let plan = Dispatch { config: self.config.clone(), fence, changes, mates, atomic, now: self.now };
         self.commit(Purpose::Dispatch(load), Box::new(plan));
     }
 

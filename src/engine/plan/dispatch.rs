@@ -23,6 +23,8 @@ pub struct Dispatch {
     pub fence: Fence,
     /// The changes, each with a fresh key for the case that its payload is a new one.
     pub changes: Vec<(Seq, Rc<str>)>,
+    /// Changes of the same transactions: one of them that waits for a person holds the others.
+    pub mates: Vec<Seq>,
     /// Whether they go as one or not at all.
     pub atomic: bool,
     /// When.
@@ -48,6 +50,7 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let first = self.changes.iter().map(|(seq, _)| Read::Pending(*seq)).chain([Fence::read()]);
+        let first = first.chain(self.mates.iter().map(|seq| Read::Pending(*seq)));
         let missing = rows.missing(first);
         if !missing.is_empty() {
             return Step::Need(missing);
@@ -96,6 +99,14 @@ impl Dispatch {
         heads.filter_map(|seq| rows.pending(seq)).any(creates)
     }
 
+    /// Whether one of its transaction waits for a person.
+    fn is_held<D: Document>(&self, change: &Pending<D>, rows: &Rows<D>) -> bool {
+        let mates = self.mates.iter().filter_map(|seq| rows.pending(*seq));
+        let held = |mate: &Pending<D>| matches!(mate.state, PendingState::Parked | PendingState::Conflict);
+        let by_mate = change.group.is_some() && mates.filter(|mate| mate.group == change.group).any(held);
+        by_mate && !Mutant::TransactionOutOfOrder.is_on()
+    }
+
     fn decide<D: Document>(
         &self,
         seq: Seq,
@@ -104,7 +115,10 @@ impl Dispatch {
         writes: &mut Vec<Write<D>>,
     ) -> Dispatched<D> {
         let Some(change) = rows.pending(seq) else { return Dispatched::NotReady(seq) };
-        if !matches!(change.state, PendingState::Waiting | PendingState::Sending) || !is_head(change, rows) {
+        if !matches!(change.state, PendingState::Waiting | PendingState::Sending)
+            || !is_head(change, rows)
+            || self.is_held(change, rows)
+        {
             return Dispatched::NotReady(seq);
         }
         let mut change = change.clone();
