@@ -56,7 +56,7 @@ pub struct Driver {
 /// Drives the engine until its mailbox is closed.
 pub fn drive(driver: Driver) {
     let Driver { name, engine, store, calls, events, lock, mailbox, persist } = driver;
-    let tabs = Rc::new(Tabs::open(&name, hear(&mailbox)));
+    let tabs = Tabs::open(&name, hear(&mailbox));
     let signals = Signals::listen(signal_to(&mailbox), leave(&name, &engine, &tabs));
     let mut running = Running {
         engine,
@@ -88,10 +88,10 @@ pub fn drive(driver: Driver) {
     }));
 }
 
-fn hear(mailbox: &Rc<Mailbox>) -> impl FnMut(JsValue) + 'static {
+fn hear(mailbox: &Rc<Mailbox>) -> impl Fn(JsDoc) + 'static {
     let mailbox = mailbox.clone();
     move |said| {
-        if let Some(message) = Message::from_document(&JsDoc(said)) {
+        if let Some(message) = Message::from_document(&said) {
             mailbox.post(Letter::Input(Input::Message(message)));
         }
     }
@@ -106,7 +106,8 @@ fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Signal) + 'static {
 fn leave(name: &str, engine: &Engine<JsDoc>, tabs: &Rc<Tabs>) -> impl Fn() + 'static {
     let (name, word, tabs) = (name.to_string(), engine.farewell().to_document(), tabs.clone());
     move || {
-        tabs.post(&word.0);
+        tabs.post(word.clone(), is_visible);
+        tabs.flush();
         farewell::leave(&name, &word);
     }
 }
@@ -160,7 +161,7 @@ impl Running {
                 Output::Commit { commit, plan } => self.commit(commit, plan),
                 Output::Request { request, http } => self.request(request, http),
                 Output::GiveUp { request } => drop(self.requests.remove(&request).map(|request| request.abort())),
-                Output::Broadcast(message) => self.tabs.post(&message.to_document().0),
+                Output::Broadcast(message) => self.tabs.post(message.to_document(), is_visible),
                 Output::Lock(wanted) => self.lock.want(wanted),
                 Output::Suspend(suspended) => self.suspend(suspended),
                 Output::Event(event) => self.note(event, told),

@@ -1,27 +1,47 @@
 //! The channel between tabs of one database: hints only, nothing depends on their arrival (pitfalls C7).
 //!
-//! A host without `BroadcastChannel` has no channel, and all still converges.
+//! A host without `BroadcastChannel` has no channel, and all still converges. Saying something costs as much as a read of
+//! the store, so what is said within a moment goes out together, each thing once. A hidden page does not wait: its timers
+//! may be held back for a minute.
 
+use super::document::JsDoc;
+use super::later::later;
+use crate::model::Document;
 use core::cell::RefCell;
+use core::mem::take;
+use gloo_timers::callback::Timeout;
 use js_sys::Reflect;
+use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use web_sys::{BroadcastChannel, MessageEvent};
+
+/// How long what is said waits for more.
+const MOMENT_MS: u32 = 10;
+
+/// More at once is not from one of us.
+const MOST: usize = 64;
 
 /// A channel that may be closed for a while; closed for good when dropped.
 #[derive(Debug)]
 #[must_use = "dropping it closes the channel"]
 pub struct Tabs {
     name: String,
+    /// What is to be said, and the timer that will say it.
+    waiting: RefCell<Vec<JsDoc>>,
+    timer: RefCell<Option<Timeout>>,
     channel: RefCell<Option<BroadcastChannel>>,
     heard: Closure<dyn FnMut(MessageEvent)>,
 }
 
 impl Tabs {
     /// Opens the channel of a database; `heard` gets what other tabs say.
-    pub fn open(name: &str, mut heard: impl FnMut(JsValue) + 'static) -> Self {
-        let heard = Closure::new(move |event: MessageEvent| heard(event.data()));
-        let tabs = Self { name: ["seakeep:", name].concat(), channel: RefCell::new(None), heard };
+    pub fn open(name: &str, heard: impl Fn(JsDoc) + 'static) -> Rc<Self> {
+        let heard = Closure::new(move |event: MessageEvent| {
+            JsDoc(event.data()).as_list().unwrap_or_default().into_iter().take(MOST).for_each(&heard);
+        });
+        let (name, channel) = (["seakeep:", name].concat(), RefCell::new(None));
+        let tabs = Rc::new(Self { name, waiting: RefCell::default(), timer: RefCell::new(None), channel, heard });
         tabs.reopen();
         tabs
     }
@@ -40,17 +60,46 @@ impl Tabs {
 
     /// Closes it: an open one may keep a page out of the back/forward cache.
     pub fn close(&self) {
+        self.flush();
         if let Some(channel) = self.channel.take() {
             channel.set_onmessage(None);
             channel.close();
         }
     }
 
-    /// Tells the other tabs.
-    pub fn post(&self, message: &JsValue) {
+    /// Tells the other tabs in a moment; of the same words one is enough.
+    pub fn post(self: &Rc<Self>, message: JsDoc, is_visible: fn() -> bool) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.iter().any(|other| other.same(&message)) {
+            return;
+        }
+        waiting.push(message);
+        match waiting.len() {
+            1 => drop(waiting),
+            MOST => {
+                drop(waiting);
+                return self.flush();
+            }
+            _ => return,
+        }
+        let tabs = self.clone();
+        if is_visible() {
+            self.timer.replace(Some(Timeout::new(MOMENT_MS, move || tabs.flush())));
+        } else {
+            later(Box::new(move || tabs.flush()));
+        }
+    }
+
+    /// Says now what is to be said.
+    pub fn flush(&self) {
+        drop(self.timer.take());
+        let waiting = take(&mut *self.waiting.borrow_mut());
+        if waiting.is_empty() {
+            return;
+        }
         if let Some(channel) = &*self.channel.borrow() {
             // A channel that cannot carry a hint loses it, as any channel may.
-            let _ = channel.post_message(message);
+            let _ = channel.post_message(&JsDoc::list(waiting).0);
         }
     }
 }
