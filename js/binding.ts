@@ -11,7 +11,6 @@ import type { Progress, SyncStats, SyncTriggers } from './types-sync.js';
 
 /** The generated wasm-bindgen module (`--target web`). */
 export interface WasmModule {
-  default(input: { module_or_path: unknown }): Promise<unknown>;
   /** Identity of this build: the face refuses a module of another build (BUILD_MISMATCH). */
   buildId(): string;
   openClient(config: ClientConfig, hooks: Hooks): Promise<Client>;

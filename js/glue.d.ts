@@ -1,11 +1,15 @@
 /**
  * Stands in for the generated glue until it has been built, so that types can be checked without it.
- *
- * What it really exports is WasmModule of binding.ts; load.ts says so when it takes it over.
  */
 declare module '*/pkg/seakeep.js' {
-  const initialise: unknown;
-  export default initialise;
+  /** As in WasmModule of binding.ts. */
+  export function buildId(): string;
+  export function openClient(config: unknown, hooks: unknown): Promise<never>;
+  export function destroyDatabase(name: string, discardPending: boolean): Promise<void>;
+  /** What the module is to be given. */
+  export function imports(): WebAssembly.Imports;
+  /** Takes over a module that was started. */
+  export function started(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
 }
 
 /** Put in by the build; absent in unit tests. */

@@ -7,7 +7,7 @@
 
 /// <reference path="./glue.d.ts" />
 
-import * as glue from '../pkg/seakeep.js';
+import { buildId, destroyDatabase, imports, openClient, started } from '../pkg/seakeep.js';
 import type { WasmModule } from './binding.js';
 import { isSeakeepError, refuse } from './errors.js';
 import type { OpenOptions } from './types.js';
@@ -23,24 +23,25 @@ const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 export const version: string = typeof __SEAKEEP_VERSION__ === 'string' ? __SEAKEEP_VERSION__ : '0.0.0';
 const BUILD = typeof __SEAKEEP_BUILD__ === 'string' ? __SEAKEEP_BUILD__ : '';
 
-let started: Promise<WasmModule> | undefined;
+let running: Promise<WasmModule> | undefined;
 
 /** The running module; a failed start is forgotten, so that another open() can try again. */
 export function load(source: WasmSource | undefined, fallback: DefaultSource): Promise<WasmModule> {
-  started ??= start(source, fallback).catch((cause) => {
-    started = undefined;
+  running ??= start(source, fallback).catch((cause) => {
+    running = undefined;
     throw cause;
   });
-  return started;
+  return running;
 }
 
 async function start(source: WasmSource | undefined, fallback: DefaultSource): Promise<WasmModule> {
   if (typeof WebAssembly === 'undefined') throw refuse('ENV_UNSUPPORTED', 'this environment has no WebAssembly');
   const module = await compile(await given(source, fallback));
-  const wasm = glue as unknown as WasmModule;
+  const wasm: WasmModule = { buildId, openClient, destroyDatabase };
   try {
-    await wasm.default({ module_or_path: module });
-    const found = wasm.buildId();
+    // The glue's own start also fetches and compiles, which was done above: what is not named here is not downloaded.
+    started(await WebAssembly.instantiate(module, imports()), module);
+    const found = buildId();
     if (BUILD === '' || found === BUILD) return wasm;
     throw mismatch(found);
   } catch (thrown) {

@@ -8,6 +8,7 @@ import { digest, filesIn, fresh } from './fresh.mjs';
 import { nodeBin, pkg, root, toolsBin } from './paths.mjs';
 import { run, step } from './run.mjs';
 import { cargoFlags, targetFolder, wasmBindgenVersion } from './rust.mjs';
+import { shorten } from './shorten.mjs';
 
 const TARGET = 'wasm32-unknown-unknown';
 
@@ -56,7 +57,7 @@ export async function buildWasm() {
   );
   const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
   const module = join(pkg, 'seakeep_bg.wasm');
-  const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT];
+  const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT, 'short names 3'];
   await fresh(
     'wasm-bindgen and wasm-opt',
     { from: [compiled], to: [module, join(pkg, 'seakeep.js')], also },
@@ -65,6 +66,7 @@ export async function buildWasm() {
       mkdirSync(pkg);
       await run(join(toolsBin, 'wasm-bindgen'), [compiled, '--out-dir', pkg, '--out-name', 'seakeep', ...BINDGEN]);
       await run(join(nodeBin, 'wasm-opt'), [...OPT, module, '-o', module], { name: 'wasm-opt' });
+      shorten(module, join(pkg, 'seakeep.js'), env.SEAKEEP_BUILD);
     },
   );
 }

@@ -151,48 +151,52 @@ impl Client {
     }
 
     /// Those of these documents that answer a query, in its order.
-    pub fn sift(&self, collection: String, query: JsValue, docs: JsValue) -> Result<Array, JsValue> {
-        let query = self.store.parse_query(&collection, &JsDoc(query)).map_err(|failure| to_js(&failure))?;
+    pub fn sift(&self, collection: JsValue, query: JsValue, docs: JsValue) -> Result<Array, JsValue> {
+        let query = self.store.parse_query(&text(&collection), &JsDoc(query)).map_err(|failure| to_js(&failure))?;
         let docs = JsDoc(docs).as_list().unwrap_or_default();
         self.store.sift(&query, &docs).map_err(|failure| to_js(&failure))
     }
 
     /// One document.
-    pub fn get(&self, collection: String, id: String) -> Promise {
+    pub fn get(&self, collection: JsValue, id: JsValue) -> Promise {
         self.read(|store, done| {
             let first = |found: Result<Vec<JsValue>, _>| done(found.map(|mut all| all.pop().unwrap_or_default()));
-            store.get(&collection, &[id], Box::new(first));
+            store.get(&text(&collection), &[text(&id)], Box::new(first));
         })
     }
 
     /// Several documents.
     #[wasm_bindgen(js_name = getMany)]
-    pub fn get_many(&self, collection: String, ids: Vec<String>) -> Promise {
+    pub fn get_many(&self, collection: JsValue, ids: JsValue) -> Promise {
         self.read(|store, done| {
             let all = |found: Result<Vec<JsValue>, _>| done(found.map(|all| all.iter().collect::<Array>().into()));
-            store.get(&collection, &ids, Box::new(all));
+            let ids: Vec<String> = ids.unchecked_into::<Array>().iter().map(|id| text(&id)).collect();
+            store.get(&text(&collection), &ids, Box::new(all));
         })
     }
 
     /// The documents that answer a query.
-    pub fn query(&self, collection: String, query: JsValue) -> Promise {
+    pub fn query(&self, collection: JsValue, query: JsValue) -> Promise {
+        let collection = text(&collection);
         self.read(|store, done| store.query(&collection, store.parse_query(&collection, &JsDoc(query)), done))
     }
 
     /// The rows that answer a query, and whether the collection has been pulled once.
-    pub fn rows(&self, collection: String, query: JsValue) -> Promise {
+    pub fn rows(&self, collection: JsValue, query: JsValue) -> Promise {
+        let collection = text(&collection);
         let synced = self.config.is_synced(&collection) && self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
         self.read(|store, done| store.rows(&collection, store.parse_query(&collection, &JsDoc(query)), synced, done))
     }
 
     /// How many documents meet a query's conditions.
-    pub fn count(&self, collection: String, query: JsValue) -> Promise {
+    pub fn count(&self, collection: JsValue, query: JsValue) -> Promise {
+        let collection = text(&collection);
         self.read(|store, done| store.count(&collection, store.parse_query(&collection, &JsDoc(query)), done))
     }
 
     /// What is known of a document besides itself.
-    pub fn meta(&self, collection: String, id: String) -> Promise {
-        self.read(|store, done| store.meta_of(&collection, &id, done))
+    pub fn meta(&self, collection: JsValue, id: JsValue) -> Promise {
+        self.read(|store, done| store.meta_of(&text(&collection), &text(&id), done))
     }
 
     /// Runs a pass, or joins the running one.
@@ -211,10 +215,10 @@ impl Client {
     }
 
     /// Holds syncing; gives the number to release it with.
-    pub fn hold(&self, reason: String) -> u32 {
+    pub fn hold(&self, reason: JsValue) -> u32 {
         let number = self.last_hold.get() + 1;
         self.last_hold.set(number);
-        self.tell(Command::Hold(number, reason));
+        self.tell(Command::Hold(number, text(&reason)));
         number
     }
 
@@ -264,14 +268,14 @@ impl Client {
 
     /// How many changes wait.
     #[wasm_bindgen(js_name = pendingCount)]
-    pub fn pending_count(&self, state: Option<String>) -> Promise {
-        let state = state.as_deref().and_then(PendingState::try_from_text);
+    pub fn pending_count(&self, state: JsValue) -> Promise {
+        let state = PendingState::try_from_text(&text(&state));
         self.read(|store, done| store.pending_count(state, done))
     }
 
     /// Makes one change due, or all.
-    pub fn retry(&self, mutation_id: Option<String>) -> Promise {
-        self.mailbox.ask(Command::Retry(mutation_id))
+    pub fn retry(&self, mutation_id: JsValue) -> Promise {
+        self.mailbox.ask(Command::Retry(mutation_id.as_string()))
     }
 
     /// All stored conflicts, and how many there ever were.
@@ -280,46 +284,46 @@ impl Client {
     }
 
     /// A person's choice on an open conflict.
-    pub fn resolve(&self, conflict_id: String, choice: JsValue) -> Promise {
-        self.mailbox.ask(Command::Resolve(conflict_id, self::choice(&JsDoc(choice))))
+    pub fn resolve(&self, conflict_id: JsValue, choice: JsValue) -> Promise {
+        self.mailbox.ask(Command::Resolve(text(&conflict_id), self::choice(&JsDoc(choice))))
     }
 
     /// What the app's function said about a conflict.
-    pub fn verdict(&self, conflict_id: String, verdict: JsValue) -> Promise {
-        self.mailbox.ask(Command::Verdict(conflict_id, choice(&JsDoc(verdict))))
+    pub fn verdict(&self, conflict_id: JsValue, verdict: JsValue) -> Promise {
+        self.mailbox.ask(Command::Verdict(text(&conflict_id), choice(&JsDoc(verdict))))
     }
 
     /// Drops a change.
-    pub fn discard(&self, mutation_id: String) -> Promise {
-        self.mailbox.ask(Command::Discard(mutation_id))
+    pub fn discard(&self, mutation_id: JsValue) -> Promise {
+        self.mailbox.ask(Command::Discard(text(&mutation_id)))
     }
 
     /// Replaces the document of a change.
-    pub fn edit(&self, mutation_id: String, doc: JsValue) -> Promise {
-        self.mailbox.ask(Command::Edit(mutation_id, JsDoc(doc)))
+    pub fn edit(&self, mutation_id: JsValue, doc: JsValue) -> Promise {
+        self.mailbox.ask(Command::Edit(text(&mutation_id), JsDoc(doc)))
     }
 
     /// Takes a change back if no attempt was made; gives how many it took.
-    pub fn cancel(&self, mutation_id: String) -> Promise {
-        self.mailbox.ask(Command::Cancel(mutation_id))
+    pub fn cancel(&self, mutation_id: JsValue) -> Promise {
+        self.mailbox.ask(Command::Cancel(text(&mutation_id)))
     }
 
     /// A setting.
     #[wasm_bindgen(js_name = settingGet)]
-    pub fn setting_get(&self, key: String) -> Promise {
-        self.read(|store, done| store.setting(&key, done))
+    pub fn setting_get(&self, key: JsValue) -> Promise {
+        self.read(|store, done| store.setting(&text(&key), done))
     }
 
     /// Sets a setting.
     #[wasm_bindgen(js_name = settingSet)]
-    pub fn setting_set(&self, key: String, value: JsValue) -> Promise {
-        self.mailbox.ask(Command::Setting(key.into(), Some(JsDoc(value))))
+    pub fn setting_set(&self, key: JsValue, value: JsValue) -> Promise {
+        self.mailbox.ask(Command::Setting(text(&key).into(), Some(JsDoc(value))))
     }
 
     /// Removes a setting.
     #[wasm_bindgen(js_name = settingRemove)]
-    pub fn setting_remove(&self, key: String) -> Promise {
-        self.mailbox.ask(Command::Setting(key.into(), None))
+    pub fn setting_remove(&self, key: JsValue) -> Promise {
+        self.mailbox.ask(Command::Setting(text(&key).into(), None))
     }
 
     /// Moves whenever any tab commits anything.
@@ -343,6 +347,11 @@ impl Client {
         });
         promise
     }
+}
+
+/// A text of the face's. Texts come as values: taking them over here costs less glue than one conversion for each.
+fn text(value: &JsValue) -> String {
+    value.as_string().unwrap_or_default()
 }
 
 fn hook(hooks: &JsValue, name: &str) -> Option<Function> {

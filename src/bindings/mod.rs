@@ -18,8 +18,8 @@ use wasm_bindgen::prelude::*;
 
 /// Identity of this build; the face refuses a module of another one.
 #[wasm_bindgen(js_name = buildId)]
-pub fn build_id() -> String {
-    option_env!("SEAKEEP_BUILD").unwrap_or_default().into()
+pub fn build_id() -> JsValue {
+    JsValue::from_str(option_env!("SEAKEEP_BUILD").unwrap_or_default())
 }
 
 /// Opens a database: `config` is a `ClientConfig`, `hooks` are the face's functions.
@@ -33,7 +33,8 @@ pub fn open_client(config: JsValue, hooks: JsValue) -> Promise {
 
 /// Deletes a database; `PENDING_EXIST` while unsent changes exist, unless they are to be discarded.
 #[wasm_bindgen(js_name = destroyDatabase)]
-pub fn destroy_database(name: String, discard_pending: bool) -> Promise {
+pub fn destroy_database(name: JsValue, discard_pending: bool) -> Promise {
+    let name = name.as_string().unwrap_or_default();
     let (promise, settle) = promised();
     let ended: Done<()> = Box::new(|end| settle(end.map(|()| JsValue::UNDEFINED).map_err(|failure| to_js(&failure))));
     if discard_pending {
