@@ -5,6 +5,7 @@
 
 import { type Collection, type Database, open } from 'seakeep';
 import { type Assistant, validate } from './model.js';
+import type { Session } from './session.js';
 
 export interface Market {
   assistants: Assistant;
@@ -12,14 +13,16 @@ export interface Market {
 export type MarketDatabase = Database<Market>;
 export type Assistants = Collection<Assistant>;
 
-export function openMarket(transportFetch: typeof fetch): Promise<MarketDatabase> {
+export function openMarket(transportFetch: typeof fetch, session: Session): Promise<MarketDatabase> {
   return open<Market>('assistant-market', {
     version: 1,
     collections: {
-      assistants: { indexes: ['category', 'name'], validate },
+      // Fields that both sides changed wait for a person; everything else is merged by itself.
+      assistants: { indexes: ['category', 'name'], validate, conflict: 'manual' },
     },
     sync: {
       url: new URL('/api', location.origin).href,
+      auth: session.headers,
       fetch: transportFetch,
     },
   });

@@ -39,6 +39,8 @@ export function createHeader({ db, transport, announcer, connectionChanged }: He
     setText(byId('pending-count', HTMLElement), String(status.pending));
     setText(byId('parked-count', HTMLElement), String(status.parked));
     byId('parked-link', HTMLElement).dataset.some = String(status.parked > 0);
+    setText(byId('conflict-count', HTMLElement), String(status.conflicts));
+    byId('conflict-link', HTMLElement).dataset.some = String(status.conflicts > 0);
     setText(byId('sync-state', HTMLElement), stateText(status, transport.offline));
     setText(byId('leader', HTMLElement), roleText(status, transport.offline, offline));
     showLastSync(status.lastSyncedAt);
@@ -77,7 +79,8 @@ export function createHeader({ db, transport, announcer, connectionChanged }: He
 function mood(status: SyncStatus, offline: boolean): string {
   if (offline) return 'offline';
   if (status.state === 'syncing') return 'syncing';
-  if (status.parked > 0 || status.state === 'error' || status.state === 'breaker-open') return 'trouble';
+  const stuck = status.parked + status.conflicts > 0;
+  if (stuck || ['error', 'breaker-open', 'needs-auth', 'needs-update'].includes(status.state)) return 'trouble';
   return status.pending > 0 ? 'pending' : 'calm';
 }
 
@@ -111,8 +114,8 @@ function stateText(status: SyncStatus, switchedOff: boolean): string {
 }
 
 function idleText(status: SyncStatus): string {
-  if (status.parked > 0)
-    return `${plural(status.parked, 'change')} ${status.parked === 1 ? 'needs' : 'need'} your help.`;
+  const stuck = status.parked + status.conflicts;
+  if (stuck > 0) return `${plural(stuck, 'change')} ${stuck === 1 ? 'needs' : 'need'} your help.`;
   if (status.pending > 0) return `${plural(status.pending, 'change')} waiting to be sent.`;
   return status.lastSyncedAt ? 'Everything is on the server.' : 'Not synced yet.';
 }

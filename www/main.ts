@@ -6,6 +6,8 @@
 import { isSeakeepError, type Row, version } from 'seakeep';
 import { type Actions, createActions } from './actions.js';
 import { type Announcer, createAnnouncer } from './announce.js';
+import { createBanner } from './banner.js';
+import { type ConflictDialog, createConflictDialog } from './conflict.js';
 import { type MarketDatabase, openMarket } from './db.js';
 import { byId, setText } from './dom.js';
 import { createEventLog } from './events.js';
@@ -15,6 +17,8 @@ import { createList } from './list.js';
 import { type Assistant, fieldsOf } from './model.js';
 import { needsHelp, type OutboxView, watchOutbox } from './outbox.js';
 import { createPanel } from './panel.js';
+import { createProgress } from './progress.js';
+import { createSession } from './session.js';
 import { createTimings } from './timings.js';
 import { createTransport, type Transport } from './transport.js';
 import { createToasts, readable, type Toasts } from './undo.js';
@@ -23,7 +27,8 @@ start().catch(showFailure);
 
 async function start(): Promise<void> {
   const transport = createTransport();
-  const db = await openMarket(transport.fetch);
+  const session = createSession();
+  const db = await openMarket(transport.fetch, session);
   setText(byId('version', HTMLElement), version);
   const announcer = createAnnouncer();
   const toasts = createToasts();
@@ -37,7 +42,10 @@ async function start(): Promise<void> {
   });
   createEventLog(db.sync);
   announceParked(outbox, announcer);
-  connect({ db, transport, announcer, toasts, outbox, actions });
+  createBanner(db, session, announcer);
+  createProgress(db);
+  const conflicts = createConflictDialog(db, (name) => announcer.say(`${name} is decided.`));
+  connect({ db, transport, announcer, toasts, outbox, actions, conflicts });
   document.documentElement.dataset.ready = 'true';
 }
 
@@ -48,9 +56,10 @@ interface Parts {
   toasts: Toasts;
   outbox: OutboxView;
   actions: Actions;
+  conflicts: ConflictDialog;
 }
 
-function connect({ db, transport, announcer, toasts, outbox, actions }: Parts): void {
+function connect({ db, transport, announcer, toasts, outbox, actions, conflicts }: Parts): void {
   const form = createForm();
   const quietly =
     <A>(act: (subject: A) => Promise<void>) =>
@@ -62,10 +71,15 @@ function connect({ db, transport, announcer, toasts, outbox, actions }: Parts): 
     assistants: db.collection('assistants'),
     outbox,
     isOffline: () => isOffline(db, transport),
-    on: { ...stuck, remove: quietly(actions.remove), edit: (row) => edit(form, outbox, actions, row) },
+    on: {
+      ...stuck,
+      remove: quietly(actions.remove),
+      edit: (row) => edit(form, outbox, actions, row),
+      resolve: quietly((row) => conflicts.openFor(row.id, row.doc.name)),
+    },
   });
   createHeader({ db, transport, announcer, connectionChanged: list.refresh });
-  createPanel(db, outbox, stuck);
+  createPanel(db, outbox, { ...stuck, resolve: (id, name) => conflicts.openFor(id, name).catch(toasts.problem) });
   const newButton = byId('new-button', HTMLButtonElement);
   newButton.disabled = false;
   newButton.addEventListener('click', () => form.openNew(actions.create));

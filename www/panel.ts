@@ -1,7 +1,7 @@
 // The engine room: the outbox as a table, and a fold that remembers whether it was open.
 //
 // It shows every change that has not reached the server, deletions too, which have no row in the list any
-// more. Parked ones can be retried or discarded here as well. Events and timings stand beside it
+// more. Parked ones can be retried or discarded here, conflicts resolved. Events and timings stand beside it
 // (events.ts, timings.ts).
 
 import type { PendingChange } from 'seakeep';
@@ -16,6 +16,8 @@ type NamedChange = PendingChange & { name: string };
 export interface PanelCallbacks {
   retry(change: PendingChange): void;
   discard(change: PendingChange): void;
+  /** Opens the choice between both versions of a document, which may have no row in the list any more. */
+  resolve(id: string, name: string): void;
 }
 
 const verbs = { create: 'Create', update: 'Change', delete: 'Delete' } as const;
@@ -86,7 +88,8 @@ function outboxRow(change: NamedChange, on: PanelCallbacks): HTMLTableRowElement
       chip,
       nextTry(change),
       reason && el('span', { class: 'outbox-reason' }, reason),
-      needsHelp(change) && act('Retry', 'outbox-retry', () => on.retry(change)),
+      change.state === 'conflict' && act('Resolve', 'outbox-resolve', () => on.resolve(change.id, change.name)),
+      change.state === 'parked' && act('Retry', 'outbox-retry', () => on.retry(change)),
       needsHelp(change) && act('Discard', 'outbox-discard', () => on.discard(change)),
     ),
   );

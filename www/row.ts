@@ -15,6 +15,7 @@ export interface RowCallbacks {
   remove(row: Row<Assistant>): void;
   retry(change: PendingChange): void;
   discard(change: PendingChange): void;
+  resolve(row: Row<Assistant>): void;
 }
 
 export interface RowView {
@@ -40,6 +41,7 @@ export function createRow(first: Row<Assistant>, outbox: OutboxView, on: RowCall
   const trouble = el('div', { class: 'row-trouble', 'data-testid': 'row-trouble' });
 
   const retry = button('Retry', 'retry', withChange(on.retry));
+  const resolve = button('Resolve', 'resolve', () => on.resolve(row));
   const edit = button('Edit', 'edit', () => on.edit(row));
   const discard = button('Discard', 'discard', withChange(on.discard));
   const remove = button('Delete', 'delete', () => on.remove(row));
@@ -51,7 +53,7 @@ export function createRow(first: Row<Assistant>, outbox: OutboxView, on: RowCall
     el('div', { class: 'row-main' }, el('div', { class: 'row-title' }, name, category), description, tags),
     el('div', { class: 'row-standing' }, chip, waiting),
     trouble,
-    el('div', { class: 'row-actions' }, retry, edit, discard, remove),
+    el('div', { class: 'row-actions' }, resolve, retry, edit, discard, remove),
   );
 
   function update(next: Row<Assistant>): void {
@@ -70,10 +72,12 @@ export function createRow(first: Row<Assistant>, outbox: OutboxView, on: RowCall
     showState(chip, row.state, current?.retryCount);
     waiting.replaceChildren(...[nextTry(current)].filter((one) => one !== undefined));
     showTrouble(trouble, stuck ? current : undefined, current && outbox.refusedFields(current));
-    nameButtons(doc.name, [retry, edit, discard, remove]);
-    retry.hidden = !stuck;
+    nameButtons(doc.name, [resolve, retry, edit, discard, remove]);
+    const disputed = row.state === 'conflict';
+    resolve.hidden = !disputed;
+    retry.hidden = !stuck || disputed;
     discard.hidden = !stuck;
-    edit.hidden = stuck && current.kind === 'delete';
+    edit.hidden = disputed || (stuck && current.kind === 'delete');
     remove.hidden = stuck;
   }
 

@@ -2,49 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { at, create, demo, row, state } from './support/demo.mjs';
 import { eventually, until } from './support/wait.mjs';
-import { demoFolder, world } from './support/world.mjs';
 
 const UNSYNCED = 'pending';
-
-/** The demo on a server of its own; console errors are collected, but for the browser's own about refused requests. */
-async function demo(t) {
-  const { server, context } = await world(t, { www: demoFolder });
-  const problems = [];
-  context.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-      problems.push(message.text());
-  });
-  t.after(() => assert.deepEqual(problems, [], 'errors in the console'));
-  const tab = async () => {
-    const page = await context.newPage();
-    page.setDefaultTimeout(10_000);
-    await page.goto(server.url);
-    await page.locator('html[data-ready=true]').waitFor({ state: 'attached' });
-    return page;
-  };
-  return { server, tab, page: await tab() };
-}
-
-const at = (page, id) => page.getByTestId(id);
-const row = (page, name) =>
-  at(page, 'row').filter({ has: page.getByTestId('row-name').getByText(name, { exact: true }) });
-
-async function create(page, name, description = '') {
-  await at(page, 'new-button').click();
-  await at(page, 'field-name').fill(name);
-  await at(page, 'field-description').fill(description);
-  await at(page, 'save').click();
-  await row(page, name).waitFor();
-}
-
-async function state(page, name, wanted, timeout) {
-  await eventually(
-    `${name} to be ${wanted}`,
-    async () => assert.equal(await row(page, name).getAttribute('data-state'), wanted),
-    timeout,
-  );
-}
 
 test('demo: created offline it is pending, online it is synced under the server’s id, and the row stays the same', async (t) => {
   const { page, server } = await demo(t);
