@@ -77,6 +77,12 @@ export function needsHelp(change: PendingChange): boolean {
   return change.state === 'parked' || change.state === 'conflict';
 }
 
+/** Why it waits for a person, in words for one. */
+export function reasonOf(change: PendingChange): string {
+  if (change.state === 'conflict') return 'It was changed here and on the server. Choose which version stays.';
+  return change.lastError?.userMessage ?? 'This change cannot be sent as it is.';
+}
+
 /** Stuck changes are asked for by themselves, so that a long outbox cannot hide them. */
 async function readChanges(db: MarketDatabase): Promise<PendingChange[]> {
   const collection = 'assistants';

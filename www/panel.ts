@@ -9,7 +9,7 @@ import { createChip, nextTry, showState } from './chip.js';
 import type { MarketDatabase } from './db.js';
 import { byId, el } from './dom.js';
 import { timeElement } from './format.js';
-import { needsHelp, type OutboxView } from './outbox.js';
+import { needsHelp, type OutboxView, reasonOf } from './outbox.js';
 
 type NamedChange = PendingChange & { name: string };
 
@@ -70,7 +70,7 @@ function outboxRow(change: NamedChange, on: PanelCallbacks): HTMLTableRowElement
       },
       label,
     );
-  const reason = needsHelp(change) ? change.lastError?.userMessage : undefined;
+  const reason = needsHelp(change) ? reasonOf(change) : undefined;
   return el(
     'tr',
     { 'data-testid': 'outbox-row', 'data-id': change.id, 'data-state': change.state },
@@ -95,11 +95,14 @@ function outboxRow(change: NamedChange, on: PanelCallbacks): HTMLTableRowElement
   );
 }
 
-/** From the document if it is in memory, else from the change; a deletion may leave only the id. */
+const lastNames = new Map<string, string>();
+
+/** From the document if it is in memory, else from the change, else as it was called last; a deletion may leave only the id. */
 function nameOf(db: MarketDatabase, change: PendingChange): string {
   const name =
     db.collection('assistants').peek(change.id)?.name ?? (change.data as { name?: unknown } | undefined)?.name;
-  return typeof name === 'string' ? name : change.id;
+  if (typeof name === 'string') lastNames.set(change.id, name);
+  return lastNames.get(change.id) ?? change.id;
 }
 
 /** A selector for the focused button, so that a redrawn table gives the focus back. */

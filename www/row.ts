@@ -8,7 +8,7 @@ import type { PendingChange, Row } from 'seakeep';
 import { createChip, nextTry, showState } from './chip.js';
 import { el, setAttribute, setText } from './dom.js';
 import { type Assistant, categoryLabel, type FieldErrors } from './model.js';
-import { needsHelp, type OutboxView } from './outbox.js';
+import { needsHelp, type OutboxView, reasonOf } from './outbox.js';
 
 export interface RowCallbacks {
   edit(row: Row<Assistant>): void;
@@ -102,7 +102,7 @@ function showTags(list: HTMLElement, tags: string[]): void {
 }
 
 function showTrouble(box: HTMLElement, change: PendingChange | undefined, fields: FieldErrors | undefined): void {
-  const reason = change ? (change.lastError?.userMessage ?? 'This change cannot be sent as it is.') : '';
+  const reason = change ? reasonOf(change) : '';
   const lines = change ? Object.entries(fields ?? {}).map(([field, text]) => `${field}: ${text}`) : [];
   const shown = [reason, ...lines].join('\n');
   box.hidden = change === undefined;
