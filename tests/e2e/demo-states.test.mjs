@@ -22,6 +22,11 @@ async function disputed(t) {
   return { ...world, id: doc.id };
 }
 
+async function resolve(page) {
+  await row(page, 'Pilot of mine').getByTestId('resolve').click();
+  await at(page, 'conflict-form').waitFor();
+}
+
 async function choose(page, field, side) {
   await at(page, `choice-${field}-${side}`).locator('input').check();
 }
@@ -36,7 +41,7 @@ test('demo: fields that both sides changed stand side by side, and the choice re
   await page.reload();
   await page.locator('html[data-ready=true]').waitFor({ state: 'attached' });
   await state(page, 'Pilot of mine', 'conflict');
-  await row(page, 'Pilot of mine').getByTestId('resolve').click();
+  await resolve(page);
   const fields = await at(page, 'conflict-field').evaluateAll((all) => all.map((one) => one.dataset.field).sort());
   assert.deepEqual(fields, ['description', 'name']);
   assert.match(await at(page, 'choice-name-remote').textContent(), /Pilot of theirs/);
@@ -59,7 +64,7 @@ test('demo: changed here and deleted there is one question, and keeping it creat
   await server.remove(id);
   await at(page, 'offline-switch').click();
   await state(page, 'Pilot of mine', 'conflict', OFFLINE_EDIT_MS);
-  await row(page, 'Pilot of mine').getByTestId('resolve').click();
+  await resolve(page);
   assert.match(await at(page, 'conflict-text').textContent(), /deleted on the server/);
   await choose(page, 'whole', 'local');
   await at(page, 'conflict-save').click();
@@ -72,7 +77,7 @@ test('demo: a decision put off leaves everything as it was', async (t) => {
   await server.update(id, { name: 'Pilot of theirs' });
   await at(page, 'offline-switch').click();
   await state(page, 'Pilot of mine', 'conflict', OFFLINE_EDIT_MS);
-  await row(page, 'Pilot of mine').getByTestId('resolve').click();
+  await resolve(page);
   await at(page, 'conflict-later').click();
   await state(page, 'Pilot of mine', 'conflict');
   assert.equal((await server.document(id)).name, 'Pilot of theirs');
