@@ -19,6 +19,7 @@ mod chance;
 mod event;
 mod faults;
 mod memory;
+mod mishaps;
 mod mutants;
 mod net;
 mod options;

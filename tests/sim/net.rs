@@ -94,6 +94,11 @@ impl World {
     }
 
     fn route(&mut self, wire: &Rc<Wire>) {
+        match self.swallowed(wire) {
+            Some(true) => return,
+            Some(false) => return self.reach_later(wire, Fate::Ignored),
+            None => {}
+        }
         let faults = self.faults.clone();
         if self.chance.hit(faults.lost_before) {
             return self.respond(wire, Err(NetworkFailure::Unreachable), 50);
@@ -141,13 +146,14 @@ impl World {
 
     /// A request, or a copy of it, is at the server.
     pub(crate) fn reach(&mut self, wire: &Rc<Wire>, fate: Fate) {
-        let response = match self.refusal(wire) {
+        let mut response = match self.refusal(wire) {
             Some(response) => response,
             None => self.carry_out_at_server(wire),
         };
         self.trace(|| {
             format!("server answers {} {} with {} ({fate:?})", wire.core.method, wire.core.path, response.status)
         });
+        self.change_tag(wire, &mut response);
         let result = match fate {
             Fate::Ignored => return,
             Fate::Arrives => Ok(response),

@@ -19,9 +19,25 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Events with streams of their own: what a file may name.
-const NAMES: [&str; 15] = [
-    "world", "wake", "commit", "order", "report", "request", "reach", "respond", "message", "action", "turn",
-    "stranger", "thaw", "open", "calm",
+const NAMES: [&str; 18] = [
+    "world",
+    "wake",
+    "commit",
+    "order",
+    "report",
+    "request",
+    "reach",
+    "respond",
+    "message",
+    "action",
+    "turn",
+    "stranger",
+    "thaw",
+    "open",
+    "calm",
+    "mishap",
+    "connection",
+    "tag",
 ];
 /// Runs that shortening one schedule may take.
 const MOST_RUNS: usize = 4_000;

@@ -7,6 +7,7 @@
 use super::chance::Chance;
 use super::event::Event;
 use super::faults::Faults;
+use super::mishaps::Mishaps;
 use super::order::Ordering;
 use super::schedule::{caught, Order, Ran};
 use super::scripts::{Script, SCRIPTS};
@@ -180,6 +181,7 @@ fn prepare(traces: bool) -> World {
     world.chance = Chance::new(2, None, false);
     world.faults = Faults { fits: 100, ..Faults::default() };
     world.ordering = Ordering::Uniform;
+    world.mishaps = Mishaps::default();
     world.server = Server::new(2);
     world.settle_options();
     for tab in 0..4 {

@@ -79,7 +79,7 @@ impl World {
         }
         let result = match self.store_fault(&job) {
             Some(failure) => Err(failure),
-            None => self.write(&job, profile),
+            None => self.write_and_tell(&job, profile),
         };
         if self.chance.hit(self.faults.crash_after) {
             return self.crash(job.tab);
@@ -102,7 +102,7 @@ impl World {
         quota.then(|| Failure::new(Code::QuotaExceeded, "no space left"))
     }
 
-    fn write(&mut self, job: &Job, profile: usize) -> Result<Report<Json>, Failure> {
+    pub(crate) fn write(&mut self, job: &Job, profile: usize) -> Result<Report<Json>, Failure> {
         let (writes, report) = self.profiles[profile].disk.decide(&*job.plan)?;
         let (tab, empty, kind) = (job.tab, writes.is_empty(), kind(&job.plan, &report));
         let (documents, places) = touched(&writes);
@@ -113,6 +113,9 @@ impl World {
         let bookkeeping = writes.iter().any(|write| matches!(write, Write::PutMeta(..)));
         disk.apply(writes)?;
         let (lease, pulls) = self.profiles[profile].note_meta(bookkeeping);
+        if !empty {
+            self.note_safe(profile, job.plan.scope().strict);
+        }
         let done = Done { tab, profile, kind, rows, pending, lease, pulls, report };
         self.committed(&done, empty);
         Ok(done.report)
@@ -121,7 +124,7 @@ impl World {
 
 impl Profile {
     /// Reads the lease and the states of pulls anew; gives what stood there before.
-    fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Vec<(Collection, PullState<Json>)>) {
+    pub(crate) fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Vec<(Collection, PullState<Json>)>) {
         if !changed {
             return (self.lease.clone(), self.pulls.clone());
         }

@@ -18,6 +18,7 @@ impl World {
     pub(crate) fn turn(&mut self) {
         let delay = self.chance.delay(3_000, 30_000);
         self.schedule(delay, Event::Turn);
+        self.mishap_turn();
         let tab = self.chance.below(4) as usize;
         let faults = self.faults.clone();
         if self.chance.hit(faults.crash) {
@@ -35,6 +36,7 @@ impl World {
             self.show(tab, !self.tabs[tab].hidden);
         } else if self.chance.hit(faults.deafens) {
             self.tabs[tab].deaf = !self.tabs[tab].deaf;
+            self.tabs[tab].view.misses = true;
         }
         self.server_turn();
     }

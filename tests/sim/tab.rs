@@ -3,6 +3,7 @@
 //! A tab's life ends by crash or close; what was meant for an earlier life is lost, as in a browser.
 
 use super::event::Stashed;
+use super::oracle::view::View;
 use seakeep::engine::machine::Engine;
 use seakeep::engine::plan::Report;
 use seakeep::model::Failure;
@@ -67,6 +68,8 @@ pub(crate) struct Tab {
     pub(crate) last_report: u64,
     /// Lists issued but not yet answered, by tag.
     pub(crate) drafts: BTreeMap<String, Vec<u64>>,
+    /// Documents as it was told of them.
+    pub(crate) view: View,
     /// Changes whose end it promised to tell.
     pub(crate) watched: BTreeSet<String>,
     /// Requests under way, with their idempotency keys.
@@ -104,6 +107,7 @@ impl Tab {
             reports: VecDeque::new(),
             last_report: 0,
             drafts: BTreeMap::new(),
+            view: View::default(),
             watched: BTreeSet::new(),
             requests: BTreeMap::new(),
             holds: Vec::new(),

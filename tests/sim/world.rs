@@ -6,6 +6,7 @@
 use super::chance::Chance;
 use super::event::{Event, Queue};
 use super::faults::Faults;
+use super::mishaps::Mishaps;
 use super::oracle::Oracle;
 use super::order::Ordering;
 use super::schedule::Order;
@@ -51,6 +52,7 @@ pub(crate) struct World {
     pub(crate) points: u64,
     pub(crate) ordering: Ordering,
     pub(crate) points_met: Points,
+    pub(crate) mishaps: Mishaps,
     pub(crate) hash: u64,
     pub(crate) healed: bool,
     pub(crate) writes: u64,
@@ -68,6 +70,7 @@ impl World {
         }
         let page_max = [1, 2, 3, 200][chance.below(4) as usize];
         let ordering = Ordering::draw(&mut chance, order.steps);
+        let mishaps = Mishaps::draw(&mut chance);
         let mut world = Self {
             now: 0,
             chance,
@@ -83,6 +86,7 @@ impl World {
             points: 0,
             ordering,
             points_met: Points::default(),
+            mishaps,
             hash: 0xcbf2_9ce4_8422_2325,
             healed: false,
             writes: 0,
@@ -101,7 +105,7 @@ impl World {
     /// The wall clock of a profile.
     pub(crate) fn wall(&self, profile: usize) -> u64 {
         let right = (BASE + self.now) as i64;
-        (right + self.profiles[profile].offset).max(0) as u64
+        (right + self.profiles[profile].offset + self.mishaps.skew(profile, self.now)).max(0) as u64
     }
 
     /// Schedules an event; equal times get an order of chance.

@@ -68,8 +68,10 @@ pub(super) enum Purpose<D> {
 }
 
 impl<D: Document> Engine<D> {
-    pub(super) fn handle_committed(&mut self, commit: u32, result: Result<Report<D>, Failure>) {
-        let Some(purpose) = self.commits.remove(&commit) else { return };
+    /// A transaction ended; says whether it was the last one under way.
+    pub(super) fn handle_committed(&mut self, commit: u32, result: Result<Report<D>, Failure>) -> bool {
+        let Some(purpose) = self.commits.remove(&commit) else { return false };
+        let last = self.commits.is_empty();
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),
             (Purpose::Closing(ticket), _) if self.commits.values().any(|other| matches!(other, Purpose::Write(_))) => {
@@ -92,6 +94,7 @@ impl<D: Document> Engine<D> {
             (purpose, Ok(report)) => self.reported(purpose, report),
             (purpose, Err(failure)) => self.failed(purpose, &failure),
         }
+        last
     }
 
     fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {

@@ -67,6 +67,8 @@ pub struct Engine<D: Document> {
     outputs: VecDeque<Output<D>>,
     last_number: u32,
     commits: Map<u32, Purpose<D>>,
+    /// Collections that another tab changed while own transactions were on their way.
+    overtaken: Set<Collection>,
     timers: Timers,
 
     writing: bool,
@@ -187,6 +189,7 @@ impl<D: Document> Engine<D> {
             outputs: VecDeque::new(),
             last_number: 0,
             commits: Map::new(),
+            overtaken: Set::new(),
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),
@@ -259,7 +262,10 @@ impl<D: Document> Engine<D> {
         match input {
             Input::Start => self.handle_start(),
             Input::Command { ticket, command } => self.handle_command(ticket, command),
-            Input::Committed { commit, result } => self.handle_committed(commit, result),
+            Input::Committed { commit, result } => {
+                let last = self.handle_committed(commit, result);
+                self.tell_overtaken(last);
+            }
             Input::Responded { request, result } => {
                 if result.is_ok() {
                     self.time_request(request);

@@ -6,7 +6,7 @@ use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::output::Event;
-use crate::model::Document;
+use crate::model::{Document, Set};
 
 /// Messages of other tabs within this time lead to one reading of the outbox.
 const GATHER: u64 = 40;
@@ -39,7 +39,12 @@ impl<D: Document> Engine<D> {
             return;
         }
         match message {
-            Message::Changed(collections) => self.tell(Event::Stale(collections)),
+            Message::Changed(collections) => {
+                if !self.commits.is_empty() {
+                    self.overtaken.extend(collections.iter().cloned());
+                }
+                self.tell(Event::Stale(collections));
+            }
             Message::Setting(key) => self.tell(Event::Setting(key)),
             Message::Gone(tab) => self.tab_gone(tab),
             Message::Back(tab) => self.tab_back(&tab),
@@ -47,6 +52,16 @@ impl<D: Document> Engine<D> {
             Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),
+        }
+    }
+
+    /// The end of an own transaction may come after the news of a later one in another tab: what it told is old by then.
+    pub(super) fn tell_overtaken(&mut self, last: bool) {
+        if !self.overtaken.is_empty() {
+            self.tell(Event::Stale(self.overtaken.iter().cloned().collect()));
+        }
+        if last {
+            self.overtaken = Set::new();
         }
     }
 }

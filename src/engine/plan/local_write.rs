@@ -7,7 +7,7 @@
 
 use super::expect::Expected;
 use super::refer::{referred, resolved};
-use super::world::{moved_mark, Change, Effects, World};
+use super::world::{signed_mark, Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
@@ -107,7 +107,7 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
         }
         let (mut writes, mut effects) = world.finish(&self.config);
         if moves && !writes.is_empty() {
-            writes.push(moved_mark(rows));
+            writes.extend(self.operations().next().map(|op| signed_mark(rows, &op.mutation_id)));
         }
         effects.changes = changes(&groups);
         Step::Done(writes, Report::Written(Written { groups, effects }))

@@ -176,6 +176,15 @@ pub(super) fn moved_mark<D: Document>(rows: &Rows<D>) -> Write<D> {
     Write::PutMeta(MetaKey::Mark, mark.to_record())
 }
 
+/// The mark of local writes that take no place: it names one of them, so that a store can tell whether a commit whose
+/// end it did not see has taken place. Folded into a waiting change a second time, an increment would count twice.
+pub(super) fn signed_mark<D: Document>(rows: &Rows<D>, by: &str) -> Write<D> {
+    match moved_mark(rows) {
+        Write::PutMeta(key, mark) => Write::PutMeta(key, mark.with(&[("by", Some(D::text(by)))])),
+        other => other,
+    }
+}
+
 /// Writes the records of what was noted, or names the row that is still to be read. Of the resolved ones the oldest go.
 pub(super) fn note<D: Document>(
     rows: &Rows<D>,

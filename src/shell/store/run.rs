@@ -9,7 +9,7 @@ use super::fetch;
 use super::schema::{CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
-use crate::engine::store::{Rows, Scope, Step, Write};
+use crate::engine::store::{MetaKey, Rows, Scope, Step, Write};
 use crate::model::{Code, DocKey, Document, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
@@ -26,8 +26,32 @@ pub(super) type Ask = Box<dyn FnMut(&Rows<JsDoc>) -> Step<JsDoc, ()>>;
 struct Run {
     tables: Tables,
     ask: RefCell<Ask>,
-    /// A row that proves that a commit whose end was not seen has taken place.
-    witness: RefCell<Option<(Seq, Rc<str>)>>,
+    witness: RefCell<Option<Witness>>,
+}
+
+/// What proves that a commit whose end was not seen has taken place: a new row of the outbox, or the mark that names a
+/// write which took no place there.
+struct Witness {
+    store: &'static str,
+    key: JsValue,
+    field: &'static str,
+    value: String,
+}
+
+impl Witness {
+    fn of(write: &Write<JsDoc>) -> Option<Self> {
+        match write {
+            Write::AddPending(row) => {
+                let key = JsValue::from_f64(row.seq as f64);
+                Some(Self { store: PENDING, key, field: "mutationId", value: row.mutation_id.as_ref().into() })
+            }
+            Write::PutMeta(MetaKey::Mark, mark) => {
+                let key = JsValue::from_str(&MetaKey::Mark.name());
+                Some(Self { store: META, key, field: "by", value: mark.text_of("by")? })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Runs a plan of this scope.
@@ -46,18 +70,18 @@ pub(super) fn run(connection: &Rc<Connection>, tables: &Tables, scope: Scope, as
 impl Run {
     /// One attempt; the first thing is to see whether an earlier one was committed after all.
     fn start(self: &Rc<Self>, tx: &Tx) -> Outcome {
-        let Some((seq, mutation_id)) = self.witness.take() else {
+        let Some(Witness { store, key, field, value }) = self.witness.take() else {
             return self.decide(tx, Rows::default(), 0);
         };
         let run = self.clone();
         let then = move |tx: &Tx, mut found: Vec<JsValue>| {
             let row = found.pop().and_then(JsDoc::some);
-            if row.and_then(|row| row.text_of("mutationId")).is_some_and(|found| found == *mutation_id) {
+            if row.and_then(|row| row.text_of(field)).is_some_and(|found| found == value) {
                 return tx.finish(JsValue::UNDEFINED);
             }
             run.decide(tx, Rows::default(), 0)
         };
-        tx.ask(vec![tx.store(PENDING)?.get(&JsValue::from_f64(seq as f64))?], Box::new(then))
+        tx.ask(vec![tx.store(store)?.get(&key)?], Box::new(then))
     }
 
     /// Asks the plan until it names its writes.
@@ -80,10 +104,7 @@ impl Run {
         if writes.is_empty() {
             return tx.finish(JsValue::UNDEFINED);
         }
-        let witness = writes.iter().find_map(|write| match write {
-            Write::AddPending(row) => Some((row.seq, row.mutation_id.clone())),
-            _ => None,
-        });
+        let witness = writes.iter().find_map(Witness::of);
         writes.into_iter().try_for_each(|write| self::write(tx, write))?;
         self.witness.replace(witness);
         tx.commit()

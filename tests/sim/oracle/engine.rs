@@ -94,6 +94,7 @@ impl World {
 
     /// The engine tells its app something.
     pub(crate) fn told(&mut self, tab: usize, event: Told<Json>) {
+        self.see(tab, &event);
         if let Told::Settled { mutation_id, result } = event {
             self.trace(|| {
                 format!(
@@ -104,6 +105,14 @@ impl World {
             self.tabs[tab].watched.remove(&*mutation_id);
         } else if let Told::Sync { name, detail } = event {
             self.told_event(tab, name, &detail);
+        }
+    }
+
+    /// I-42: a failure says what, where and what to do, and nothing of a document.
+    fn check_failure(&mut self, failure: &Failure) {
+        let said = !failure.message.is_empty() && !failure.code.as_str().is_empty();
+        if !said || ["strange", "edited", "\"l", "\"n\""].iter().any(|value| failure.message.contains(value)) {
+            self.broken("I-42", format!("{:?} says {:?}", failure.code, failure.message));
         }
     }
 
@@ -119,7 +128,11 @@ impl World {
                 result.as_ref().map(|_| ()).map_err(|failure| failure.code)
             )
         });
+        if let Err(failure) = &result {
+            self.check_failure(failure);
+        }
         if let Ok(Reply::Written(outcomes)) = &result {
+            self.check_own_writes(tab, &asked);
             self.trace(|| format!("  {:?}", outcomes.iter().map(|outcome| outcome.0.to_string()).collect::<Vec<_>>()));
             self.tabs[tab].watched.extend(outcomes.iter().filter_map(|outcome| outcome.text_of("mutationId")));
         }

@@ -57,6 +57,7 @@ impl World {
             self.check_agreement();
             self.check_promises_kept();
             self.check_engines();
+            self.check_views();
             self.check_numbers_at_rest();
             (0..2).for_each(|profile| self.check_inbox(profile, "at rest"));
             self.check_leaders();
@@ -71,6 +72,7 @@ impl World {
                 self.jump(profile);
             }
         }
+        self.end_mishaps();
         let long_waits = self.faults.long_waits;
         self.faults = self.faults.healed();
         self.faults.long_waits = long_waits;

@@ -11,6 +11,7 @@ mod finale;
 mod leader;
 mod store;
 mod told;
+pub(crate) mod view;
 mod wire;
 
 use crate::transactions::Transaction;

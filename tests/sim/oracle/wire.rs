@@ -187,6 +187,8 @@ impl World {
         else {
             return;
         };
+        // A clock that runs fast counts the seconds faster.
+        let pause = if self.mishaps.runs_true(tab.profile) { pause } else { pause - pause / 16 };
         let jumps = self.profiles[tab.profile].jumps;
         let until = self.tabs[wire.tab].ordered.filter(|(_, life)| *life == jumps).map_or(0, |(until, _)| until);
         self.tabs[wire.tab].ordered = Some((until.max(self.now + pause), jumps));
