@@ -23,7 +23,8 @@ pub fn retry_after(value: &str, date: Option<&str>, now: Time) -> Option<u64> {
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` as a time.
 pub fn http_date(text: &str) -> Option<Time> {
-    let (_, rest) = text.split_once(", ")?;
+    let (weekday, rest) = text.split_once(' ')?;
+    weekday.strip_suffix(',')?;
     let mut parts = rest.split(' ');
     let day = whole(parts.next()?, 2)?;
     let month = month(parts.next()?)?;
@@ -40,7 +41,7 @@ pub fn timestamp(text: &str) -> Option<Time> {
     let (year, month, day) = (whole(parts.next()?, 4)?, whole(parts.next()?, 2)?, whole(parts.next()?, 2)?);
     parts.next().is_none().then_some(())?;
     let zone = rest.find(['Z', 'z', '+', '-'])?;
-    let (time, zone) = rest.split_at(zone);
+    let (time, zone) = rest.split_at_checked(zone)?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
     let at = (days(year, month, day)? * 86_400 + clock(time)?) * 1_000 + millis(fraction)?;
     let shift = offset(zone)?;

@@ -4,6 +4,7 @@
 //! one. Values are never changed in place and never turned into Rust structures: each call is one or two calls across
 //! the border. The debug form says nothing, so that no document can reach a log.
 
+use super::error::holds;
 use super::names::name;
 use crate::model::{Document, Kind};
 use core::fmt;
@@ -160,7 +161,7 @@ impl Document for JsDoc {
 
     fn parse(json: &str) -> Option<Self> {
         let value = JSON::parse(json).ok()?;
-        Some(if json.contains("proto") { Self(value).deep_copy() } else { Self(value) })
+        Some(if holds(json, "proto") { Self(value).deep_copy() } else { Self(value) })
     }
 }
 

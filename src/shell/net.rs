@@ -4,6 +4,7 @@
 //! answer means is not decided here; that something is no answer at all (no response, no JSON) is only said.
 
 use super::document::JsDoc;
+use super::error::holds;
 use super::later::{property, settled};
 use crate::model::Document;
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
@@ -148,13 +149,12 @@ fn is_redirected(http: &HttpRequest<JsDoc>, response: &JsValue) -> bool {
     let opaque = property(response, "type").as_string().is_some_and(|kind| kind == "opaqueredirect");
     let followed = property(response, "redirected").as_bool().unwrap_or(false);
     let url = property(response, "url").as_string().unwrap_or_default();
-    opaque || (followed && (http.is_write() || origin(&url) != origin(&http.url)))
+    opaque || (followed && (http.is_write() || origin(&url).ne(origin(&http.url))))
 }
 
-fn origin(url: &str) -> Option<&str> {
-    let host = url.find("://")? + 3;
-    let end = url[host..].find('/').map_or(url.len(), |slash| host + slash);
-    Some(&url[..end])
+/// Scheme, nothing, and host.
+fn origin(url: &str) -> impl Iterator<Item = &str> {
+    url.split('/').take(3)
 }
 
 fn length(text: &JsValue) -> usize {
@@ -168,8 +168,8 @@ fn body(text: &JsValue, kind: &str) -> Body<JsDoc> {
     let length = length(text);
     match () {
         () if length == 0 => Body::Empty,
-        () if kind.contains("text/html") => Body::Html,
-        () if !kind.contains("json") => Body::Broken(length),
+        () if holds(kind, "text/html") => Body::Html,
+        () if !holds(kind, "json") => Body::Broken(length),
         () => parse(text).map_or(Body::Broken(length), Body::Json),
     }
 }
