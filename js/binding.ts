@@ -273,6 +273,9 @@ export interface Client {
   /** What the app's function said; late, doubled and old answers are ignored. */
   verdict(conflictId: string, verdict: VerdictOut): Promise<unknown>;
 
+  /** The audit ring, in no order. */
+  auditList(): Promise<AuditOut[]>;
+
   settingGet(key: string): Promise<unknown>;
   settingSet(key: string, value: unknown): Promise<void>;
   settingRemove(key: string): Promise<void>;
@@ -280,6 +283,21 @@ export interface Client {
   /** A number that moves whenever any tab commits anything: memory older than it is not trusted (at most 1 s, design section 15). */
   mark(): Promise<string>;
   close(): Promise<void>;
+}
+
+/** One record of the audit ring: its place, its number, and what it says. */
+export interface AuditOut {
+  slot: number;
+  n: number;
+  at: number;
+  user?: string;
+  action: string;
+  collection?: string;
+  id?: string;
+  tempId?: string;
+  mutationId?: string;
+  outcome: string;
+  code?: string;
 }
 
 /** What the engine tells the face, tagged by `type`. */

@@ -7,6 +7,7 @@
  * is never given out, only copies. Times are of the page's own steady clock.
  */
 
+import type { CacheCounts } from './metrics.js';
 import { clone } from './snapshot.js';
 
 /** How long an entry is trusted after it was last known to be current. */
@@ -41,6 +42,7 @@ interface Entry {
 export function memoryTier(
   options: { items: number; ttl: number } | undefined,
   mark: () => Promise<string>,
+  counts: CacheCounts = { hits: 0, misses: 0, evictions: 0 },
 ): MemoryTier {
   if (options === undefined) return { collection: () => NONE, drop: () => undefined };
   const freshness = compareMarks(mark);
@@ -48,7 +50,7 @@ export function memoryTier(
   const collection = (name: string) => {
     let cache = caches.get(name);
     if (cache === undefined) {
-      cache = collectionCache(options, freshness);
+      cache = collectionCache(options, freshness, counts);
       caches.set(name, cache);
     }
     return cache;
@@ -88,21 +90,30 @@ function compareMarks(mark: () => Promise<string>): Freshness {
   };
 }
 
-function collectionCache({ items, ttl }: { items: number; ttl: number }, freshness: Freshness): CollectionCache {
+function collectionCache(
+  { items, ttl }: { items: number; ttl: number },
+  freshness: Freshness,
+  counts: CacheCounts,
+): CollectionCache {
   const entries = new Map<string, Entry>();
   let moves = 0;
   const keep = (id: string, doc: object, at: number) => {
     entries.delete(id);
     entries.set(id, { doc, at, ends: at + ttl });
-    if (entries.size > items) entries.delete(entries.keys().next().value as string);
+    if (entries.size <= items) return;
+    entries.delete(entries.keys().next().value as string);
+    counts.evictions++;
   };
   return {
     get(id) {
       const entry = entries.get(id);
-      if (entry === undefined) return undefined;
       const now = performance.now();
-      if (now >= entry.ends) return void entries.delete(id);
-      if (!freshness.trusts(entry.at, now)) return undefined;
+      if (entry === undefined || now >= entry.ends || !freshness.trusts(entry.at, now)) {
+        counts.misses++;
+        if (entry !== undefined && now >= entry.ends) entries.delete(id);
+        return undefined;
+      }
+      counts.hits++;
       entries.delete(id);
       entries.set(id, entry);
       return clone(entry.doc);

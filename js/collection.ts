@@ -35,7 +35,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
 
   const read = async (id: string) => {
     const keep = cache.reading();
-    const doc = await handle.run((client) => client.get(name, checkId(id)));
+    const doc = await handle.run((client) => client.get(name, checkId(id)), 'read');
     if (doc !== undefined) keep(ownId(doc, id), doc);
     return doc as Doc | undefined;
   };
@@ -53,7 +53,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
   };
   const writeNow = async (ops: WriteOp[], signal: AbortSignal | undefined) => {
     refuseAborted(signal);
-    const outcomes = await handle.run((client) => client.write(ops)).catch(nameReserved);
+    const outcomes = await handle.run((client) => client.write(ops), 'write').catch(nameReserved);
     outcomes.forEach((outcome, i) => void remember(cache, outcome, ops[i] as WriteOp));
     return outcomes;
   };
@@ -66,7 +66,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     draftOf(validator, kind, value, target, root);
   const find = async (query: CheckedQuery<Doc>) => {
     if (query.none) return [];
-    const found = (await handle.run((client) => client.query(name, query.out))) as Doc[];
+    const found = (await handle.run((client) => client.query(name, query.out), 'query')) as Doc[];
     return sift(found, query, (doc) => doc);
   };
 
@@ -83,7 +83,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
       const missing = ids.filter((_, i) => found[i] === undefined);
       if (missing.length === 0) return found;
       const keep = cache.reading();
-      const docs = (await handle.run((client) => client.getMany(name, missing))) as (Doc | undefined)[];
+      const docs = (await handle.run((client) => client.getMany(name, missing), 'read')) as (Doc | undefined)[];
       docs.forEach((doc, i) => {
         if (doc !== undefined) keep(ownId(doc, missing[i] as string), doc);
       });
@@ -137,7 +137,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
       handle.alive();
       const checked = checkQuery(query);
       if (checked.filter !== undefined || checked.none) return (await find(checked)).length;
-      const all = await handle.run((client) => client.count(name, checked.out));
+      const all = await handle.run((client) => client.count(name, checked.out), 'query');
       return Math.min(all, checked.limit ?? all);
     },
     live(query) {

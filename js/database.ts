@@ -4,6 +4,7 @@
  * Holds no state of its own but the collections it has already made.
  */
 
+import { auditOf } from './audit.js';
 import { collectionOf } from './collection.js';
 import { conflictsOf } from './conflicts.js';
 import type { Handle } from './handle.js';
@@ -34,6 +35,8 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
       return collection;
     },
     transaction: transactionOf(handle),
+    metrics: handle.meter.face(() => handle.alive()),
+    audit: auditOf(handle),
     on: (event, listener) => handle.events.on(event, listener),
     close: () => handle.close(),
   };

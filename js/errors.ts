@@ -6,37 +6,13 @@
  */
 
 import type { ErrorOut } from './binding.js';
+import { type ErrorFamily, familyOf, isRetryable, type KnownCode, userMessage } from './error-table.js';
 import type { ErrorInfo } from './types-sync.js';
 
+export type { ErrorFamily } from './error-table.js';
+
 /** Every code a SeakeepError can carry; the list grows, so treat an unknown one as a failure to report. */
-export type ErrorCode =
-  | 'NETWORK'
-  | 'TIMEOUT'
-  | 'SERVER'
-  | 'CLIENT'
-  | 'CONFLICT'
-  | 'AUTH_REQUIRED'
-  | 'FORBIDDEN'
-  | 'VALIDATION'
-  | 'RATE_LIMITED'
-  | 'BREAKER_OPEN'
-  | 'CAPTIVE_PORTAL'
-  | 'BAD_RESPONSE'
-  | 'QUOTA_EXCEEDED'
-  | 'STORAGE_UNAVAILABLE'
-  | 'INTEGRITY_FAILED'
-  | 'ENGINE_CRASHED'
-  | 'ENV_UNSUPPORTED'
-  | 'OUTBOX_FULL'
-  | 'DISCARDED'
-  | 'UNIQUE_VIOLATION'
-  | 'QUERY_TOO_LARGE'
-  | 'NETWORK_BLOCKED'
-  | 'ABORTED'
-  | 'CLOSED'
-  | 'NOT_FOUND'
-  | 'ALREADY_EXISTS'
-  | (string & {});
+export type ErrorCode = KnownCode | (string & {});
 
 /** What a SeakeepError may say besides its message. */
 export interface ErrorFacts {
@@ -55,6 +31,8 @@ export class SeakeepError extends Error {
   override readonly name: 'SeakeepError' = 'SeakeepError';
   /** What went wrong, in one stable word. */
   readonly code: ErrorCode;
+  /** What kind of thing that is: 'network', 'timeout', 'server', 'validation' and so on. */
+  readonly family: ErrorFamily;
   /** What to tell the person in front of the screen. */
   readonly userMessage: string;
   /** Whether the same call may succeed later. */
@@ -74,7 +52,8 @@ export class SeakeepError extends Error {
     super(message);
     this.code = facts.code ?? 'CLIENT';
     this.userMessage = userMessage(this.code);
-    this.retryable = facts.retryable ?? false;
+    this.family = familyOf(this.code);
+    this.retryable = facts.retryable ?? isRetryable(this.code);
     for (const name of ['parked', 'path', 'status', 'fields', 'hint'] as const) {
       if (facts[name] !== undefined) Object.assign(this, { [name]: facts[name] });
     }
@@ -99,9 +78,11 @@ export function fromOut(out: ErrorOut): SeakeepError {
 
 /** An engine's error as plain public data. */
 export function toInfo(out: ErrorOut): ErrorInfo {
-  const { code, message, retryable, at, status } = out;
-  const info = { code, message, userMessage: userMessage(code), retryable, at };
-  return status === undefined ? info : { ...info, status };
+  const { code, message, retryable, at, status, fields } = out;
+  const info: ErrorInfo = { code, message, family: familyOf(code), userMessage: userMessage(code), retryable, at };
+  if (status !== undefined) info.status = status;
+  if (fields !== undefined) info.fields = { ...fields };
+  return info;
 }
 
 /** Whether a rejection of the module has the shape it promises; anything else is a crash. */
@@ -123,41 +104,4 @@ export function kindOf(value: unknown): string {
   if (typeof value !== 'number') return value === undefined ? 'undefined' : `a value of type ${typeof value}`;
   if (!Number.isFinite(value)) return String(value);
   return Number.isInteger(value) ? 'an integer outside of it' : 'a fraction';
-}
-
-const PERSON: { [code: string]: string } = {
-  __proto__: null as never,
-  NETWORK: 'No connection right now. Your change is kept and sent later.',
-  TIMEOUT: 'The server does not answer. It will be tried again.',
-  SERVER: 'The server has a problem. It will be tried again.',
-  SERVER_FULL: 'The server has no space left. It will be tried again.',
-  BREAKER_OPEN: 'The server has a problem. It will be tried again.',
-  CONFLICT: 'Someone else changed this at the same time.',
-  AUTH_REQUIRED: 'Please sign in again to continue syncing.',
-  FORBIDDEN: 'You are not allowed to make this change.',
-  VALIDATION: 'Some entries need to be corrected.',
-  RATE_LIMITED: 'The server is busy. It will be tried again.',
-  CAPTIVE_PORTAL: 'This network wants you to sign in first. Open a web page to do so.',
-  QUOTA_EXCEEDED: 'There is no space left on this device.',
-  STORAGE_UNAVAILABLE: 'This browser does not allow data to be stored here.',
-  INTEGRITY_FAILED: 'A stored entry is damaged.',
-  ENGINE_CRASHED: 'Something went wrong. Please reload the page; what was saved is kept.',
-  ENV_UNSUPPORTED: 'This does not work here.',
-  OUTBOX_FULL: 'Too many changes are waiting to be sent.',
-  DISCARDED: 'This change was discarded.',
-  UNIQUE_VIOLATION: 'There is already an entry with this value.',
-  ALREADY_EXISTS: 'This entry exists already.',
-  NOT_FOUND: 'This entry no longer exists.',
-  NETWORK_BLOCKED: 'Something in this network blocks this change.',
-  ABORTED: 'The action was cancelled.',
-  CLOSED: 'Please reload the page to continue.',
-  DOC_TOO_LARGE: 'This entry is too large to be saved.',
-  PENDING_EXIST: 'Some changes have not been sent yet.',
-  WASM_FETCH_FAILED: 'A part of the app could not be loaded. Please reload the page.',
-  BUILD_MISMATCH: 'The app was updated. Please reload the page.',
-  DB_VERSION_NEWER: 'The app was updated. Please reload the page.',
-};
-
-function userMessage(code: string): string {
-  return PERSON[code] ?? 'Something went wrong. Please try again.';
 }

@@ -12,7 +12,8 @@ import type { Checked } from './config.js';
 import { answerQuestion, publicConflict } from './conflicts.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
-import { type Log, logTo } from './log.js';
+import { causeName, type Log, logSync, logTo, STORE_LEVELS } from './log.js';
+import { Meter, type Timed } from './metrics.js';
 import type { SyncTriggers } from './types-sync.js';
 
 /** The end of one change: called once. */
@@ -43,7 +44,10 @@ export class Handle {
   readonly statusChanges: Listeners<Told> = listeners('subscribe', this.report);
   readonly settingChanges: Listeners<string> = listeners('settings.subscribe', this.report);
   readonly lives = new Set<Wakeable>();
+  readonly meter = new Meter(this.report);
   readonly log: Log;
+  /** Whether anybody reads the log: otherwise no line is made. */
+  private readonly logs: boolean;
   told: Told;
   private client!: Client;
   private readonly caches: (collection: string) => CollectionCache;
@@ -62,7 +66,8 @@ export class Handle {
     private readonly release: () => void,
   ) {
     this.log = logTo(checked.log);
-    const tier = memoryTier(checked.cache, () => this.run((client) => client.mark()));
+    this.logs = checked.log !== 'off';
+    const tier = memoryTier(checked.cache, () => this.run((client) => client.mark()), this.meter.cache);
     this.caches = tier.collection;
     this.dropAll = tier.drop;
     const { sync } = checked.config;
@@ -110,21 +115,44 @@ export class Handle {
     if (this.ended !== undefined) throw this.ended;
   }
 
-  /** A call of the engine that settles in any case. */
-  run<R>(work: (client: Client) => Promise<R>): Promise<R> {
+  /** A call of the engine that settles in any case; timed as what it is for. */
+  run<R>(work: (client: Client) => Promise<R>, timed?: Timed): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       if (this.ended !== undefined) return reject(this.ended);
       this.open.add(reject);
-      const failed = (thrown: unknown) => reject(this.explain(thrown));
+      const since = timed === undefined ? 0 : performance.now();
+      const done = (result: R) => {
+        if (timed !== undefined) this.took(timed, since);
+        resolve(result);
+      };
+      const failed = (thrown: unknown) => {
+        const cause = this.explain(thrown);
+        if (timed !== undefined) this.took(timed, since, cause);
+        reject(cause);
+      };
       try {
         work(this.client)
-          .then(resolve, failed)
+          .then(done, failed)
           .finally(() => this.open.delete(reject));
       } catch (thrown) {
         this.open.delete(reject);
         failed(thrown);
       }
     });
+  }
+
+  /** One request of the engine by the app's fetch, or the global one. */
+  async request(send: typeof fetch, url: string, init: RequestInit): Promise<Response> {
+    const since = performance.now();
+    const about = { method: init.method ?? 'GET' };
+    try {
+      const response = await send(url, init);
+      this.took('request', since, undefined, { ...about, status: response?.status });
+      return response;
+    } catch (thrown) {
+      this.took('request', since, thrown ?? 'nothing', about);
+      throw thrown;
+    }
   }
 
   /** A call of the engine that answers at once. */
@@ -182,6 +210,15 @@ export class Handle {
     this.events.emit('listener-error', toInfo({ code: 'LISTENER_ERROR', message, retryable: false, at: Date.now() }));
   }
 
+  private took(what: Timed, since: number, failed?: unknown, about?: object): void {
+    this.meter.note(what, since, failed);
+    if (!this.logs) return;
+    const ms = Math.round((performance.now() - since) * 1000) / 1000;
+    const end = failed === undefined ? 'done' : `failed: ${causeName(failed)}`;
+    const scope = what === 'request' ? 'net' : 'store';
+    this.log(failed === undefined ? 'debug' : 'info', scope, `${what} ${end}`, { ms, ...about });
+  }
+
   private take(event: EngineEvent, touched: Set<string>): void {
     switch (event.type) {
       case 'changes':
@@ -205,6 +242,8 @@ export class Handle {
         this.statusChanges.emit(event);
         break;
       case 'sync':
+        this.meter.count(event.name);
+        if (this.logs) logSync(this.log, event.name, event.detail);
         this.syncEvents.emit(event.name, syncDetail(event.name, event.detail));
         break;
       case 'question':
@@ -230,6 +269,7 @@ export class Handle {
   }
 
   private databaseEvent(name: string, detail: object): void {
+    if (this.logs) this.log(STORE_LEVELS[name] ?? 'info', 'store', name);
     if (name === 'storage-lost' || name === 'reconnected') {
       this.dropAll();
       for (const live of [...this.lives]) live.wake();
@@ -273,6 +313,7 @@ export class Handle {
     for (const live of [...this.lives]) live.close();
     this.watched.clear();
     this.statusChanges.clear();
+    this.meter.end();
     this.settingChanges.clear();
     this.dropAll();
     if (rejectOpen) this.release();

@@ -28,7 +28,7 @@ export function liveOf<T>(handle: Handle, collection: string, query: CheckedQuer
     told.emit(next);
   };
   const read = async () => {
-    const { rows, complete } = await handle.run((client) => client.rows(collection, query.out));
+    const { rows, complete } = await handle.run((client) => client.rows(collection, query.out), 'query');
     const kept = sift(query.none ? [] : rows, query, (row) => row.doc as T);
     settle({ rows: reuse(current.rows, kept), loaded: true, complete });
   };

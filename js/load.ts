@@ -24,6 +24,7 @@ export const version: string = typeof __SEAKEEP_VERSION__ === 'string' ? __SEAKE
 const BUILD = typeof __SEAKEEP_BUILD__ === 'string' ? __SEAKEEP_BUILD__ : '';
 
 let running: Promise<WasmModule> | undefined;
+let memory: WebAssembly.Memory | undefined;
 
 /** The running module; a failed start is forgotten, so that another open() can try again. */
 export function load(source: WasmSource | undefined, fallback: DefaultSource): Promise<WasmModule> {
@@ -34,13 +35,20 @@ export function load(source: WasmSource | undefined, fallback: DefaultSource): P
   return running;
 }
 
+/** The module's memory in bytes; 0 before it runs. */
+export function wasmBytes(): number {
+  return memory?.buffer.byteLength ?? 0;
+}
+
 async function start(source: WasmSource | undefined, fallback: DefaultSource): Promise<WasmModule> {
   if (typeof WebAssembly === 'undefined') throw refuse('ENV_UNSUPPORTED', 'this environment has no WebAssembly');
   const module = await compile(await given(source, fallback));
   const wasm: WasmModule = { buildId, openClient, destroyDatabase };
   try {
     // The glue's own start also fetches and compiles, which was done above: what is not named here is not downloaded.
-    started(await WebAssembly.instantiate(module, imports()), module);
+    const instance = await WebAssembly.instantiate(module, imports());
+    memory = Object.values(instance.exports).find((one) => one instanceof WebAssembly.Memory);
+    started(instance, module);
     const found = buildId();
     if (BUILD === '' || found === BUILD) return wasm;
     throw mismatch(found);

@@ -5,12 +5,59 @@
  */
 
 import type { Checked } from './config.js';
+import { thrownName } from './errors.js';
 import type { LogEntry } from './types.js';
 
 /** Writes one line. */
 export type Log = (level: LogEntry['level'], scope: string, message: string, detail?: object) => void;
 
 const LEVELS = ['error', 'warn', 'info', 'debug'];
+
+/** How much each event of sync matters; the rest is 'debug'. */
+const SYNC_LEVELS: { [event: string]: LogEntry['level'] } = {
+  __proto__: null as never,
+  completed: 'info',
+  failed: 'warn',
+  retrying: 'info',
+  parked: 'warn',
+  rejected: 'warn',
+  conflict: 'info',
+  resolved: 'info',
+  network: 'info',
+  leader: 'info',
+  breaker: 'warn',
+  'auth-required': 'warn',
+  'update-required': 'error',
+  'captive-portal': 'warn',
+};
+/** How much each event of the database matters; the rest is 'info'. */
+export const STORE_LEVELS: { [event: string]: LogEntry['level'] } = {
+  __proto__: null as never,
+  'storage-lost': 'error',
+  'closed-for-upgrade': 'warn',
+  'upgrade-blocked': 'warn',
+  quota: 'warn',
+  quarantined: 'error',
+};
+/** What of an event's detail a line may hold: counts, codes and names the app itself declared. */
+const SHOWN = (
+  'reason collection mutationId attempts nextAttemptAt pushed pulled conflicts parked failed durationMs skipped ' +
+  'changed deleted online reachable leader epoch state until code status type strategy phase done total'
+).split(' ');
+
+/** A line about an event of sync. */
+export function logSync(log: Log, name: string, detail: object): void {
+  const given = detail as { [key: string]: unknown; error?: { code?: unknown } };
+  const shown = Object.fromEntries(SHOWN.filter((key) => given[key] !== undefined).map((key) => [key, given[key]]));
+  if (given.error?.code !== undefined) shown.code = given.error.code;
+  log(SYNC_LEVELS[name] ?? 'debug', 'sync', name, shown);
+}
+
+/** The code of an error, or the kind of what was thrown; never its text. */
+export function causeName(failed: unknown): string {
+  const code = (failed as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[A-Z][A-Z_]{1,40}$/.test(code) ? code : thrownName(failed);
+}
 
 /** The log for the option `log`. */
 export function logTo(sink: Checked['log']): Log {

@@ -14,7 +14,7 @@ import { databaseOf } from './database.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, thrownName } from './errors.js';
 import { Handle } from './handle.js';
 import { checkId, isTemporary } from './ids.js';
-import { type DefaultSource, load } from './load.js';
+import { type DefaultSource, load, wasmBytes } from './load.js';
 import { takeLock } from './locks.js';
 import { isPlain, snapshotDocument, snapshotValue } from './snapshot.js';
 import type { DestroyFunction, OpenFunction, OpenOptions } from './types.js';
@@ -60,10 +60,11 @@ export function makeDestroy(source: DefaultSource): DestroyFunction {
 }
 
 async function connect(checked: Checked, source: DefaultSource, release: () => void): Promise<Handle> {
+  const since = performance.now();
   const wasm = await load(checked.wasm, source);
   const handle = new Handle(checked, globalThis.navigator?.onLine ?? true, release);
   const hooks: Hooks = {
-    fetch: async (url, init) => (checked.fetch ?? globalThis.fetch)(url, init),
+    fetch: (url, init) => handle.request(checked.fetch ?? globalThis.fetch, url, init),
     text: readText,
     lock: takeLock,
     events: (batch) => handle.receive(batch),
@@ -75,6 +76,8 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
   const client: Client = await wasm.openClient(checked.config, hooks);
   handle.attach(client);
   handle.follow(transport?.listen);
+  handle.meter.wasmBytes = wasmBytes;
+  handle.meter.openMs = performance.now() - since;
   return handle;
 }
 

@@ -10,6 +10,7 @@ import { snapshotDraft } from './collection.js';
 import { refuse, toInfo } from './errors.js';
 import { type Listeners, listeners } from './events.js';
 import type { Handle } from './handle.js';
+import { checkId } from './ids.js';
 import { checkCollection } from './sync.js';
 import type { Outbox, PendingChange, PendingState } from './types-sync.js';
 import { validate } from './validate.js';
@@ -55,6 +56,7 @@ export function outboxOf(handle: Handle): Outbox {
       handle.alive();
       checkMutationId(mutationId);
       const copy = snapshotDraft(doc);
+      if (Object.hasOwn(copy, 'id')) checkId(copy.id, '$.id');
       await validateEdit(handle, mutationId, copy);
       await handle.run((client) => client.edit(mutationId, copy));
     },

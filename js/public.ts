@@ -5,9 +5,10 @@
  */
 
 export { assistantSync } from './config-sync.js';
-export { type ErrorCode, isSeakeepError, SeakeepError } from './errors.js';
+export { type ErrorCode, type ErrorFamily, isSeakeepError, SeakeepError } from './errors.js';
 /** The version of this package. */
 export { version } from './load.js';
 export { increment } from './patch.js';
 export type * from './types.js';
 export type * from './types-sync.js';
+export type * from './types-told.js';

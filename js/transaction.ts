@@ -116,7 +116,9 @@ class Run {
     this.ended = true;
     if (this.ops.length > MOST_WRITES)
       throw refuse('BULK_TOO_LARGE', `${this.ops.length} writes; limit 10,000 in one transaction`);
-    const outcomes = await this.handle.run((client) => client.write(this.ops, this.expected)).catch(nameReserved);
+    const outcomes = await this.handle
+      .run((client) => client.write(this.ops, this.expected), 'write')
+      .catch(nameReserved);
     outcomes.forEach((outcome, i) => {
       const op = this.ops[i] as WriteOp;
       remember(this.handle.cache(op.collection), outcome, op);
@@ -159,7 +161,7 @@ class Run {
     const seen = async (id: string): Promise<{ id: string; doc: Doc | undefined }> => {
       if (mine.has(id)) return { id, doc: mine.get(id) };
       if (!reads.has(id)) {
-        const doc = await handle.run((client) => client.get(name, id));
+        const doc = await handle.run((client) => client.get(name, id), 'read');
         if (!reads.has(id)) {
           reads.set(id, doc);
           expected.docs.push(doc === undefined ? { collection: name, id } : { collection: name, id, doc });
@@ -223,7 +225,7 @@ class Run {
           const own = new Map(mine);
           const { limit } = checked.out;
           const out = limit === undefined ? checked.out : { ...checked.out, limit: limit + own.size };
-          let docs = (await handle.run((client) => client.query(name, out))) as Doc[];
+          let docs = (await handle.run((client) => client.query(name, out), 'query')) as Doc[];
           expected.answers.push({ collection: name, query: out, docs });
           if (own.size > 0) {
             const others = docs.filter((doc) => !own.has(doc.id as string));

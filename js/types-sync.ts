@@ -5,7 +5,7 @@
  * What the package does not do yet has no type. Times are milliseconds since the Unix epoch, durations are milliseconds.
  */
 
-import type { ErrorCode } from './errors.js';
+import type { ErrorCode, ErrorFamily } from './errors.js';
 import type { Unsubscribe } from './types.js';
 
 /** How a database talks to its server. Values out of range reject CONFIG_RANGE. */
@@ -451,9 +451,17 @@ export interface Settings {
 /** A SeakeepError as plain data. */
 export interface ErrorInfo {
   code: ErrorCode;
+  /** What kind of thing went wrong. */
+  family: ErrorFamily;
+  /** For developers. */
   message: string;
+  /** For the person in front of the screen. */
   userMessage: string;
+  /** Whether the same can succeed later without anybody changing anything. */
   retryable: boolean;
+  /** The server's HTTP status. */
   status?: number;
+  /** The server's messages by field. They stand in the outbox, so they survive a reload and are seen in every tab. */
+  fields?: { [field: string]: string };
   at: number;
 }

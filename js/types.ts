@@ -17,6 +17,7 @@ import type {
   SyncOptions,
   SyncReport,
 } from './types-sync.js';
+import type { Audit, Metrics } from './types-told.js';
 
 /** The shape of a database: its collections by name, each with the type of its documents. */
 export type Schema<S> = { [K in keyof S]: object };
@@ -110,6 +111,10 @@ export interface Database<S extends Schema<S> = AnySchema> {
   readonly conflicts: Conflicts;
   /** Small key-value settings (preferences, tokens): same durability and isolation, never synced. */
   readonly settings: Settings;
+  /** How the database performs on this page. */
+  readonly metrics: Metrics;
+  /** What became of which change. */
+  readonly audit: Audit;
   /** Releases everything this handle holds; a second call resolves too. Unsent changes stay stored. */
   close(): Promise<void>;
   /** Calls the listener at each event, always from a fresh task. */

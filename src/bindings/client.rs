@@ -326,6 +326,12 @@ impl Client {
         self.mailbox.ask(Command::Setting(text(&key).into(), None))
     }
 
+    /// The audit ring, in no order.
+    #[wasm_bindgen(js_name = auditList)]
+    pub fn audit_list(&self) -> Promise {
+        self.read(Store::audit)
+    }
+
     /// Moves whenever any tab commits anything.
     pub fn mark(&self) -> Promise {
         self.read(Store::mark)

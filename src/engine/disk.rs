@@ -5,7 +5,7 @@
 
 use super::query::disk_select;
 use super::store::{Found, Plan, Read, Rows, Step, Write};
-use crate::model::{Code, Collection, Conflict, DocKey, Document, Failure, Map, Pending, Row, Seq};
+use crate::model::{AuditEntry, Code, Collection, Conflict, DocKey, Document, Failure, Map, Pending, Row, Seq};
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -20,6 +20,7 @@ pub struct Disk<D> {
     meta: Map<String, D>,
     alias: Map<DocKey, Rc<str>>,
     conflicts: Map<Rc<str>, Conflict<D>>,
+    audit: Map<u64, AuditEntry>,
     settings: Map<Rc<str>, D>,
 }
 
@@ -31,6 +32,7 @@ impl<D> Default for Disk<D> {
             meta: Map::new(),
             alias: Map::new(),
             conflicts: Map::new(),
+            audit: Map::new(),
             settings: Map::new(),
         }
     }
@@ -101,6 +103,11 @@ impl<D: Document> Disk<D> {
         self.alias.get(key)
     }
 
+    /// The audit ring, by slot.
+    pub fn audit(&self) -> impl Iterator<Item = &AuditEntry> {
+        self.audit.values()
+    }
+
     /// All conflicts, in the order of their ids.
     pub fn conflicts(&self) -> impl Iterator<Item = &Conflict<D>> {
         self.conflicts.values()
@@ -165,6 +172,9 @@ impl<D: Document> Disk<D> {
             }
             Write::PutAlias(key, id) => {
                 self.alias.insert(key, id);
+            }
+            Write::PutAudit(entry) => {
+                self.audit.insert(entry.slot(), *entry);
             }
             Write::PutConflict(conflict) => {
                 self.conflicts.insert(conflict.conflict_id.clone(), *conflict);

@@ -78,7 +78,7 @@ impl<D: Document> Lane<D> {
             Action::Add(_) if self.doc().is_some() => {
                 Err(self.failure(Code::AlreadyExists, "a document with this id exists; use put or patch"))
             }
-            Action::Add(doc) | Action::Put(doc) => Ok(self.replace(doc, op, seq, now)),
+            Action::Add(doc) | Action::Put(doc) => self.replace(doc, op, seq, now),
             Action::Patch(patch) => self.patch(patch, op, seq, now),
             Action::Remove => self.remove(op, seq, now),
         }
@@ -108,10 +108,9 @@ impl<D: Document> Lane<D> {
         overlay(self.changes.first()?.base.as_ref(), &self.changes[..index])
     }
 
-    fn replace(&mut self, doc: &D, op: &Operation<D>, seq: Seq, now: Time) -> Option<Rc<str>> {
+    fn replace(&mut self, doc: &D, op: &Operation<D>, seq: Seq, now: Time) -> Result<Option<Rc<str>>, Failure> {
         if op.local {
-            self.place(doc, now);
-            return None;
+            return self.place(doc, now).map(|()| None);
         }
         let current = self.doc().cloned();
         match self.open_change(op) {
@@ -122,13 +121,13 @@ impl<D: Document> Lane<D> {
                     _ => create(doc, op, seq, now),
                 };
                 if change.kind == ChangeKind::Update && change.changes.is_empty() && self.changes.is_empty() {
-                    return None;
+                    return Ok(None);
                 }
                 self.enqueue(change);
             }
         }
         self.show(Some(doc.clone()), now);
-        self.changes.last().map(|change| change.mutation_id.clone())
+        Ok(self.changes.last().map(|change| change.mutation_id.clone()))
     }
 
     fn patch(&mut self, patch: &Patch<D>, op: &Operation<D>, seq: Seq, now: Time) -> Result<Option<Rc<str>>, Failure> {
@@ -142,8 +141,7 @@ impl<D: Document> Lane<D> {
             return Err(self.failure(Code::PatchType, "increment leaves the range of exact numbers"));
         }
         if op.local {
-            self.place(&doc, now);
-            return Ok(None);
+            return self.place(&doc, now).map(|()| None);
         }
         match self.open_change(op) {
             Some(index) => self.fold_patch(index, patch, &doc, now),
@@ -159,7 +157,7 @@ impl<D: Document> Lane<D> {
             return Err(self.failure(Code::NotFound, "no such document"));
         }
         if op.local && !self.changes.is_empty() {
-            return Err(self.failure(Code::InFlight, "changes of this document wait to be sent; discard them first"));
+            return Err(self.failure(Code::InFlight, WAITS));
         }
         if op.local || !self.confirms() {
             self.row = None;
@@ -256,19 +254,26 @@ impl<D: Document> Lane<D> {
         row.lane = self.changes.iter().map(|change| change.seq).collect();
     }
 
-    /// Data that came from elsewhere: a new confirmed state below whatever waits.
-    fn place(&mut self, doc: &D, now: Time) {
+    /// Data that came from elsewhere: a new confirmed state below whatever waits. A change that makes or removes the
+    /// document would hide it: then it is refused.
+    fn place(&mut self, doc: &D, now: Time) -> Result<(), Failure> {
+        if self.changes.iter().any(|change| change.kind != ChangeKind::Update) {
+            return Err(self.failure(Code::InFlight, WAITS));
+        }
         let row = self.row.get_or_insert_with(|| Row::fresh(&self.key.id, now));
         row.local = !row.is_on_server();
         row.at = now;
         let revision = row.rev.clone();
         self.rebase(Some(doc.clone()), revision);
+        Ok(())
     }
 
     fn failure(&self, code: Code, text: &str) -> Failure {
         Failure::new(code, [text, ": ", &self.key.collection, "/", &self.key.id].concat())
     }
 }
+
+const WAITS: &str = "changes of this document wait to be sent; discard them first";
 
 /// The document that changes make of a base.
 pub fn overlay<D: Document>(base: Option<&D>, changes: &[Pending<D>]) -> Option<D> {

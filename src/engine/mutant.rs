@@ -41,11 +41,13 @@ pub enum Mutant {
     MissingIsDone,
     ForgetsTheBreaker,
     TransactionOutOfOrder,
+    AuditKeepsOne,
+    AuditForgetsParked,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -80,6 +82,8 @@ impl Mutant {
         Self::MissingIsDone,
         Self::ForgetsTheBreaker,
         Self::TransactionOutOfOrder,
+        Self::AuditKeepsOne,
+        Self::AuditForgetsParked,
     ];
 
     /// Whether this bug is switched on.

@@ -7,8 +7,8 @@
 
 use super::query::Query;
 use crate::model::{
-    sort_by, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending, PullState,
-    Record, Row, Seq, Stats,
+    sort_by, AuditEntry, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending,
+    PullState, Record, Row, Seq, Stats,
 };
 use core::cmp::Ordering;
 use std::rc::Rc;
@@ -301,6 +301,8 @@ pub enum Write<D> {
     PutMeta(MetaKey, D),
     /// Remembers the server's id of a temporary id.
     PutAlias(DocKey, Rc<str>),
+    /// Puts an audit entry into its place of the ring.
+    PutAudit(Box<AuditEntry>),
     /// Inserts or replaces a conflict.
     PutConflict(Box<Conflict<D>>),
     /// Removes a conflict.

@@ -72,6 +72,8 @@ impl<D> Default for PullState<D> {
 pub struct Mark {
     /// Counter.
     pub applied: u64,
+    /// Audit entries written so far: the number of the next.
+    pub audited: u64,
 }
 
 /// Mutation ids that were discarded lately (a bounded ring), so that no tab takes a discard for an acknowledgement.
@@ -158,11 +160,11 @@ impl<D: Document> Record<D> for Wanted {
 
 impl<D: Document> Record<D> for Mark {
     fn to_record(&self) -> D {
-        object(&[("applied", number(Some(self.applied)))])
+        object(&[("applied", number(Some(self.applied))), ("audited", number(Some(self.audited)))])
     }
 
     fn from_record(record: &D) -> Option<Self> {
-        Some(Self { applied: whole(record, "applied")? })
+        Some(Self { applied: whole(record, "applied")?, audited: whole(record, "audited").unwrap_or(0) })
     }
 }
 

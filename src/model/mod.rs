@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod conflict;
 mod document;
 mod error;
@@ -18,6 +19,7 @@ mod row;
 mod stats;
 mod time;
 
+pub use audit::AuditEntry;
 pub use conflict::{Conflict, ConflictField, ConflictKind, ConflictLog, Resolution, Severity};
 pub use document::{Document, Kind};
 pub use error::{Code, Failure, FailureBody};

@@ -138,7 +138,8 @@ impl ChangeKind {
         }
     }
 
-    fn try_from_text(text: &str) -> Option<Self> {
+    /// The kind of a public name.
+    pub fn try_from_text(text: &str) -> Option<Self> {
         [Self::Create, Self::Update, Self::Delete].into_iter().find(|kind| kind.as_str() == text)
     }
 }

@@ -8,7 +8,7 @@ use super::http::revision;
 use super::push::{broken, number_text, refusal, updated_at, with_text_id, FULL, LOGIN, SLOWER, UPDATE};
 use super::table::{read_verdict, Verdict};
 use super::{Body, HttpResponse, Remote};
-use crate::model::{Code, Document, Failure, Kind, Time};
+use crate::model::{is_temporary, Code, Document, Failure, Kind, Time};
 
 /// The longest checkpoint that is taken, in characters of its JSON.
 const MAX_CHECKPOINT: usize = 65_536;
@@ -134,6 +134,9 @@ fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, String> 
 fn item<D: Document>(index: usize, from: &D) -> Result<Item<D>, String> {
     let id = from.get("id").and_then(|id| id.as_text().or_else(|| number_text(&id)));
     let id = id.filter(|id| !id.is_empty()).ok_or_else(|| place(index, ".id must be text"))?;
+    if is_temporary(&id) {
+        return Err(place(index, ".id has the form of the library's own temporary ids"));
+    }
     let doc = if from.flag("deleted") { None } else { Some(document(index, from, &id)?) };
     let at = updated_at(from).or_else(|| doc.as_ref().and_then(updated_at));
     Ok(Item { revision: from.text_of("revision").as_deref().map(revision), at, doc, id })

@@ -6,7 +6,7 @@
 use super::date::{http_date, retry_after, timestamp};
 use super::table::{write_verdict, Verdict};
 use super::{Body, HttpResponse};
-use crate::model::{ChangeKind, Code, Document, Failure, Time};
+use crate::model::{is_temporary, ChangeKind, Code, Document, Failure, Time};
 
 /// What the server made of a change.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ fn accepted<D: Document>(
 fn named<D: Document>(body: &D, id: &str, temporary: bool) -> Option<(String, D)> {
     let doc = with_text_id(body)?;
     let named = doc.text_of("id")?;
-    let fits = if temporary { !named.is_empty() } else { named == id };
+    let fits = if temporary { !named.is_empty() && !is_temporary(&named) } else { named == id };
     fits.then_some((named, doc))
 }
 

@@ -54,7 +54,7 @@ fn put<D: Document>(json: &str) -> Write<D> {
 pub(crate) async fn writes_land_together_or_not_at_all<B: Backend>() {
     let store = B::open().await;
     store.run(writing(vec![Write::AddPending(pending(7, "n1", "m1"))])).await.expect("the place is free");
-    let applied = Mark { applied: 3 };
+    let applied = Mark { applied: 3, audited: 0 };
     let writes = vec![
         put(r#"{"id":"n2"}"#),
         Write::PutMeta(MetaKey::Mark, applied.to_record()),
@@ -92,7 +92,7 @@ pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
         put(r#"{"id":"n1","a":"next"}"#),
         Write::AddPending(pending(3, "n1", "m3")),
         Write::AddPending(pending(9, "n1", "m9")),
-        Write::PutMeta(MetaKey::Mark, Mark { applied: 8 }.to_record()),
+        Write::PutMeta(MetaKey::Mark, Mark { applied: 8, audited: 0 }.to_record()),
     ];
     store.run(writing(writes)).await.expect("writing");
     let rounds =

@@ -63,7 +63,7 @@ async fn outbox_and_settings(store: &Store) {
     store.run(writing(writes)).await.expect("writing");
     let after = store.mark().await.expect("reading");
     assert_ne!(before, after, "a row in the outbox moves the mark");
-    let applied = Write::PutMeta(MetaKey::Mark, Mark { applied: 1 }.to_record());
+    let applied = Write::PutMeta(MetaKey::Mark, Mark { applied: 1, audited: 0 }.to_record());
     store.run(writing(vec![applied])).await.expect("writing");
     assert_ne!(store.mark().await.expect("reading"), after, "the counter moves the mark");
 

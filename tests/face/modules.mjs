@@ -6,7 +6,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const names = 'cache collection config errors events handle ids live patch query snapshot text user write'.split(' ');
+const names =
+  'cache collection config error-table errors events handle histogram ids live patch query snapshot text user write'.split(
+    ' ',
+  );
 
 /** Everything those files export, in one object. */
 export async function modules() {

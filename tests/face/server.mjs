@@ -24,8 +24,10 @@ export function server() {
     if (body?.refuse) {
       return json(422, { title: 'refused', status: 422, errors: { refuse: 'must not be set' } });
     }
-    docs.set(id, { ...body, id });
-    return json(201, docs.get(id));
+    const own = method === 'POST' ? `n${docs.size + 1}` : id;
+    const before = method === 'PATCH' ? docs.get(own) : {};
+    docs.set(own, { ...before, ...body, id: own });
+    return json(201, docs.get(own));
   };
   return {
     docs,

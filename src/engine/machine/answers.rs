@@ -255,6 +255,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             mode: DiscardMode::RollBack,
+            cause: Some(failure.code),
             offset: self.clock_offset,
             now: self.now,
         };

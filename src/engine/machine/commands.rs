@@ -10,7 +10,7 @@ use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
 use crate::engine::plan::{Choice, Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
+use crate::model::{is_temporary, Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
 use std::rc::Rc;
 
 /// Digits of a mutation id and of an idempotency key: 130 bits.
@@ -214,7 +214,10 @@ impl<D: Document> Engine<D> {
             None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).collect(),
         };
         self.reach.hurry(self.now);
-        self.commit(Purpose::Command(ticket, None), Box::new(Retry { config: self.config.clone(), seqs }));
+        self.commit(
+            Purpose::Command(ticket, None),
+            Box::new(Retry { config: self.config.clone(), seqs, now: self.now }),
+        );
     }
 
     fn discard(&mut self, ticket: u32, mutation_id: &str, mode: DiscardMode) {
@@ -229,6 +232,7 @@ impl<D: Document> Engine<D> {
             key: entry.key.clone(),
             mode,
             offset: self.clock_offset,
+            cause: None,
             now: self.now,
         };
         self.commit(Purpose::Command(ticket, Some(mode)), Box::new(plan));
@@ -263,13 +267,18 @@ impl<D: Document> Engine<D> {
         if self.is_out(entry.seq, entry.state) {
             return self.in_flight(ticket, DiscardMode::Drop);
         }
+        let given: Option<Rc<str>> = doc.text_of("id").map(Rc::from);
+        let foreign = |id: &Rc<str>| *id != entry.key.id && !is_temporary(id);
+        if given.as_ref().is_some_and(foreign) {
+            return self.refuse(ticket, Failure::new(Code::IdMismatch, "the document has another id than the change"));
+        }
         if let Some(conflict_id) = &entry.conflict {
             return self.resolve(ticket, conflict_id, Choice::Doc(Some(doc)), "edit");
         }
         let doc = doc.with(&[("id", Some(D::text(&entry.key.id)))]);
         let operation = self.with_ids(entry.key, Action::Put(doc), false, false, entry.priority);
         let (config, now) = (self.config.clone(), self.now);
-        let plan = Edit { config, seq: entry.seq, operation, mutation_id: entry.mutation_id, now };
+        let plan = Edit { config, seq: entry.seq, operation, given, mutation_id: entry.mutation_id, now };
         self.commit(Purpose::Command(ticket, None), Box::new(plan));
     }
 

@@ -206,7 +206,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn commit_settle(&mut self, flight: Box<Flight<D>>, setting: Setting) {
         let Some(fence) = self.old_fence() else { return self.free(flight.seq) };
-        let plan = Settle { config: self.config.clone(), fence, setting: setting.clone() };
+        let plan = Settle { config: self.config.clone(), fence, setting: setting.clone(), now: self.now };
         self.commit(Purpose::Settle(flight, setting), Box::new(plan));
     }
 

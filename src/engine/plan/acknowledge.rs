@@ -4,16 +4,18 @@
 //! replaced everywhere it stands: main row, pending rows, declared reference fields, and the table of aliases (I-35).
 //! A late acknowledgement of an earlier leader is applied too, for the mutation id proves it (pitfalls C4).
 
+use super::audit::audited;
 use super::dispatch::rewrite;
 use super::meet::Meeting;
-use super::world::{moved_mark, note, Change, Effects, Noted, World};
+use super::world::{note, Change, Effects, Noted, World};
 use super::{Acknowledged, Report};
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    sort_by, ChangeKind, Collection, DocKey, Document, Pending, PullState, Record, Row, Seq, Set, Time, Wanted,
+    sort_by, AuditEntry, ChangeKind, Collection, DocKey, Document, Pending, PullState, Record, Row, Seq, Set, Time,
+    Wanted,
 };
 use crate::protocol::Accepted;
 use std::rc::Rc;
@@ -121,7 +123,8 @@ impl<D: Document> Acknowledge<D> {
             }
         }
         let (mut writes, effects) = world.finish(&self.config);
-        writes.push(moved_mark(rows));
+        let entry = AuditEntry::of(change, "acknowledged", None, self.now);
+        writes.extend(audited(rows, vec![AuditEntry { id: target.id.clone(), ..entry }]));
         if own != target {
             writes.push(Write::PutAlias(own.clone(), target.id.clone()));
         }

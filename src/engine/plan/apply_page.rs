@@ -5,8 +5,9 @@
 //! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
 //! before the acknowledgement, the document is named for fetching by itself.
 
+use super::audit::{audited, settled};
 use super::meet::Meeting;
-use super::world::{moved_mark, note, Change, Effects, Fence, World};
+use super::world::{note, Change, Effects, Fence, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -107,7 +108,8 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         applied.effects.entries = effects.entries;
         applied.effects.removed = effects.removed;
         if !applied.effects.changes.is_empty() {
-            writes.push(moved_mark(rows));
+            let entries = settled(&applied.effects.conflicts, self.config.user.as_ref(), self.now);
+            writes.extend(audited(rows, entries));
         }
         if let Err(missing) = note(rows, &applied.effects.conflicts, &mut writes) {
             return Step::Need(missing);

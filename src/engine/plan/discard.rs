@@ -3,14 +3,15 @@
 //! The document goes back to what the server has, with whatever else still waits on top. Changes that stand on a
 //! create fall with it. The mutation ids are remembered, so that no tab takes this for an acknowledgement.
 
+use super::audit::audited;
 use super::meet::{ended, Meeting};
 use super::resolve::confirmed;
-use super::world::{moved_mark, note, Change, Effects, Noted, World};
+use super::world::{note, Change, Effects, Noted, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{ChangeKind, Code, DocKey, Document, Failure, PendingState, Record, Seq, Time};
+use crate::model::{AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Record, Seq, Time};
 use std::rc::Rc;
 
 /// Who takes the change back.
@@ -39,6 +40,8 @@ pub struct Discard {
     pub mode: DiscardMode,
     /// The server's clock less this device's.
     pub offset: i64,
+    /// Why, when the server refused it.
+    pub cause: Option<Code>,
     /// When.
     pub now: Time,
 }
@@ -77,8 +80,14 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
             doc: lane.doc().cloned(),
         };
         let met = gone.len();
+        let outcome = match self.mode {
+            DiscardMode::Drop => "discarded",
+            DiscardMode::Cancel => "cancelled",
+            DiscardMode::RollBack => "rejected",
+        };
+        let entries = gone.iter().map(|change| AuditEntry::of(change, outcome, self.cause, self.now)).collect();
         let (mut writes, effects) = world.finish(&self.config);
-        writes.push(moved_mark(rows));
+        writes.extend(audited(rows, entries));
         writes.push(remember(rows, &gone));
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
@@ -101,9 +110,9 @@ impl Discard {
             .then(|| Failure::new(Code::InFlight, "an attempt was made, or another write was folded into this change"))
     }
 
-    /// Takes the change at `at` out of its lane, with those that stand on it; gives their mutation ids, and the
+    /// Takes the change at `at` out of its lane, with those that stand on it; gives them, and the
     /// conflicts that end with them.
-    fn take_out<D: Document>(&self, lane: &mut Lane<D>, at: usize, rows: &Rows<D>) -> (Vec<Rc<str>>, Vec<Noted<D>>) {
+    fn take_out<D: Document>(&self, lane: &mut Lane<D>, at: usize, rows: &Rows<D>) -> (Vec<Pending<D>>, Vec<Noted<D>>) {
         let (base, revision) = confirmed(lane);
         let falls = lane.changes[at].kind == ChangeKind::Create;
         let gone = if falls { lane.changes.split_off(at) } else { vec![lane.changes.remove(at)] };
@@ -131,12 +140,12 @@ impl Discard {
         if lane.changes.is_empty() && lane.doc().is_none() {
             lane.row = None;
         }
-        (gone.into_iter().map(|change| change.mutation_id).collect(), noted)
+        (gone, noted)
     }
 }
 
-fn remember<D: Document>(rows: &Rows<D>, gone: &[Rc<str>]) -> Write<D> {
+fn remember<D: Document>(rows: &Rows<D>, gone: &[Pending<D>]) -> Write<D> {
     let mut discarded = rows.discarded();
-    gone.iter().for_each(|mutation_id| discarded.push(mutation_id));
+    gone.iter().for_each(|change| discarded.push(&change.mutation_id));
     Write::PutMeta(MetaKey::Discarded, discarded.to_record())
 }

@@ -4,13 +4,14 @@
 //! refers to are replaced by the server's, and the payload of a first attempt is frozen under its key (I-08, I-35).
 //! What cannot go is left alone or, when it refers to a document that will never exist, parked.
 
+use super::audit::audited;
 use super::world::Fence;
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
 use crate::engine::outbox::{references, temporary_references, Entry};
-use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time};
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
+use crate::model::{AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time};
 use crate::protocol::payload;
 use std::rc::Rc;
 
@@ -79,11 +80,27 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
                 }
             }
         }
+        let parked = self.parked(&dispatched, rows);
+        let mark = Read::Meta(MetaKey::Mark);
+        if !parked.is_empty() {
+            if !rows.has(&mark) {
+                return Step::Need(vec![mark]);
+            }
+            writes.extend(audited(rows, parked));
+        }
         Step::Done(writes, Report::Dispatched(dispatched))
     }
 }
 
 impl Dispatch {
+    fn parked<D: Document>(&self, dispatched: &[Dispatched<D>], rows: &Rows<D>) -> Vec<AuditEntry> {
+        let entry = |one: &Dispatched<D>| {
+            let Dispatched::Parked(entry, failure) = one else { return None };
+            Some(AuditEntry::of(rows.pending(entry.seq)?, "parked", Some(failure.code), self.now))
+        };
+        dispatched.iter().filter_map(entry).collect()
+    }
+
     fn reads_of<D: Document>(&self, change: &Pending<D>) -> Vec<Read> {
         let own = Read::Main(DocKey { collection: change.collection.clone(), id: change.id.clone() });
         let aliases = temporary_references(change, &self.config).into_iter().map(Read::Alias);

@@ -3,13 +3,16 @@
 //! A change that the server refused (or that was never sent) takes the new content itself, under a new key when it
 //! is sent. One whose attempts may have been executed stays as it is; the difference queues behind it (I-08).
 
+use super::audit::audited;
 use super::refer::{referred, resolved};
-use super::world::{moved_mark, Change, Effects, World};
+use super::world::{Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{ChangeKind, Code, DocKey, Document, Failure, Patch, PendingState, Seq, Time};
+use crate::model::{
+    is_temporary, AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time,
+};
 use std::rc::Rc;
 
 /// The transaction of an edit.
@@ -21,6 +24,8 @@ pub struct Edit<D> {
     pub seq: Seq,
     /// The new document, with fresh ids for the case that it queues behind.
     pub operation: Operation<D>,
+    /// The id that stood in the new document, if any: its own or a former one.
+    pub given: Option<Rc<str>>,
     /// The edited change's identity.
     pub mutation_id: Rc<str>,
     /// When.
@@ -34,7 +39,8 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let referred = referred(&self.operation, &self.config).into_iter().map(Read::Alias);
-        let missing = rows.missing(referred.chain([Read::LastPending, Read::Meta(MetaKey::Mark)]));
+        let former = self.former().map(Read::Alias);
+        let missing = rows.missing(referred.chain(former).chain([Read::LastPending, Read::Meta(MetaKey::Mark)]));
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -51,11 +57,16 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
                 Report::Refused(Failure::new(Code::MutationUnknown, "no such change in the outbox")),
             );
         };
+        if !self.names(&lane.changes[at], rows) {
+            let failure = Failure::new(Code::IdMismatch, "the document has another id than the change");
+            return Step::Done(Vec::new(), Report::Refused(failure));
+        }
         if lane.changes[at].state == PendingState::Sending {
             let failure =
                 Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
+        let entry = vec![AuditEntry::of(&lane.changes[at], "edited", None, self.now)];
         if let Err(failure) = self.apply(lane, at, rows) {
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
@@ -66,7 +77,7 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
             doc: lane.doc().cloned(),
         };
         let (mut writes, effects) = world.finish(&self.config);
-        writes.push(moved_mark(rows));
+        writes.extend(audited(rows, entry));
         Step::Done(writes, Report::Commanded(Effects { changes: vec![change], ..effects }, 1))
     }
 }
@@ -74,6 +85,18 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
 impl<D: Document> Edit<D> {
     fn key(&self) -> &DocKey {
         &self.operation.key
+    }
+
+    /// A temporary id in the new document may be the one it had before.
+    fn former(&self) -> Option<DocKey> {
+        let given = self.given.as_ref().filter(|id| is_temporary(id))?;
+        Some(DocKey { collection: self.key().collection.clone(), id: given.clone() })
+    }
+
+    fn names(&self, change: &Pending<D>, rows: &Rows<D>) -> bool {
+        let Some(given) = &self.given else { return true };
+        let former = self.former().and_then(|key| rows.alias(&key).cloned());
+        [Some(given), former.as_ref()].contains(&Some(&self.key().id)) || change.temp_id.as_ref() == Some(given)
     }
 
     fn apply(&self, lane: &mut Lane<D>, at: usize, rows: &Rows<D>) -> Result<(), Failure> {

@@ -131,7 +131,7 @@ impl<D: Document> LocalWrite<D> {
     fn run(&self, group: &Group<D>, world: &mut World<D>, rows: &Rows<D>, place: &mut Places) -> GroupDone<D> {
         let mut undo: Map<DocKey, Lane<D>> = Map::new();
         let mut outcomes = Vec::with_capacity(group.operations.len());
-        let mut failure = group.expected.failure(world, rows);
+        let mut failure = group.expected.failure(world, rows).or_else(|| twice(group, rows));
         let operations = if failure.is_none() { &group.operations[..] } else { &[] };
         for op in operations {
             let key = current_key(op, rows);
@@ -152,6 +152,16 @@ impl<D: Document> LocalWrite<D> {
         }
         GroupDone { ticket: group.ticket, result: failure.map_or(Ok(outcomes), |error| Err(error.at(self.now))) }
     }
+}
+
+/// The same document twice in one bulk write, under its id and under the temporary one it had before.
+fn twice<D: Document>(group: &Group<D>, rows: &Rows<D>) -> Option<Failure> {
+    let bulk = || group.operations.iter().filter(|op| op.group.is_none() && !op.fresh);
+    let mut seen = Set::new();
+    let moved = bulk().any(|op| current_key(op, rows) != op.key);
+    let again = moved && bulk().any(|op| !seen.insert(current_key(op, rows)));
+    let text = "two items are the same document, one of them under its former temporary id";
+    again.then(|| Failure::new(Code::BulkDuplicateId, text))
 }
 
 /// The next free place in the outbox.

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod apply_page;
+mod audit;
 mod breaker;
 mod check;
 mod discard;

@@ -4,13 +4,14 @@
 //! is judged by [`super::meet`]. After at most [`MAX_ROUNDS`] rounds the change is parked, so endless contention cannot
 //! become an endless loop (pitfalls D18).
 
+use super::audit::{audited, settled};
 use super::meet::Meeting;
-use super::world::{moved_mark, note, Change, Effects, Fence, Noted, World};
+use super::world::{note, Change, Effects, Fence, Noted, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time};
+use crate::model::{AuditEntry, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time};
 use crate::protocol::Remote;
 use std::rc::Rc;
 
@@ -78,6 +79,7 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
             return Step::Done(Vec::new(), Report::Nothing);
         }
         let row_key = lane.row.as_ref().map_or_else(|| self.key.id.clone(), |row| row.key.clone());
+        let before = lane.changes[0].clone();
         let (noted, parked) = self.apply(lane, rows);
         let done = lane.changes.first().is_none_or(|change| change.seq != self.seq);
         if let Some(row) = lane.row.as_mut().filter(|row| row.is_on_server()) {
@@ -85,7 +87,7 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
         }
         let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
-        writes.push(moved_mark(rows));
+        writes.extend(audited(rows, self.entries(&before, &noted, parked.as_ref(), done)));
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
         }
@@ -95,6 +97,23 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
 }
 
 impl<D: Document> Rebase<D> {
+    /// What became of the change: a conflict, parked after too many rounds, or done because the server has all of it.
+    fn entries(
+        &self,
+        change: &Pending<D>,
+        noted: &[Noted<D>],
+        parked: Option<&Failure>,
+        done: bool,
+    ) -> Vec<AuditEntry> {
+        let mut entries = settled(noted, self.config.user.as_ref(), self.now);
+        if let Some(failure) = parked {
+            entries.push(AuditEntry::of(change, "parked", Some(failure.code), self.now));
+        } else if done && !entries.iter().any(|entry| entry.mutation_id == change.mutation_id) {
+            entries.push(AuditEntry::of(change, "acknowledged", None, self.now));
+        }
+        entries
+    }
+
     fn is_refused(&self, change: &Pending<D>) -> bool {
         change.seq == self.seq && change.mutation_id == self.mutation_id && change.state == PendingState::Sending
     }

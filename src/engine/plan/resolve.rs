@@ -3,8 +3,9 @@
 //! The chosen document becomes what the change leads to, under a new key when it is sent, and what queued behind it is
 //! judged in turn. A verdict on a question that has changed meanwhile is ignored: the function is asked again.
 
+use super::audit::{audited, settled};
 use super::meet::{ended, settle_on, Meeting};
-use super::world::{moved_mark, note, Change, Effects, Fence, Noted, World};
+use super::world::{note, Change, Effects, Fence, Noted, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -71,7 +72,7 @@ impl<D: Document> Plan<D, Report<D>> for Resolve<D> {
         let noted = self.choose(lane, at, &known, rows);
         let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
-        writes.push(moved_mark(rows));
+        writes.extend(audited(rows, settled(&noted, self.config.user.as_ref(), self.now)));
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
         }

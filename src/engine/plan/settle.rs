@@ -3,13 +3,14 @@
 //! What counts as an attempt was decided before; here the count is written together with the reason and the pause.
 //! A collection that rolls refused changes back does that through [`super::Discard`] instead.
 
-use super::world::{moved_mark, Fence};
+use super::audit::audited;
+use super::world::Fence;
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Document, Failure, Pending, PendingState, Seq, Wait};
+use crate::model::{AuditEntry, Document, Failure, Pending, PendingState, Seq, Time, Wait};
 use std::rc::Rc;
 
 /// What to write for one change.
@@ -42,6 +43,8 @@ pub struct Settle {
     pub fence: Fence,
     /// What to write.
     pub setting: Setting,
+    /// When.
+    pub now: Time,
 }
 
 /// The report.
@@ -79,7 +82,12 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
         }
         apply(&mut row, setting);
         let settlement = Settlement { entry: Some(Entry::of(&row, &self.config)), row: Some(Box::new(row.clone())) };
-        Step::Done(vec![Write::PutPending(row), moved_mark(rows)], Report::Settled(settlement))
+        let parked = row.state == PendingState::Parked && !Mutant::AuditForgetsParked.is_on();
+        let code = row.last_error.as_ref().map(|failure| failure.code);
+        let entry = parked.then(|| AuditEntry::of(&row, "parked", code, self.now));
+        let mut writes = audited(rows, entry.into_iter().collect());
+        writes.push(Write::PutPending(row));
+        Step::Done(writes, Report::Settled(settlement))
     }
 }
 
@@ -104,6 +112,8 @@ pub struct Retry {
     pub config: Rc<Config>,
     /// The changes' places.
     pub seqs: Vec<Seq>,
+    /// When.
+    pub now: Time,
 }
 
 impl<D: Document> Plan<D, Report<D>> for Retry {
@@ -119,15 +129,17 @@ impl<D: Document> Plan<D, Report<D>> for Retry {
         }
         let mut effects = super::Effects::default();
         let mut writes = Vec::new();
+        let mut entries = Vec::new();
         let held = self.seqs.iter().filter_map(|seq| rows.pending(*seq));
         for row in held.filter(|row| matches!(row.state, PendingState::Waiting | PendingState::Parked)) {
             let row = Pending { state: PendingState::Waiting, retry_count: 0, rounds: 0, wait: None, ..row.clone() };
             effects.entries.push(Entry::of(&row, &self.config));
+            entries.push(AuditEntry::of(&row, "retried", None, self.now));
             writes.push(Write::PutPending(row));
         }
         let met = effects.entries.len();
         if met > 0 {
-            writes.push(moved_mark(rows));
+            writes.extend(audited(rows, entries));
         }
         Step::Done(writes, Report::Commanded(effects, met))
     }

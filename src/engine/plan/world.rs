@@ -172,7 +172,8 @@ fn before<D>(lane: &Lane<D>) -> (bool, Vec<Seq>) {
 
 /// The write that moves the mark.
 pub(super) fn moved_mark<D: Document>(rows: &Rows<D>) -> Write<D> {
-    let mark = Mark { applied: rows.mark().applied + 1 };
+    let mark = rows.mark();
+    let mark = Mark { applied: mark.applied + 1, ..mark };
     Write::PutMeta(MetaKey::Mark, mark.to_record())
 }
 

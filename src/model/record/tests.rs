@@ -111,7 +111,8 @@ proptest! {
     fn meta_rows_are_kept(owner in text(), epoch in whole(), at in whole(), flags: [bool; 2], ids in prop::collection::vec("[a-z]{3}", 0..300), checkpoint in prop::option::of(document())) {
         let lease = Lease { owner, epoch, expires_at: at, since: at / 2, hidden: at % 2 == 0 };
         prop_assert_eq!(again(&lease), Some(lease));
-        prop_assert_eq!(again(&Mark { applied: at }), Some(Mark { applied: at }));
+        let mark = Mark { applied: at, audited: at / 2 };
+        prop_assert_eq!(again(&mark), Some(mark));
         let mut discarded = Discarded::default();
         ids.iter().for_each(|id| discarded.push(id));
         prop_assert!(discarded.mutation_ids.len() <= Discarded::CAPACITY);

@@ -8,7 +8,7 @@ use super::Table;
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, sort_by, Code, DocKey, Failure, Map, Pending, Record, Row, Seq};
+use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Map, Pending, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -110,6 +110,11 @@ pub(super) fn conflicts(disk: &Disk<JsDoc>) -> JsValue {
 
 pub(super) fn setting(disk: &Disk<JsDoc>, key: &str) -> JsValue {
     disk.setting(key).map_or(JsValue::UNDEFINED, |value| value.deep_copy().0)
+}
+
+pub(super) fn audit(disk: &Disk<JsDoc>) -> JsValue {
+    let record = |entry: &AuditEntry| Record::<JsDoc>::to_record(entry).0;
+    disk.audit().map(record).collect::<Array>().into()
 }
 
 pub(super) fn mark(disk: &Disk<JsDoc>) -> JsValue {

@@ -291,6 +291,17 @@ impl Store {
         }
     }
 
+    /// The audit ring, in no order.
+    pub fn audit(&self, done: Done<JsValue>) {
+        match &self.backend {
+            Backend::Memory(disk) => {
+                let found = Ok(memory::audit(&disk.borrow()));
+                done(found);
+            }
+            Backend::Idb(connection, _) => read::audit(connection, done),
+        }
+    }
+
     /// A text that differs whenever any tab has committed something.
     pub fn mark(&self, done: Done<JsValue>) {
         match &self.backend {

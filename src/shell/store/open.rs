@@ -247,7 +247,7 @@ fn refuse(fault: Fault, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
 
 /// Looks whether the schema is as declared, and what the name of this database's life is.
 fn check(handle: Rc<Handle>, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
-    let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS];
+    let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS, schema::AUDIT];
     let stores: Vec<&str> = own.into_iter().chain(config.tables.iter().map(|table| &*table.name)).collect();
     let (opened, config) = (handle.clone(), config.clone());
     let ended = move |end: Result<JsValue, Fault>| {

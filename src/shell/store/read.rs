@@ -6,13 +6,15 @@ use super::fetch::{key_of, last_key, parse, PAGE};
 use super::gets::{find, scope};
 use super::out::{self, Changes};
 use super::range::after_key;
-use super::schema::{CONFLICTS, META, PENDING, SETTINGS};
+use super::schema::{AUDIT, CONFLICTS, META, PENDING, SETTINGS};
 use super::select::{select, Want};
 use super::tx::{Mode, Outcome, Then, Tx};
 use super::{Done, Table};
 use crate::engine::query::Query;
 use crate::engine::store::MetaKey;
-use crate::model::{Collection, DocKey, Document, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq};
+use crate::model::{
+    AuditEntry, Collection, DocKey, Document, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq,
+};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -198,6 +200,12 @@ pub(super) fn pending_count(connection: &Rc<Connection>, done: Done<JsValue>) {
 pub(super) fn setting(connection: &Rc<Connection>, key: &str, done: Done<JsValue>) {
     let key = JsValue::from_str(key);
     one(connection, SETTINGS, move |tx| Ok(tx.store(SETTINGS)?.get(&key)?), done);
+}
+
+/// The audit ring: at most as many records as it has places.
+pub(super) fn audit(connection: &Rc<Connection>, done: Done<JsValue>) {
+    let most = AuditEntry::CAPACITY as u32;
+    one(connection, AUDIT, move |tx| Ok(tx.store(AUDIT)?.get_all(&JsValue::UNDEFINED, most)?), done);
 }
 
 /// Reads the answer of one request.

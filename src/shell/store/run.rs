@@ -6,7 +6,7 @@
 use super::connection::{Attempt, Connection};
 use super::fault::Fault;
 use super::fetch;
-use super::schema::{CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
+use super::schema::{AUDIT, CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
 use crate::engine::store::{MetaKey, Rows, Scope, Step, Write};
@@ -56,7 +56,7 @@ impl Witness {
 
 /// Runs a plan of this scope.
 pub(super) fn run(connection: &Rc<Connection>, tables: &Tables, scope: Scope, ask: Ask, done: Done<JsValue>) {
-    let mut stores: Vec<Rc<str>> = [PENDING, META, IDS, CONFLICTS, SETTINGS].map(Rc::from).into();
+    let mut stores: Vec<Rc<str>> = [PENDING, META, IDS, CONFLICTS, SETTINGS, AUDIT].map(Rc::from).into();
     stores.extend(scope.collections);
     let mode = match (scope.writes, scope.strict && connection.is_strict()) {
         (false, _) => Mode::Read,
@@ -122,6 +122,7 @@ fn write(tx: &Tx, write: Write<JsDoc>) -> Outcome {
         Write::DeletePending(seq) => tx.store(PENDING)?.delete(&number(seq)),
         Write::PutMeta(key, value) => tx.store(META)?.put(&value.0, &JsValue::from_str(&key.name())),
         Write::PutAlias(key, id) => tx.store(IDS)?.put(&JsValue::from_str(&id), &alias_key(&key)),
+        Write::PutAudit(entry) => tx.store(AUDIT)?.put(&Record::<JsDoc>::to_record(&*entry).0, &IN_LINE),
         Write::PutConflict(conflict) => tx.store(CONFLICTS)?.put(&conflict.to_record().0, &IN_LINE),
         Write::DeleteConflict(id) => tx.store(CONFLICTS)?.delete(&JsValue::from_str(&id)),
         Write::Setting(key, Some(value)) => tx.store(SETTINGS)?.put(&value.0, &JsValue::from_str(&key)),

@@ -23,9 +23,16 @@ pub(super) const META: &str = "meta";
 pub(super) const IDS: &str = "ids";
 pub(super) const CONFLICTS: &str = "conflicts";
 pub(super) const SETTINGS: &str = "settings";
+pub(super) const AUDIT: &str = "audit";
 /// The stores that every database has, and their key paths.
-const OWN: [(&str, Option<&str>); 5] =
-    [(PENDING, Some("seq")), (META, None), (IDS, None), (CONFLICTS, Some("conflictId")), (SETTINGS, None)];
+const OWN: [(&str, Option<&str>); 6] = [
+    (PENDING, Some("seq")),
+    (META, None),
+    (IDS, None),
+    (CONFLICTS, Some("conflictId")),
+    (SETTINGS, None),
+    (AUDIT, Some("slot")),
+];
 
 /// Index of rows whose document is gone while its deletion waits; `gone` is set on no other row.
 pub(super) const GONE: &str = "#gone";

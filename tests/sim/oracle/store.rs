@@ -14,6 +14,7 @@ impl World {
         self.mix_number(done.kind.len() as u64 * 31 + done.rows.len() as u64 * 7 + done.pending.len() as u64);
         self.check_lease(done, empty);
         self.check_numbers(done);
+        self.check_audit(done);
         self.note_births(done);
         match (done.kind, &done.report) {
             ("LocalWrite", Report::Written(_)) => {

@@ -3,7 +3,7 @@
 use crate::store::Done;
 use crate::world::World;
 use seakeep::engine::plan::Report;
-use seakeep::model::{Document, Record, Stats};
+use seakeep::model::{AuditEntry, Document, Mark, PendingState, Record, Stats};
 use seakeep::native::Json;
 use std::collections::BTreeSet;
 
@@ -97,6 +97,36 @@ impl World {
         let (stored, told) = (Counted::of(&stats), telling.counts[done.profile]);
         if stored.all().iter().zip(told.all()).any(|(stored, told)| *stored > told) {
             self.broken("I-48", format!("profile {} counts {stored:?}, told was {told:?}", done.profile));
+        }
+    }
+
+    /// I-49: what left the outbox or was parked is in the audit ring, from the same transaction; its places are used in turn.
+    pub(crate) fn check_audit(&mut self, done: &Done) {
+        let disk = &self.profiles[done.profile].disk;
+        let told = |mutation: &str, outcome: &str| {
+            disk.audit()
+                .any(|entry| *entry.mutation_id == *mutation && (outcome.is_empty() || &*entry.outcome == outcome))
+        };
+        let mut missing = None;
+        for (seq, before) in &done.pending {
+            let Some(before) = before.as_ref().filter(|_| done.kind != "LocalWrite") else {
+                continue;
+            };
+            let after = disk.pending(*seq);
+            let parked = after.is_some_and(|after| after.state == PendingState::Parked);
+            let outcome = if parked { "parked" } else { "" };
+            let ended = after.is_none() || (parked && before.state != PendingState::Parked);
+            if ended && !told(&before.mutation_id, outcome) {
+                missing = Some(format!("{} of {} left no {outcome} entry", before.mutation_id, done.kind));
+            }
+        }
+        let count = disk.audit().count() as u64;
+        let wanted = disk.meta("mark").and_then(Mark::from_record).map_or(0, |mark| mark.audited);
+        if count != wanted.min(AuditEntry::CAPACITY) {
+            missing = Some(format!("{count} entries stand where {wanted} were written"));
+        }
+        if let Some(text) = missing {
+            self.broken("I-49", text);
         }
     }
 
