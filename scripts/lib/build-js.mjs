@@ -16,7 +16,9 @@ const module = join(dist, 'wasm', 'seakeep_bg.wasm');
 
 export async function buildJs() {
   const from = [...sources(), join(pkg, 'seakeep.js'), join(pkg, 'seakeep_bg.wasm')];
-  const to = ['index.js', 'node.js', 'adapter.js', 'index.d.ts', 'node.d.ts'].map((name) => join(dist, name));
+  const to = ['index.js', 'node.js', 'adapter.js', 'testing.js', 'testing.d.ts', 'index.d.ts', 'node.d.ts'].map(
+    (name) => join(dist, name),
+  );
   await fresh('esbuild and tsc: dist/', { from, to: [...to, module] }, async () => {
     rmSync(dist, { recursive: true, force: true });
     mkdirSync(join(dist, 'wasm'), { recursive: true });
@@ -24,6 +26,7 @@ export async function buildJs() {
     const define = await constants();
     await bundle('browser', 'index.ts', define);
     await bundle('neutral', 'adapter.ts', define);
+    await bundle('neutral', 'testing.ts', define);
     await bundle('node', 'node.ts', define);
     await run(join(nodeBin, 'tsc'), ['-p', 'tsconfig.build.json'], { name: 'tsc (types)' });
     pruneTypes();
@@ -58,9 +61,16 @@ async function bundle(platform, entry, define) {
     legalComments: 'none',
     // Loaded by itself, and only where it is used.
     external: ['./adapter.js'],
+    plugins: entry === 'testing.ts' ? [onTheEntry] : [],
     logLevel: 'warning',
   });
 }
+
+/** The test kit works on the package's own entry, whichever the host takes, and brings no second engine. */
+const onTheEntry = {
+  name: 'on-the-entry',
+  setup: (build) => build.onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path: 'seakeep', external: true })),
+};
 
 /** What the script must know of its build: the version, and which module it belongs to. */
 async function constants() {
@@ -84,7 +94,7 @@ function pruneTypes() {
     const text = readFileSync(join(dist, `${name}.d.ts`), 'utf8');
     for (const [, next] of text.matchAll(/(?:from |import\()'\.\/([\w-]+)\.js'/g)) visit(next);
   };
-  for (const entry of ['index', 'node']) visit(entry);
+  for (const entry of ['index', 'node', 'testing']) visit(entry);
   const all = readdirSync(dist).filter((file) => file.endsWith('.d.ts'));
   for (const file of all) if (!reached.has(file.slice(0, -'.d.ts'.length))) rmSync(join(dist, file));
 }

@@ -1,0 +1,90 @@
+/**
+ * A clock that stands still until it is told to go on, in place of the host's own.
+ *
+ * While it is installed `Date.now`, `setTimeout` and `clearTimeout` are its own everywhere in this process, so that hours
+ * pass in no time and always in the same way. Timers fire in their order, each after everything before it has settled.
+ * Touches nothing until it is installed, and puts everything back.
+ */
+
+type Timer = { id: number; at: number; call: () => void };
+const host = { now: Date.now, setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+
+/** Lets everything settle that waits for nothing but its turn. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise<void>((resolve) => {
+      const { setImmediate } = globalThis as { setImmediate?: (call: () => void) => void };
+      if (setImmediate === undefined) host.setTimeout(resolve, 0);
+      else setImmediate(resolve);
+    });
+  }
+}
+
+/** A clock for tests. */
+export class FakeClock {
+  private timers: Timer[] = [];
+  private last = 0;
+  private time: number;
+
+  /** Stands at `start`, in milliseconds since the Unix epoch. */
+  constructor(start = 1_700_000_000_000) {
+    this.time = start;
+  }
+
+  /** The time it shows. */
+  now(): number {
+    return this.time;
+  }
+
+  /** Takes the place of the host's clock; returns how to give it back. */
+  install(): () => void {
+    Date.now = () => this.time;
+    globalThis.setTimeout = ((call: (...args: unknown[]) => void, delay = 0, ...args: unknown[]) => {
+      this.last += 1;
+      this.timers.push({ id: this.last, at: this.time + Math.max(0, Number(delay) || 0), call: () => call(...args) });
+      return this.last;
+    }) as unknown as typeof setTimeout;
+    globalThis.clearTimeout = ((id: unknown) => {
+      const mine = this.timers.length;
+      this.timers = this.timers.filter((timer) => timer.id !== id);
+      if (mine === this.timers.length) host.clearTimeout(id as never);
+    }) as typeof clearTimeout;
+    return () => {
+      Date.now = host.now;
+      globalThis.setTimeout = host.setTimeout;
+      globalThis.clearTimeout = host.clearTimeout;
+    };
+  }
+
+  /** Goes on by so many milliseconds, timer by timer. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.time + milliseconds;
+    await settle();
+    for (let next = this.next(end); next !== undefined; next = this.next(end)) {
+      this.time = Math.max(this.time, next.at);
+      next.call();
+      await settle();
+    }
+    this.time = end;
+  }
+
+  /** Goes on until something holds, at most so many milliseconds; says whether it does. */
+  async until(holds: () => boolean | Promise<boolean>, milliseconds = 3_600_000): Promise<boolean> {
+    const end = this.time + milliseconds;
+    await settle();
+    while (!(await holds())) {
+      const next = this.next(end);
+      if (next === undefined) return false;
+      this.time = Math.max(this.time, next.at);
+      next.call();
+      await settle();
+    }
+    return true;
+  }
+
+  private next(end: number): Timer | undefined {
+    const due = this.timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at || a.id - b.id)[0];
+    this.timers = this.timers.filter((timer) => timer !== due);
+    return due;
+  }
+}
