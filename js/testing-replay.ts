@@ -28,8 +28,8 @@ export interface ReplayOptions {
   seed?: number;
   /** Actions in each (default 40). */
   steps?: number;
-  /** The adapter to be tried, one for each device; without it the devices speak to the server by the REST profile. */
-  adapter?: (server: FakeServer, device: number) => Adapter;
+  /** The adapter to be tried, one for each device, over a fetch that fails; without it the devices speak the REST profile. */
+  adapter?: (server: { url: string; fetch: typeof fetch }, device: number) => Adapter;
   /** Where the adapter's back end is not the fake server: the documents it has. */
   docs?: (collection: string) => object[] | Promise<object[]>;
   /** A new document, without `id` and `tag` (the replay's own mark); default: a few fields. */
@@ -153,7 +153,7 @@ class Schedule {
     const through =
       adapter === undefined
         ? { url: this.server.url, fetch: this.network(at) }
-        : { adapter: this.wrapped(adapter(this.server, at), at) };
+        : { adapter: this.wrapped(adapter({ url: this.server.url, fetch: this.network(at) }, at), at) };
     device.db = await open(device.name, { storage: 'memory', collections, sync: { ...TIMES, ...sync, ...through } });
   }
 

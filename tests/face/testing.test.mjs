@@ -142,7 +142,7 @@ test('the clock stands until it is told, and time in the engine is its time', as
   } finally {
     back();
   }
-  assert.ok(Math.abs(Date.now() - new Date().getTime()) < 1000);
+  assert.ok(Date.now() > 1_750_000_000_000);
 });
 
 /** An adapter over the fake server; `wrong` makes one mistake. */

@@ -23,6 +23,21 @@ const UNSUPPORTED = `
   await open('notes', { collections: { notes: {} } }).catch((error) =>
     console.log(isSeakeepError(error, 'ENV_UNSUPPORTED'), error.code));`;
 
+const KIT = `
+  import { open, version } from 'seakeep';
+  import { FakeServer, openMemory, replay } from 'seakeep/testing';
+  const server = new FakeServer();
+  const sync = { url: server.url, fetch: server.fetch, startDelay: 0 };
+  const db = await openMemory({ collections: { notes: {} }, sync });
+  await (await db.collection('notes').put({ text: 'sent' })).synced;
+  await db.close();
+  const push = async (changes) => changes.map(({ mutationId }) => ({ mutationId, status: 'ok', id: 's1' }));
+  const own = await open('own', { collections: { notes: {} }, storage: 'memory', sync: { adapter: { push } } });
+  const { id } = await (await own.collection('notes').put({ text: 'adapted' })).synced;
+  await own.close();
+  const { violations } = await replay({ collections: { notes: {} }, schedules: 1, seed: 1 });
+  console.log(JSON.stringify([server.docs('notes')[0].text, id, violations, version.length > 0]));`;
+
 let packed;
 let node;
 let browser;
@@ -47,6 +62,9 @@ test('the tarball holds what is published and nothing else', () => {
     'README.md',
     'dist/index.js',
     'dist/index.d.ts',
+    'dist/adapter.js',
+    'dist/testing.js',
+    'dist/testing.d.ts',
     'dist/wasm/seakeep_bg.wasm',
     'conformance/cli.mjs',
     'docs/sync-algorithm.md',
@@ -134,6 +152,12 @@ test('open in Node works with storage: memory', async () => {
 
 test('open in Node without it rejects ENV_UNSUPPORTED', async () => {
   assert.equal(await inNode(UNSUPPORTED), 'true ENV_UNSUPPORTED\n');
+});
+
+test('the test kit and adapters work in Node, on one engine', async () => {
+  assert.deepEqual(JSON.parse(await inNode(KIT)), ['sent', 's1', [], true]);
+  const kit = readFileSync(join(node, 'node_modules', 'seakeep', 'dist', 'testing.js'), 'utf8');
+  assert.ok(!kit.includes('WebAssembly'), 'the kit brings no engine of its own');
 });
 
 test('the module can be found under its stable name', async () => {
