@@ -27,7 +27,6 @@ declare const db: Database<App>;
 
 is<Has<Database<App>, 'name' | 'user' | 'collection' | 'sync' | 'outbox' | 'settings' | 'close'>>();
 type Later =
-  | 'conflicts'
   | 'storage'
   | 'metrics'
   | 'audit'
@@ -53,7 +52,7 @@ declare const loose: Database<AnySchema>;
 loose.collection('anything').peek('a')?.whatever;
 
 is<Has<Sync, 'status' | 'subscribe' | 'now' | 'start' | 'stop' | 'hold' | 'on' | 'network'>>();
-is<HasNot<Sync, 'schedule' | 'stats' | 'resetStats'>>();
+is<Has<Sync, 'schedule' | 'stats' | 'resetStats'>>();
 is<Same<typeof db.sync.status, SyncStatus>>();
 is<Same<typeof db.sync.network, NetworkState>>();
 is<Same<ReturnType<typeof db.sync.now>, Promise<SyncReport>>>();
