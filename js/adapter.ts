@@ -172,6 +172,21 @@ export function transportOf(adapter: Adapter, tools: Tools): Transport {
     return answers;
   };
 
+  /** The changes of a transaction go one after the other, up to the first that is not executed. */
+  const batch = async (records: Plain[], atomic: boolean, context: AdapterContext): Promise<Answer[]> => {
+    if (!atomic) return push(records, context);
+    const answers: Answer[] = [];
+    let whole = true;
+    for (const record of records) {
+      const given: Answer[] = whole
+        ? await push([record], context)
+        : [{ mutationId: record.mutationId as string, status: 424 }];
+      whole = whole && (given[0]?.status ?? 0) < 300 && given.length === 1;
+      answers.push(...given);
+    }
+    return answers;
+  };
+
   const pull = async (collection: string, checkpoint: unknown, limit: number, context: AdapterContext) => {
     const page: unknown = await adapter.pull?.({ collection, checkpoint, limit }, context);
     if (!isPlain(page) || !Array.isArray(page.docs))
@@ -223,7 +238,7 @@ export function transportOf(adapter: Adapter, tools: Tools): Transport {
     const { pathname, searchParams } = new URL(url);
     const path = pathname.slice(1);
     const body = init.body == null ? undefined : JSON.parse(init.body as string);
-    if (path === '_batch') return reply(200, { results: await push(body.changes, context) });
+    if (path === '_batch') return reply(200, { results: await batch(body.changes, body.atomic, context) });
     if (path === '_change') return one((await push([body], context))[0]);
     const collection = tools.collections.get(path);
     if (collection === undefined) {

@@ -78,7 +78,7 @@ export function checkSync(value: unknown, page: string | undefined): CheckedSync
     ...checkBreaker(given.breaker),
     maxPending: integer(given.maxPending, 'sync.maxPending', 1, 10_000_000, 100_000),
     auto: flag(given.auto, 'sync.auto', true),
-    rest: adapter === undefined ? checkRest(given.rest) : {},
+    rest: adapter === undefined ? checkRest(given.rest) : { batch: PARTS.batch },
   };
   return {
     config,

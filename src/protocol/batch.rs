@@ -4,6 +4,7 @@
 //! matched by mutation id only (pitfalls D12): order does not matter, what is missing is unknown, what is twice counts
 //! once, and what nobody asked for is left alone.
 
+use super::request::{record, Endpoint, JSON};
 use super::table::{write_verdict, Verdict};
 use super::{push, Body, HttpRequest, HttpResponse};
 use crate::model::{ChangeKind, Code, Document, Failure, Kind, Pending, Time};
@@ -53,12 +54,21 @@ pub enum BatchOutcome<D> {
 }
 
 /// The request of a batch: changes with the paths of their collections, each with its frozen payload under its key.
-pub fn batch_request<D: Document>(url: &str, changes: &[(&str, &Pending<D>)], atomic: bool) -> HttpRequest<D> {
-    let list = changes.iter().filter_map(|(path, change)| member(path, change)).collect();
+pub fn batch_request<D: Document>(
+    endpoint: &Endpoint,
+    changes: &[(&str, &Pending<D>)],
+    atomic: bool,
+) -> HttpRequest<D> {
+    let member = |(path, change): &(&str, &Pending<D>)| match (endpoint.adapter, change.sent.as_ref()) {
+        (true, Some(sent)) => Some(record(path, change, sent)),
+        _ => member(path, change),
+    };
+    let list = changes.iter().filter_map(member).collect();
+    let url = endpoint.at(endpoint.batch.as_deref().unwrap_or_default());
     let body = D::object().with(&[("changes", Some(D::list(list))), ("atomic", Some(D::boolean(atomic)))]);
-    let headers = [("Accept", super::request::JSON), ("Content-Type", super::request::JSON)];
+    let headers = [("Accept", JSON), ("Content-Type", JSON)];
     let headers = headers.map(|(name, value)| (name, value.to_string())).to_vec();
-    HttpRequest { method: "POST".into(), url: url.into(), headers, body: Some(body) }
+    HttpRequest { method: "POST".into(), url, headers, body: Some(body) }
 }
 
 fn member<D: Document>(path: &str, change: &Pending<D>) -> Option<D> {

@@ -93,9 +93,15 @@ pub fn push_request<D: Document>(
 
 /// A change as one record, for the app's own adapter.
 fn record_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending<D>, sent: &Sent<D>) -> HttpRequest<D> {
+    let body = Some(record(path, change, sent));
+    HttpRequest { method: "POST".into(), url: endpoint.at("_change"), headers: Vec::new(), body }
+}
+
+/// All that an adapter is told of a change.
+pub(super) fn record<D: Document>(path: &str, change: &Pending<D>, sent: &Sent<D>) -> D {
     let text = |text: &str| Some(D::text(text));
     let body = if &*sent.method == "PATCH" { "changes" } else { "doc" };
-    let record = D::object().with(&[
+    D::object().with(&[
         ("mutationId", text(&change.mutation_id)),
         ("idempotencyKey", text(&change.idempotency_key)),
         ("collection", text(path)),
@@ -106,8 +112,7 @@ fn record_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending
         ("temporary", change.temp_id.as_ref().map(|_| D::boolean(change.kind == ChangeKind::Create))),
         ("revision", sent.revision.as_deref().and_then(text)),
         (body, sent.body.clone()),
-    ]);
-    HttpRequest { method: "POST".into(), url: endpoint.at("_change"), headers: Vec::new(), body: Some(record) }
+    ])
 }
 
 /// The next page of a collection; `etag` only when the answer to this very URL is held.

@@ -222,6 +222,40 @@ for (const [what, push] of Object.entries(WRONG)) {
   });
 }
 
+test('many changes go in one call, and a transaction in order up to the first that is refused', async () => {
+  const { adapter, honest, docs, seen } = backend();
+  const { db, notes } = await start(adapter, { auto: false });
+  await notes.putMany(['a', 'b', 'c', 'd'].map((id) => ({ id, n: 0 })));
+  await db.sync.now({ pull: false });
+  assert.deepEqual(
+    seen.pushes.map((changes) => changes.map((change) => [change.id, change.attempt, typeof change.createdAt])),
+    [['a', 'b', 'c', 'd'].map((id) => [id, 1, 'number'])],
+  );
+  adapter.push = async (changes, context) => {
+    const bad = changes.find((change) => change.id === 'b');
+    return bad
+      ? [{ mutationId: bad.mutationId, status: 'rejected', code: 'FORBIDDEN' }]
+      : honest.push(changes, context);
+  };
+  await db.transaction(['notes'], async (tx) => {
+    for (const id of ['a', 'b', 'c']) await tx.collection('notes').patch(id, { n: 1 });
+  });
+  await notes.patch('d', { n: 1 });
+  await db.sync.now({ pull: false });
+  assert.deepEqual(
+    (await db.outbox.list()).map((row) => [row.id, row.state]),
+    [
+      ['b', 'parked'],
+      ['c', 'waiting'],
+    ],
+  );
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map((id) => docs.get(`notes/${id}`).doc.n),
+    [1, 0, 0, 1],
+  );
+  await db.close();
+});
+
 test('push() that throws counts nothing, and is tried again', async () => {
   let calls = 0;
   const { adapter, honest } = backend();

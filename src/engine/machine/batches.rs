@@ -32,13 +32,12 @@ impl<D: Document> Engine<D> {
         }
         let config = self.config.clone();
         let Some(sync) = config.sync.as_ref() else { return };
-        let path = sync.endpoint.batch.as_deref().unwrap_or_default();
         members.iter_mut().for_each(|flight| self.embark(flight));
         let changes: Vec<(&str, &Pending<D>)> = members
             .iter()
             .filter_map(|flight| Some((config.collection(&flight.key.collection)?.path.as_str(), &*flight.change)))
             .collect();
-        let http = batch_request(&sync.endpoint.at(path), &changes, atomic);
+        let http = batch_request(&sync.endpoint, &changes, atomic);
         self.request(Cargo::Batch(members, atomic), http);
     }
 
