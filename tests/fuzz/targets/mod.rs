@@ -9,6 +9,7 @@ mod messages;
 mod patches;
 mod pulls;
 mod pushes;
+mod records;
 mod times;
 
 /// A target by its name.
@@ -21,6 +22,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("times", times::times),
     ("merge_patch", patches::merge_patch),
     ("merge", merges::merge),
+    ("records", records::records),
     ("messages", messages::messages),
 ];
 
