@@ -31,7 +31,7 @@ await main(async () => {
   const parts = positionals.length > 0 ? positionals : Object.keys(PARTS);
   const files = parts.flatMap((part) => PARTS[part]).flatMap((file) => ['--file', file]);
   const shard = values.shard ? ['--shard', values.shard] : [];
-  const limits = ['--jobs', values.jobs, '--timeout', '120', '--no-shuffle'];
+  const limits = ['--jobs', values.jobs, '--timeout', '120', '--no-shuffle', '--sharding', 'round-robin'];
   await run(
     'cargo',
     ['mutants', '--package', 'seakeep', '--output', tools, ...limits, ...files, ...shard, '--', '--lib'],

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use targets::TARGETS;
 
 /// Changed inputs for each target: some seconds in all.
-const ROUNDS: u64 = 20_000;
+const ROUNDS: u64 = 10_000;
 
 #[test]
 fn stored_inputs() {

@@ -4,6 +4,7 @@
 //! whatever came. `cargo fuzz` and the tests run the same functions; nothing here draws at random.
 
 mod answer;
+mod batches;
 mod merges;
 mod messages;
 mod patches;
@@ -18,6 +19,7 @@ pub(crate) type Target = (&'static str, fn(&[u8]));
 /// All targets.
 pub(crate) const TARGETS: &[Target] = &[
     ("pull_page", pulls::pull_page),
+    ("batch_results", batches::batch_results),
     ("push_answer", pushes::push_answer),
     ("times", times::times),
     ("merge_patch", patches::merge_patch),
