@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) shrink: bool,
     pub(crate) replay: Option<String>,
     pub(crate) singles: bool,
+    pub(crate) write: bool,
     pub(crate) script: Option<String>,
 }
 
@@ -29,7 +30,7 @@ sim --seed S --shrink [--mutant NAME]                      make that failing sch
 sim --replay FILE                                          run a stored schedule, with its trace
 sim --singles                                              every script with every fault at every point
 sim --script 'NAME/Commit 3/abort'                         one of them (or a script without a fault), with its trace
-sim --mutants [--searches N]                               measure how fast each seeded bug is caught";
+sim --mutants [--searches N] [--write]                     measure how fast each seeded bug is caught (into SPEC.md)";
 
 impl Options {
     /// Reads the arguments; the error is what to print.
@@ -47,6 +48,7 @@ impl Options {
             shrink: false,
             replay: None,
             singles: false,
+            write: false,
             script: None,
         };
         let mut arguments = arguments;
@@ -56,6 +58,7 @@ impl Options {
                 "--trace" => options.traces = true,
                 "--mutants" => options.mutants = true,
                 "--shrink" => options.shrink = true,
+                "--write" => options.write = true,
                 "--singles" => options.singles = true,
                 "--script" => options.script = arguments.next(),
                 "--replay" => options.replay = arguments.next(),

@@ -268,5 +268,11 @@ pub(crate) fn hunt_mutants(options: &Options) -> usize {
     hunts.iter().for_each(|(_, hunt)| println!("{}", hunt.row()));
     let alive = hunts.iter().filter(|(_, hunt)| !hunt.is_dead()).count();
     println!("{} of {} seeded bugs caught within {} schedules", hunts.len() - alive, hunts.len(), mutants::MOST);
+    if options.write {
+        match mutants::write_table(hunts.iter().map(|(_, hunt)| hunt)) {
+            Ok(()) => println!("the table in SPEC.md is these rows now"),
+            Err(error) => println!("the table cannot be written: {error}"),
+        }
+    }
     alive
 }
