@@ -26,6 +26,9 @@ impl World {
         if self.chance.hit(self.faults.sync_commands) {
             return self.sync_command(tab);
         }
+        if self.chance.hit(60) && self.resolve_command(tab) {
+            return;
+        }
         if self.chance.hit(self.faults.outbox_commands) {
             return self.outbox_command(tab);
         }

@@ -38,6 +38,8 @@ pub(crate) enum Event {
     Calm,
     /// The server works again.
     Mended,
+    /// The app's function answers a question about a conflict.
+    Verdict { tab: usize, life: u32, id: String, says: u64 },
 }
 
 impl Event {
@@ -58,6 +60,7 @@ impl Event {
             Self::Said { tab, .. } => ("said", *tab),
             Self::Calm => ("calm", 0),
             Self::Mended => ("mended", 0),
+            Self::Verdict { tab, .. } => ("verdict", *tab),
         }
     }
 

@@ -16,6 +16,7 @@
 mod actions;
 mod batch;
 mod chance;
+mod conflicts;
 mod event;
 mod faults;
 mod memory;

@@ -59,7 +59,9 @@ impl Ordering {
 
 fn source(event: &Event) -> usize {
     match event {
-        Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } => *tab,
+        Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } | Event::Verdict { tab, .. } => {
+            *tab
+        }
         Event::Reach { wire, .. } | Event::Respond { wire, .. } => 4 + wire.tab,
         Event::Commit { profile } => 8 + profile,
         Event::Message { tab, .. } => 10 + tab / 2,

@@ -214,8 +214,11 @@ impl World {
         let others = disk.pending_rows().filter(|other| other.seq != row.seq && other.group.as_ref() == Some(group));
         let leaves = |other: &&Pending<Json>| together.iter().any(|parcel| *parcel.key == *other.idempotency_key);
         let holds = |other: &&Pending<Json>| {
-            let waits = matches!(other.state, PendingState::Parked | PendingState::Conflict);
-            waits || (other.seq < row.seq && !self.leads_to(profile, other, row.seq, MOST_LINKS))
+            // A conflict that a pull brings is found while others are already on their way.
+            let met = other.state == PendingState::Conflict && other.is_attempted();
+            other.state == PendingState::Parked
+                || met
+                || (other.seq < row.seq && !self.leads_to(profile, other, row.seq, MOST_LINKS))
         };
         let early = others.filter(|other| !leaves(other)).find(holds).cloned();
         if let Some(other) = early {
@@ -240,7 +243,7 @@ impl World {
         let Some(group) = &row.group else { return false };
         let members = self.profiles[profile].disk.pending_rows().filter(|other| other.group.as_ref() == Some(group));
         members.filter(|other| other.seq != row.seq).any(|other| {
-            let waits = matches!(other.state, PendingState::Parked | PendingState::Conflict);
+            let waits = other.state == PendingState::Parked || (other.state == PendingState::Conflict && !other.asks);
             // Where batches are taken, a transaction goes as one or not at all.
             let batches = self.config.sync.as_ref().is_some_and(|sync| sync.endpoint.batch.is_some());
             waits || ((batches || other.seq < row.seq) && blocked.contains(&DocKey::new(&other.collection, &other.id)))

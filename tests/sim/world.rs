@@ -4,6 +4,7 @@
 //! plans and the server's core are the product's own; the world only decides when things happen and what goes wrong.
 
 use super::chance::Chance;
+use super::conflicts::draw_strategies;
 use super::event::{Event, Queue};
 use super::faults::Faults;
 use super::mishaps::Mishaps;
@@ -71,6 +72,7 @@ impl World {
         let page_max = [1, 2, 3, 200][chance.below(4) as usize];
         let ordering = Ordering::draw(&mut chance, order.steps);
         let mishaps = Mishaps::draw(&mut chance);
+        draw_strategies(&mut chance, &mut config);
         let mut world = Self {
             now: 0,
             chance,
@@ -178,6 +180,7 @@ impl World {
             Event::Said { tab, life, signal } => self.deliver(tab, life, Input::Signal(signal)),
             Event::Calm => self.server.wants_login = false,
             Event::Mended => self.server.is_down = false,
+            Event::Verdict { tab, life, id, says } => self.verdict(tab, life, id, says),
         }
     }
 

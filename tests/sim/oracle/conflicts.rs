@@ -15,6 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Disputes {
     /// Conflicts that were found, by profile and id; whether they have ended.
     known: BTreeMap<(usize, String), bool>,
+    /// The server's side in the question that each tab was asked last, by conflict.
+    asked: BTreeMap<(usize, String), Option<Json>>,
+}
+
+impl Disputes {
+    /// A tab's function was asked.
+    pub(crate) fn ask(&mut self, tab: usize, id: &str, remote: Option<Json>) {
+        self.asked.insert((tab, id.into()), remote);
+    }
 }
 
 /// What a transaction moved, when it says so.
@@ -38,11 +47,18 @@ fn of_document<'r>(report: &'r Report<Json>, key: &'r DocKey) -> impl Iterator<I
     noted.filter(|conflict| conflict.collection == key.collection && conflict.id == key.id)
 }
 
+/// Whether a transaction noted a conflict of this change.
+pub(crate) fn is_in_conflict(done: &Done, row: &Pending<Json>) -> bool {
+    noted_of(&done.report).iter().any(|noted| noted.conflict.mutation_id == row.mutation_id)
+}
+
 impl World {
     /// I-33, I-34 and I-45 after a transaction.
     pub(crate) fn check_conflicts(&mut self, done: &Done) {
+        self.check_doubt(done);
         for noted in noted_of(&done.report) {
             self.check_once(done, noted);
+            self.check_record(done, noted);
             self.release(done, &noted.conflict);
         }
         let judges = matches!(done.kind, "Rebase" | "ApplyPage" | "Acknowledge");
@@ -73,6 +89,58 @@ impl World {
         if !fine {
             let text =
                 format!("{}: conflict {id} noted (fresh: {}, ended: {ended}) after {before:?}", done.kind, noted.fresh);
+            self.broken("I-34", text);
+        }
+    }
+
+    /// I-34: what was noted is in the store; a function's verdict is about the question it was asked.
+    fn check_record(&mut self, done: &Done, noted: &Noted<Json>) {
+        let conflict = &noted.conflict;
+        let known = self.profiles[done.profile].disk.conflicts().any(|stored| {
+            stored.conflict_id == conflict.conflict_id && stored.resolution.is_some() == conflict.resolution.is_some()
+        });
+        if !known {
+            return self.broken("I-34", format!("{}: conflict {} has no record", done.kind, conflict.conflict_id));
+        }
+        let by_function = conflict.resolution.as_ref().is_some_and(|ended| &*ended.strategy == "function");
+        if by_function && !noted.fresh {
+            let place = (done.tab, conflict.conflict_id.to_string());
+            let asked = self.oracle.disputes.asked.get(&place);
+            let same = asked.is_some_and(|asked| match (asked, &conflict.remote) {
+                (Some(asked), Some(remote)) => asked.same(remote),
+                (asked, remote) => asked.is_none() && remote.is_none(),
+            });
+            if !same {
+                let text = format!("the verdict on {} is about another state of the server", conflict.conflict_id);
+                self.broken("I-34", text);
+            }
+        }
+    }
+
+    /// A change that may have been executed is not judged by what a pull brings, and keeps what it was made on.
+    fn check_doubt(&mut self, done: &Done) {
+        if done.kind != "ApplyPage" {
+            return;
+        }
+        let disk = &self.profiles[done.profile].disk;
+        let same = |left: Option<&Json>, right: Option<&Json>| match (left, right) {
+            (Some(left), Some(right)) => left.same(right),
+            (left, right) => left.is_none() && right.is_none(),
+        };
+        let broken = done.pending.iter().find_map(|(seq, before)| {
+            let before = before.as_ref().filter(|row| row.is_attempted() && !row.refused)?;
+            let Some(after) = disk.pending(*seq) else {
+                return Some(format!("{} was given up while it was on its way", before.mutation_id));
+            };
+            if after.state != before.state {
+                return Some(format!("{} was judged while it was on its way", before.mutation_id));
+            }
+            let made_on = before.origin.as_ref().or(before.base.as_ref());
+            let kept = after.origin.as_ref().or(after.base.as_ref());
+            let moved = before.kind != ChangeKind::Create && !same(made_on, kept);
+            moved.then(|| format!("{} forgot what it was made on", before.mutation_id))
+        });
+        if let Some(text) = broken {
             self.broken("I-34", text);
         }
     }
@@ -110,7 +178,9 @@ impl World {
         let named = |field: &str| {
             of_document(&done.report, key).any(|conflict| {
                 let about = |path: &str| path == field || path.starts_with(&format!("{field}."));
+                // What is open has not been decided: the record holds both sides.
                 conflict.kind != ConflictKind::EditEdit
+                    || conflict.resolution.is_none()
                     || conflict.fields.iter().any(|named| about(&named.path))
                     || self.config.collection(&key.collection).is_some_and(|of| of.conflict.takes_whole())
             })
@@ -145,16 +215,13 @@ impl World {
     pub(crate) fn is_given_up(&self, done: &Done, row: &Pending<Json>) -> bool {
         let key = DocKey::new(&row.collection, &row.id);
         let doc = self.profiles[done.profile].disk.main(&key).and_then(|main| main.doc.as_ref());
-        let there = row.changes.inc.is_empty()
-            && row.kind == ChangeKind::Update
-            && doc.is_some_and(|doc| {
-                let same = |(field, value): &(String, Json)| {
-                    let kept = |of: &Json| of.get(field).is_some_and(|other| other.same(value));
-                    kept(doc) || row.base.as_ref().is_some_and(kept) || row.origin.as_ref().is_some_and(kept)
-                };
-                row.changes.set.iter().all(same)
-            });
-        there || of_document(&done.report, &key).any(|conflict| conflict.mutation_id == row.mutation_id)
+        let sides = [doc, row.base.as_ref(), row.origin.as_ref()];
+        let same = |(field, value): &(String, Json)| {
+            let kept = |of: &Json| of.get(field).is_some_and(|other| other.same(value));
+            sides.into_iter().flatten().any(kept)
+        };
+        let there = row.changes.inc.is_empty() && row.kind == ChangeKind::Update && row.changes.set.iter().all(same);
+        there || is_in_conflict(done, row)
     }
 
     /// I-34 and I-45: every held change has its open record, every open record its change; the log names the resolved.

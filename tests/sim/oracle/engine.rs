@@ -103,6 +103,8 @@ impl World {
                 )
             });
             self.tabs[tab].watched.remove(&*mutation_id);
+        } else if let Told::Question(detail) = event {
+            self.question(tab, &detail);
         } else if let Told::Sync { name, detail } = event {
             self.told_event(tab, name, &detail);
         }

@@ -159,7 +159,10 @@ impl World {
                 heads.insert(key, row);
             }
         }
-        let waits = |row: &Pending<Json>| matches!(row.state, PendingState::Parked | PendingState::Conflict);
+        // What the app's function was asked comes to an end by itself.
+        let waits = |row: &Pending<Json>| {
+            row.state == PendingState::Parked || (row.state == PendingState::Conflict && !row.asks)
+        };
         let mut blocked: BTreeSet<DocKey> =
             heads.iter().filter(|(_, row)| waits(row)).map(|(key, _)| key.clone()).collect();
         loop {
@@ -333,6 +336,7 @@ impl World {
             Event::Thaw { tab, .. } => 700 + *tab as u64,
             Event::Open { tab } => 800 + *tab as u64,
             Event::Calm => 4,
+            Event::Verdict { tab, says, .. } => 900 + *tab as u64 * 10 + says,
             Event::Said { tab, .. } => 900 + *tab as u64,
             Event::Mended => 5,
         };

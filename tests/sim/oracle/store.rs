@@ -1,5 +1,6 @@
 //! Oracles on the store, after every transaction that was written.
 
+use super::conflicts::is_in_conflict;
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
 use crate::store::Done;
 use crate::world::World;
@@ -78,7 +79,8 @@ impl World {
 
     /// A person's word gives a change all its attempts again.
     fn recount(&mut self, done: &Done) {
-        for (seq, _) in &done.pending {
+        let counted = |before: &Option<Pending<Json>>| before.as_ref().is_none_or(|row| row.retry_count > 0);
+        for (seq, _) in done.pending.iter().filter(|(_, before)| counted(before)) {
             let row = self.profiles[done.profile].disk.pending(*seq).filter(|row| row.retry_count == 0);
             if let Some(row) = row {
                 self.oracle.countable.remove(&*row.mutation_id);
@@ -103,6 +105,7 @@ impl World {
         let id = (row.collection.to_string(), row.id.to_string());
         let gone = self.server.tables.document(&id.0, &id.1).is_none_or(|document| document.text.is_none());
         let fine = match done.kind {
+            "Acknowledge" if is_in_conflict(done, row) => true,
             "Acknowledge" => executed || (row.kind == ChangeKind::Delete && gone) || self.server.restored > 0,
             "LocalWrite" => !row.is_attempted(),
             "Discard or Edit" => true,
