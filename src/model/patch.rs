@@ -107,3 +107,21 @@ impl<D: Document> Patch<D> {
         self.inc.retain(|(name, _)| name != field);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Json;
+
+    #[test]
+    fn a_patch_names_the_fields_it_touches() {
+        let patch = Patch {
+            set: vec![("a".to_string(), Json::null())],
+            unset: vec!["b".to_string()],
+            inc: vec![("c".to_string(), 1.0)],
+        };
+        assert_eq!(patch.fields().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert!(["a", "b", "c"].iter().all(|field| patch.touches(field)) && !patch.touches("d"));
+        assert!(!patch.is_empty() && Patch::<Json>::default().is_empty());
+    }
+}

@@ -15,6 +15,8 @@ mod request;
 pub mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_batch;
 
 pub use batch::{batch_outcome, batch_request, BatchOutcome, Member};
 pub use http::{Body, HttpRequest, HttpResponse, NetworkFailure};

@@ -221,3 +221,35 @@ fn changes_of_a_transaction_and_others_are_never_folded_into_one() {
     assert_eq!(lane.changes.last().map(|change| change.kind), Some(ChangeKind::Delete));
     assert_eq!(lane.changes.len(), 4);
 }
+
+#[test]
+fn a_removal_waits_behind_a_create_that_was_sent() {
+    let mut model = Model::new(false);
+    model.take(Step::Put(vec![("a".into(), 1)]));
+    model.take(Step::Send);
+    model.take(Step::Remove);
+    let row = model.lane.row.as_ref().expect("the row stays until the server has answered");
+    assert!(row.doc.is_none() && model.lane.changes.len() == 2);
+}
+
+#[test]
+fn adding_is_refused_only_where_a_document_is() {
+    let add = |number| operation(Action::Add(json!({ "id": "a", "n": 1 }).into()), number);
+    let mut lane = Model::new(true).lane;
+    let refused = lane.fold(&add(1), 1, 1).expect_err("there is one");
+    assert_eq!(refused.code, crate::model::Code::AlreadyExists);
+    lane.fold(&operation(Action::Remove, 2), 2, 2).expect("a removal");
+    lane.fold(&add(3), 3, 3).expect("there is none");
+}
+
+#[test]
+fn an_increase_stays_within_the_numbers_that_are_exact() {
+    let by = |by: f64| Action::Patch(Patch { inc: vec![("n".into(), by)], ..Patch::default() });
+    let fold = |by_first: f64| {
+        let mut lane = Model::new(true).lane;
+        lane.fold(&operation(by(by_first), 1), 1, 1).map(|_| lane.doc().and_then(|doc| doc.number_of("n")))
+    };
+    assert_eq!(fold(9_007_199_254_740_990.0).expect("exact"), Some(9_007_199_254_740_991.0));
+    assert_eq!(fold(0.5).expect("a fraction"), Some(1.5));
+    assert_eq!(fold(9_007_199_254_740_991.0).expect_err("too far").code, crate::model::Code::PatchType);
+}

@@ -251,3 +251,10 @@ fn each_strategy_has_its_answer_to_each_type() {
     assert_eq!(row(Strategy::Manual, late), ["open"; 4]);
     assert_eq!(row(Strategy::Function, late), ["open"; 4]);
 }
+
+#[test]
+fn only_those_that_look_into_the_document_merge_it() {
+    let whole = |name| Strategy::from_text(Some(name)).takes_whole();
+    assert!(["latest", "server", "client", "manual", "function"].into_iter().all(whole));
+    assert!(!["fields", "merge", "no such strategy"].into_iter().any(whole));
+}

@@ -108,3 +108,22 @@ fn a_transaction_goes_as_one_when_all_of_it_can() {
     let back = Entry { refers: vec![DocKey::new(&"notes".into(), "a")], ..entry(1, "c") };
     assert_eq!(now(&outbox([back, member(2, "a"), refers(3, "b", "c")]), 2), Together::No, "it waits for us");
 }
+
+#[test]
+fn counters_follow_the_states() {
+    let of = |state, seq: u64| Entry { state, ..entry(seq, &seq.to_string()) };
+    let states = [PendingState::Parked, PendingState::Parked, PendingState::Conflict, PendingState::Waiting];
+    let mut outbox = outbox(states.into_iter().zip(1..).map(|(state, seq)| of(state, seq)));
+    let counts = |outbox: &Outbox| (outbox.len(), outbox.pending(), outbox.parked(), outbox.conflicted());
+    assert_eq!(counts(&outbox), (4, 1, 2, 1));
+    outbox.remove(1);
+    outbox.put(of(PendingState::Waiting, 3));
+    assert_eq!(counts(&outbox), (3, 2, 1, 0));
+}
+
+#[test]
+fn mates_are_the_changes_of_one_transaction() {
+    let outbox = outbox([member(1, "a"), entry(2, "b"), member(3, "c")]);
+    assert_eq!(outbox.mates(3).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(outbox.mates(2).count(), 0);
+}

@@ -56,6 +56,7 @@ mod tests {
         let mut rng = Rng::from_number(1);
         let ladder: Vec<u64> = (1..=8).map(|failures| backoff.pause(failures, &mut rng)).collect();
         assert_eq!(ladder, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!([1, 2, 3, 9].map(|failures| backoff.step(failures)), [1_000, 2_000, 4_000, 60_000]);
     }
 
     proptest! {

@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn below_stays_below() {
         let mut rng = Rng::from_number(1);
-        assert!((0..1_000).all(|_| rng.below(10) < 10));
+        let drawn: Vec<u64> = (0..1_000).map(|_| rng.below(10)).collect();
+        assert!((0..10).all(|number| drawn.contains(&number)) && drawn.iter().all(|number| *number < 10));
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.text(26).len(), 26);
     }

@@ -140,5 +140,8 @@ mod tests {
         assert_eq!(timers.take_due(40), Some(Timer::Lease));
         assert_eq!(timers.take_due(40), Some(Timer::Interval));
         assert_eq!(timers.take_due(40), None);
+        timers.set(Timer::Lease, 10);
+        timers.clear();
+        assert_eq!(timers.next(), None);
     }
 }
