@@ -96,6 +96,7 @@ impl<D: Document> Engine<D> {
     fn lease_granted(&mut self, lease: Lease) {
         let new = self.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
         (self.refused_until, self.waits) = (None, None);
+        self.heard_epoch = 0;
         // A clock that jumped back since it was asked for must not stretch it.
         let lease = Lease { expires_at: lease.expires_at.min(self.now + TERM), ..lease };
         self.timers.set(Timer::Lease, renewal(&lease));
@@ -124,9 +125,11 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// Another tab says that it leads by now. Whatever is under way here finds out by its fence.
-    pub(super) fn led_elsewhere(&mut self, epoch: u64) {
-        if self.is_quiet() && self.lease.as_ref().is_some_and(|lease| lease.epoch < epoch) {
+    /// Another tab says that it leads by now. Whatever is under way here finds out by its fence; what is at rest
+    /// believes it.
+    fn believe(&mut self) {
+        let heard = self.heard_epoch;
+        if self.is_quiet() && self.lease.as_ref().is_some_and(|lease| lease.epoch < heard) {
             self.step_down();
         }
     }
@@ -141,6 +144,7 @@ impl<D: Document> Engine<D> {
 
     /// Wants the lock while this tab leads or waits to; its only use is to be told when another one lets go.
     pub(super) fn want_lock(&mut self) {
+        self.believe();
         let works = self.phase == Phase::Running && self.config.sync.is_some();
         let wanted = works && (self.led_last() || self.waits.is_some());
         if self.wants_lock != wanted {

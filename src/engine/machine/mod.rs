@@ -89,6 +89,8 @@ pub struct Engine<D: Document> {
     lease: Option<Lease>,
     asking: bool,
     refused_until: Option<Time>,
+    /// The latest epoch another tab says it leads under.
+    heard_epoch: u64,
     /// When the leader last looked at the store for what others want done.
     looked_at: Time,
     /// Since when work here waits for another tab.
@@ -203,6 +205,7 @@ impl<D: Document> Engine<D> {
             lease: None,
             asking: false,
             refused_until: None,
+            heard_epoch: 0,
             looked_at: 0,
             waits: None,
             routine: false,

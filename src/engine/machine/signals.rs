@@ -48,7 +48,7 @@ impl<D: Document> Engine<D> {
             Message::Setting(key) => self.tell(Event::Setting(key)),
             Message::Gone(tab) => self.tab_gone(tab),
             Message::Back(tab) => self.tab_back(&tab),
-            Message::Led(epoch) => self.led_elsewhere(epoch),
+            Message::Led(epoch) => self.heard_epoch = self.heard_epoch.max(epoch),
             Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),
