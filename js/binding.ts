@@ -65,6 +65,8 @@ export interface SyncConfig {
   auto: boolean;
   /** Paths under `url` of the parts of the profile that the server has. */
   rest: { batch?: string; events?: string; health?: string };
+  /** What happens by itself on a slow or metered connection. */
+  onSlowNetwork: 'all' | 'push-only' | 'none';
 }
 
 export interface Hooks {
@@ -72,6 +74,8 @@ export interface Hooks {
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** The text of a response's body, null when it is longer than `most` bytes. */
   text(response: Response, most: number): Promise<string | null>;
+  /** Tells a response's body as it comes, until `take` gives it up. */
+  pieces(response: Response, take: (text: string) => boolean): Promise<boolean>;
   /** Asks for the lock of a database; returns how to give it up. */
   lock(name: string, granted: () => void): () => void;
   /** The app's auth(), or undefined. */

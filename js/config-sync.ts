@@ -46,9 +46,8 @@ const DAY = 86_400_000;
 const ADAPTER_URL = 'https://adapter.invalid';
 const KNOWN = (
   'url adapter auth interval pullInterval startDelay maxAttempts backoff requestRetries retry concurrency delayBetween ' +
-  'batchSize timeout breaker maxPending rest fetch auto'
+  'batchSize timeout breaker maxPending rest fetch auto onSlowNetwork'
 ).split(' ');
-const UNSUPPORTED = ['onSlowNetwork'];
 /** Parts of the profile that a server may have, with their paths; the probe is asked for unless the app says no. */
 const PARTS = { batch: '_batch', events: '_events', health: '_health' } as const;
 const REST_UNSUPPORTED =
@@ -56,7 +55,6 @@ const REST_UNSUPPORTED =
 
 /** Checks the `sync` option; `page` is the address that relative ones are relative to. */
 export function checkSync(value: unknown, page: string | undefined): CheckedSync {
-  refuseUnsupported(value, UNSUPPORTED);
   const given = plainOptions(value, 'sync', KNOWN);
   const adapter = checkAdapter(given.adapter);
   if (adapter !== undefined && given.url !== undefined)
@@ -79,6 +77,7 @@ export function checkSync(value: unknown, page: string | undefined): CheckedSync
     maxPending: integer(given.maxPending, 'sync.maxPending', 1, 10_000_000, 100_000),
     auto: flag(given.auto, 'sync.auto', true),
     rest: adapter === undefined ? checkRest(given.rest) : { batch: PARTS.batch },
+    onSlowNetwork: oneOf(given.onSlowNetwork, 'sync.onSlowNetwork', ['all', 'push-only', 'none'], 'push-only'),
   };
   return {
     config,

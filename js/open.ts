@@ -7,7 +7,7 @@
 
 import type { Transport } from './adapter.js';
 import type { Client, Hooks } from './binding.js';
-import { readText } from './body.js';
+import { readPieces, readText } from './body.js';
 import { flag, plainOptions } from './check.js';
 import { type Checked, checkName, checkOptions, checkUser } from './config.js';
 import { databaseOf } from './database.js';
@@ -66,6 +66,7 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
   const hooks: Hooks = {
     fetch: (url, init) => handle.request(checked.fetch ?? globalThis.fetch, url, init),
     text: readText,
+    pieces: readPieces,
     lock: takeLock,
     events: (batch) => handle.receive(batch),
     crashed: (text) => handle.crash(text),

@@ -49,6 +49,9 @@ export interface SyncOptions {
   fetch?: typeof fetch;
   /** Start on open (default true). */
   auto?: boolean;
+  /** What happens by itself on a slow or metered connection: everything, only sending (default; collections that were
+   *  never caught up are pulled all the same), or nothing. What is asked for with now() or refresh() happens in any case. */
+  onSlowNetwork?: 'all' | 'push-only' | 'none';
 }
 
 /**

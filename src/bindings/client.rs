@@ -76,6 +76,7 @@ impl Client {
             calls: Rc::new(Calls {
                 fetch: hook(hooks, "fetch").ok_or_else(missing)?,
                 text: hook(hooks, "text").ok_or_else(missing)?,
+                pieces: hook(hooks, "pieces").ok_or_else(missing)?,
                 auth: hook(hooks, "auth"),
             }),
             events: hook(hooks, "events").ok_or_else(missing)?,

@@ -6,6 +6,7 @@
 use super::merge::Strategy;
 use super::policy::backoff::Backoff;
 use super::policy::breaker::Rule;
+use super::policy::network::OnSlow;
 use crate::model::{Collection, Document};
 use crate::protocol::Endpoint;
 use std::rc::Rc;
@@ -71,6 +72,10 @@ pub struct SyncConfig {
     pub auto: bool,
     /// Whether there is anything to pull from.
     pub pulls: bool,
+    /// What happens by itself on a slow connection.
+    pub on_slow: OnSlow,
+    /// Path of the server's stream of news, when it has one.
+    pub events: Option<String>,
     /// Documents of a page applied in one transaction, so that a write of the app never waits long behind one.
     pub part: usize,
 }
@@ -170,6 +175,8 @@ impl SyncConfig {
             max_pending: whole("maxPending", 100_000) as usize,
             auto: from.get("auto").is_none_or(|_| from.flag("auto")),
             part: 50,
+            on_slow: OnSlow::from_text(from.text_of("onSlowNetwork").as_deref()),
+            events: rest.text_of("events"),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Everything that can happen to the engine.
 
 use super::plan::{Choice, Expected, Report};
+use super::policy::network::Connection;
 use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority, Time};
 use crate::protocol::{HttpResponse, NetworkFailure};
 use std::rc::Rc;
@@ -40,6 +41,22 @@ pub enum Input<D> {
     },
     /// The browser says something about the page or the network.
     Signal(Signal),
+    /// The browser says what the connection is like.
+    Network(Connection),
+    /// A piece of the server's stream of news.
+    Heard {
+        /// Which stream.
+        listen: u32,
+        /// The text.
+        text: String,
+    },
+    /// A stream of news has ended or could not be opened.
+    Unheard {
+        /// Which.
+        listen: u32,
+        /// The server's status, or why there is none.
+        result: Result<u16, NetworkFailure>,
+    },
     /// Another tab says something. A hint: nothing depends on its arrival.
     Message(Message<D>),
     /// An alarm is due.

@@ -43,11 +43,13 @@ pub enum Mutant {
     TransactionOutOfOrder,
     AuditKeepsOne,
     AuditForgetsParked,
+    AllTabsListen,
+    NewsChangeNothing,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -84,6 +86,8 @@ impl Mutant {
         Self::TransactionOutOfOrder,
         Self::AuditKeepsOne,
         Self::AuditForgetsParked,
+        Self::AllTabsListen,
+        Self::NewsChangeNothing,
     ];
 
     /// Whether this bug is switched on.

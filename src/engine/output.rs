@@ -2,6 +2,7 @@
 
 use super::input::Message;
 use super::plan::{AnyPlan, Change};
+use super::policy::network::Connection;
 use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Failure, Time};
 use crate::protocol::HttpRequest;
@@ -31,6 +32,18 @@ pub enum Output<D> {
     },
     /// Tell the other tabs.
     Broadcast(Message<D>),
+    /// Open the server's stream of news and tell each piece of it.
+    Listen {
+        /// To be named with each piece.
+        listen: u32,
+        /// The request.
+        http: HttpRequest<D>,
+    },
+    /// Close a stream; what still comes of it is ignored.
+    StopListen {
+        /// Which.
+        listen: u32,
+    },
     /// Ask for the lock between tabs (and keep it), or give it up. A host without such locks does nothing.
     Lock(bool),
     /// Close what keeps a page out of the back/forward cache (connection, channel), or open it again.
@@ -118,6 +131,7 @@ pub struct Status {
     pub phase: &'static str,
     pub online: bool,
     pub reachable: Option<bool>,
+    pub connection: Connection,
     pub leader: bool,
     pub pending: usize,
     pub parked: usize,
@@ -163,8 +177,15 @@ impl Status {
     pub fn to_document<D: Document>(&self) -> D {
         let time = |at: Option<Time>| at.map(|at| D::number(at as f64));
         let count = |count: usize| Some(D::number(count as f64));
-        let network = D::object()
-            .with(&[("online", Some(D::boolean(self.online))), ("reachable", self.reachable.map(D::boolean))]);
+        let hint = |hint: &Option<String>| hint.as_deref().map(D::text);
+        let network = D::object().with(&[
+            ("online", Some(D::boolean(self.online))),
+            ("reachable", self.reachable.map(D::boolean)),
+            ("type", hint(&self.connection.kind)),
+            ("effectiveType", hint(&self.connection.effective)),
+            ("saveData", Some(D::boolean(self.connection.saves))),
+            ("good", Some(D::boolean(self.online && !self.connection.is_slow()))),
+        ]);
         let status = D::object().with(&[
             ("state", Some(D::text(self.state))),
             ("phase", Some(D::text(self.phase))),

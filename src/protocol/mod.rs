@@ -7,6 +7,7 @@
 
 mod batch;
 pub mod date;
+mod events;
 mod http;
 mod merge_patch;
 mod page;
@@ -19,8 +20,9 @@ mod tests;
 mod tests_batch;
 
 pub use batch::{batch_outcome, batch_request, BatchOutcome, Member};
+pub use events::{EventStream, News};
 pub use http::{Body, HttpRequest, HttpResponse, NetworkFailure};
 pub use merge_patch::merge_patch;
 pub use page::{page_outcome, single_outcome, Item, Page, PullOutcome};
 pub use push::{probe_outcome, push_outcome, Accepted, Outcome, Probe, Remote};
-pub use request::{payload, probe_request, pull_request, push_request, single_request, Endpoint};
+pub use request::{events_request, payload, probe_request, pull_request, push_request, single_request, Endpoint};

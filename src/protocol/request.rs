@@ -140,6 +140,13 @@ pub fn single_request<D: Document>(endpoint: &Endpoint, path: &str, id: &str) ->
     HttpRequest { method: "GET".into(), url: endpoint.document(path, id), headers, body: None }
 }
 
+/// The stream of news at a path, going on after an event.
+pub fn events_request<D: Document>(endpoint: &Endpoint, path: &str, last_id: Option<&str>) -> HttpRequest<D> {
+    let mut headers = vec![("Accept", "text/event-stream".to_string())];
+    headers.extend(last_id.map(|id| ("Last-Event-ID", id.to_string())));
+    HttpRequest { method: "GET".into(), url: endpoint.at(path), headers, body: None }
+}
+
 /// The reachability probe.
 pub fn probe_request<D: Document>(url: &str) -> HttpRequest<D> {
     HttpRequest { method: "GET".into(), url: url.into(), headers: Vec::new(), body: None }

@@ -12,7 +12,7 @@ use super::later::{later, property, settled};
 use super::lock::Lock;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
-use super::signals::{is_flagged_offline, is_visible, Signals};
+use super::signals::{connection, is_flagged_offline, is_visible, Signals};
 use super::store::Store;
 use super::tabs::Tabs;
 use super::tell::event_object;
@@ -73,6 +73,9 @@ pub fn drive(driver: Driver) {
         persist,
     };
     running.take(Letter::Input(Input::Start));
+    if let Some(connection) = connection() {
+        running.take(Letter::Input(Input::Network(connection)));
+    }
     if !is_visible() {
         running.take(Letter::Input(Input::Signal(Signal::Hidden)));
     }
@@ -97,9 +100,9 @@ fn hear(mailbox: &Rc<Mailbox>) -> impl Fn(JsDoc) + 'static {
     }
 }
 
-fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Signal) + 'static {
+fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Input<JsDoc>) + 'static {
     let mailbox = mailbox.clone();
-    move |signal| mailbox.post(Letter::Input(Input::Signal(signal)))
+    move |input| mailbox.post(Letter::Input(input))
 }
 
 /// While the page goes nothing is written to the store; the word is for those who come after.
@@ -135,7 +138,7 @@ impl Running {
         let told = told.unwrap_or_default();
         match letter {
             Letter::Input(input) => {
-                if let Input::Responded { request, .. } = &input {
+                if let Input::Responded { request, .. } | Input::Unheard { listen: request, .. } = &input {
                     self.requests.remove(request);
                 }
                 if matches!(input, Input::Tick) {
@@ -162,6 +165,8 @@ impl Running {
                 Output::Request { request, http } => self.request(request, http),
                 Output::GiveUp { request } => drop(self.requests.remove(&request).map(|request| request.abort())),
                 Output::Broadcast(message) => self.tabs.post(message.to_document(), is_visible),
+                Output::Listen { listen, http } => self.listen(listen, http),
+                Output::StopListen { listen } => drop(self.requests.remove(&listen).map(|stream| stream.abort())),
                 Output::Lock(wanted) => self.lock.want(wanted),
                 Output::Suspend(suspended) => self.suspend(suspended),
                 Output::Event(event) => self.note(event, told),
@@ -198,6 +203,16 @@ impl Running {
             mailbox.post(Letter::Input(Input::Responded { request, result }));
         };
         later(Box::new(move || net::send(calls, http, signal, Box::new(done))));
+    }
+
+    fn listen(&mut self, listen: u32, http: HttpRequest<JsDoc>) {
+        let (calls, mailbox, heard) = (self.calls.clone(), self.mailbox.clone(), self.mailbox.clone());
+        let Ok(controller) = AbortController::new() else { return };
+        let signal = controller.signal();
+        self.requests.insert(listen, controller);
+        let heard = Rc::new(move |text| heard.post(Letter::Input(Input::Heard { listen, text })));
+        let done = Box::new(move |result| mailbox.post(Letter::Input(Input::Unheard { listen, result })));
+        later(Box::new(move || net::listen(calls, http, signal, heard, done)));
     }
 
     /// What would keep the page out of the back/forward cache is closed; the store opens again when it is asked.

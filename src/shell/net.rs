@@ -6,10 +6,10 @@
 use super::document::JsDoc;
 use super::error::holds;
 use super::later::{property, settled};
-use crate::model::Document;
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
 use js_sys::{Function, JsString, Promise, JSON};
 use std::rc::Rc;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect};
 
@@ -26,6 +26,8 @@ pub struct Calls {
     pub fetch: Function,
     /// `text(response, most)`: the body, `null` when it is longer.
     pub text: Function,
+    /// `pieces(response, take)`: the body as it comes.
+    pub pieces: Function,
     /// `auth()`, when the app has one.
     pub auth: Option<Function>,
 }
@@ -35,34 +37,83 @@ pub type Sizes = (u64, u64);
 /// Hears how a request ended, and what went over the wire.
 pub type Done = Box<dyn FnOnce(Result<HttpResponse<JsDoc>, NetworkFailure>, Sizes)>;
 
-/// Sizes of a request that did not come to anything.
-const NOTHING: Sizes = (0, 0);
+/// What is done with a response once it is there; the number is how long the request's body was.
+type Answered = Box<dyn FnOnce(&Calls, &HttpRequest<JsDoc>, Result<&JsValue, NetworkFailure>, u64)>;
 
 /// Makes one request; it can be given up through the signal. Calls the app's functions, so: from a fresh task.
 pub fn send(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: AbortSignal, done: Done) {
+    let answered: Answered = Box::new(move |calls, http, response, sent| match response {
+        Err(failure) => done(Err(failure), (sent, 0)),
+        Ok(response) => read(calls, http, response, sent, done),
+    });
+    ask(calls, http, signal, answered);
+}
+
+/// Opens a stream of events, tells each piece of its text, and how it ended: with the status it was answered with.
+/// From a fresh task.
+pub fn listen(
+    calls: Rc<Calls>,
+    http: HttpRequest<JsDoc>,
+    signal: AbortSignal,
+    heard: Rc<dyn Fn(String)>,
+    done: Box<dyn FnOnce(Result<u16, NetworkFailure>)>,
+) {
+    let answered: Answered = Box::new(move |calls, http, response, _| match response.and_then(|it| stream(http, it)) {
+        Err(failure) => done(Err(failure)),
+        Ok((status, None)) => done(Ok(status)),
+        Ok((status, Some(response))) => {
+            let take = Closure::<dyn FnMut(String) -> bool>::new(move |text| {
+                heard(text);
+                true
+            });
+            let read = calls.pieces.call2(&JsValue::NULL, &response, take.as_ref());
+            let read = read.unwrap_or_else(|thrown| Promise::reject(&thrown).into());
+            settled(&read, move |read| {
+                drop(take);
+                done(read.map(|_| status).map_err(|_| NetworkFailure::Unreachable));
+            });
+        }
+    });
+    ask(calls, http, signal, answered);
+}
+
+/// The status of an answer, and the response where it is a stream of events.
+fn stream(http: &HttpRequest<JsDoc>, response: &JsValue) -> Result<(u16, Option<JsValue>), NetworkFailure> {
+    let status = property(response, "status").as_f64().ok_or(NetworkFailure::NotAResponse)? as u16;
+    let headers = property(response, "headers");
+    let kind = property(&headers, "get").dyn_into::<Function>().ok();
+    let kind = kind.and_then(|get| get.call1(&headers, &"content-type".into()).ok()?.as_string()).unwrap_or_default();
+    match status {
+        200 if kind.contains("event-stream") && !is_redirected(http, response) => Ok((status, Some(response.clone()))),
+        200 => Err(NetworkFailure::Unreachable),
+        _ => Ok((status, None)),
+    }
+}
+
+fn ask(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: AbortSignal, answered: Answered) {
     let own = match &calls.auth {
         Some(auth) => auth.call0(&JsValue::NULL),
-        None => return fetch(calls, http, &signal, &JsValue::NULL, done),
+        None => return fetch(calls, http, &signal, &JsValue::NULL, answered),
     };
     match own {
-        Err(_) => done(Err(threw()), NOTHING),
+        Err(_) => answered(&calls, &http, Err(threw()), 0),
         Ok(own) => settled(&own, move |own| match own {
-            Err(_) => done(Err(threw()), NOTHING),
-            Ok(own) => fetch(calls, http, &signal, &own, done),
+            Err(_) => answered(&calls, &http, Err(threw()), 0),
+            Ok(own) => fetch(calls, http, &signal, &own, answered),
         }),
     }
 }
 
-fn fetch(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: &AbortSignal, own: &JsValue, done: Done) {
+fn fetch(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: &AbortSignal, own: &JsValue, answered: Answered) {
     let (init, sent) = match headers(own, &http) {
         Ok(headers) => init(&http, headers, signal),
-        Err(failure) => return done(Err(failure), NOTHING),
+        Err(failure) => return answered(&calls, &http, Err(failure), 0),
     };
     match calls.fetch.call2(&JsValue::NULL, &http.url.as_str().into(), &init) {
-        Err(_) => done(Err(NetworkFailure::Unreachable), (sent, 0)),
-        Ok(answer) => settled(&answer, move |response| match response {
-            Err(_) => done(Err(NetworkFailure::Unreachable), (sent, 0)),
-            Ok(response) => read(&calls, &http, &response, sent, done),
+        Err(_) => answered(&calls, &http, Err(NetworkFailure::Unreachable), sent),
+        Ok(answer) => settled(&answer, move |response| {
+            let response = response.as_ref().map_err(|_| NetworkFailure::Unreachable);
+            answered(&calls, &http, response, sent);
         }),
     }
 }
@@ -179,18 +230,4 @@ fn parse(text: &JsValue) -> Option<JsDoc> {
     let json = property(&js_sys::global(), "JSON");
     let parse = property(&json, "parse").dyn_into::<Function>().ok()?;
     parse.call1(&json, text).ok().map(JsDoc)
-}
-
-/// The host's idea of the network, as a detail for the app.
-pub fn connection_hints(network: JsDoc) -> JsDoc {
-    let connection = property(&property(&js_sys::global(), "navigator"), "connection");
-    let hint = |name: &str| property(&connection, name);
-    let text = |name: &'static str| (name, hint(name).as_string().map(|text| JsDoc::text(&text)));
-    let saves = hint("saveData").as_bool().unwrap_or(false);
-    let effective = hint("effectiveType").as_string();
-    let slow = matches!(effective.as_deref(), Some("slow-2g" | "2g"));
-    let good = network.flag("online") && !saves && !slow;
-    let fields = [text("type"), text("effectiveType")].into_iter().filter(|(_, value)| value.is_some());
-    let fields = fields.chain([("saveData", Some(JsDoc::boolean(saves))), ("good", Some(JsDoc::boolean(good)))]);
-    network.with(&fields.collect::<Vec<_>>())
 }

@@ -3,7 +3,9 @@
 //! Listeners are guards: dropped, they are gone. Nothing is written on `pagehide` (pitfalls A24); a page on its way
 //! into the back/forward cache, or frozen, only says so. Hosts without these events say nothing.
 
-use crate::engine::input::Signal;
+use super::document::JsDoc;
+use crate::engine::input::{Input, Signal};
+use crate::engine::policy::network::Connection;
 use js_sys::Reflect;
 use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
@@ -35,7 +37,7 @@ pub struct Signals {
 
 impl Signals {
     /// Starts listening; `told` gets each signal, `leaving` is called while the page goes.
-    pub fn listen(told: impl Fn(Signal) + 'static, leaving: impl Fn() + 'static) -> Self {
+    pub fn listen(told: impl Fn(Input<JsDoc>) + 'static, leaving: impl Fn() + 'static) -> Self {
         let told = Rc::new(told);
         let global = js_sys::global();
         let document = Reflect::get(&global, &"document".into()).unwrap_or_default();
@@ -45,7 +47,7 @@ impl Signals {
             let told = told.clone();
             signals.add(target, event, move |event| {
                 if let Some(signal) = means(&event) {
-                    told(signal);
+                    told(Input::Signal(signal));
                 }
             });
         };
@@ -56,6 +58,9 @@ impl Signals {
         on(&document, "freeze", |_| Some(Signal::Frozen));
         on(&document, "resume", |_| Some(Signal::Resumed));
         on(&document, "visibilitychange", |_| Some(if is_visible() { Signal::Visible } else { Signal::Hidden }));
+        if let Some(connection) = host_connection() {
+            signals.add(&connection.clone(), "change", move |_| told(Input::Network(hints(&connection))));
+        }
         signals
     }
 
@@ -70,6 +75,23 @@ impl Signals {
             self.listeners.push(Listener { target, event, heard });
         }
     }
+}
+
+/// What the browser says about the connection, where it says anything.
+pub fn connection() -> Option<Connection> {
+    host_connection().map(|connection| hints(&connection))
+}
+
+fn host_connection() -> Option<JsValue> {
+    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
+    let navigator = get(&js_sys::global(), "navigator");
+    Some(get(&navigator, "connection")).filter(|connection| navigator.is_object() && connection.is_object())
+}
+
+fn hints(connection: &JsValue) -> Connection {
+    let hint = |name: &str| Reflect::get(connection, &name.into()).unwrap_or_default();
+    let saves = hint("saveData").as_bool().unwrap_or(false);
+    Connection { kind: hint("type").as_string(), effective: hint("effectiveType").as_string(), saves }
 }
 
 /// Whether the browser says that the network is gone.

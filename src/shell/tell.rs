@@ -1,7 +1,6 @@
 //! The engine's events as the objects of the border (`EngineEvent` in `js/binding.ts`).
 
 use super::document::JsDoc;
-use super::net::connection_hints;
 use crate::engine::output::{Event, Settled, Status};
 use crate::engine::plan::Change;
 use crate::model::{Collection, Document, Failure};
@@ -24,10 +23,7 @@ pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc
                 Err(failure) => tagged("settled", &[id, ("error", Some(error_object(&failure, parked(&mutation_id))))]),
             }
         }
-        Event::Sync { name, detail } => {
-            let detail = if name == "network" { connection_hints(detail) } else { detail };
-            tagged("sync", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))])
-        }
+        Event::Sync { name, detail } => tagged("sync", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))]),
         Event::Question(conflict) => tagged("question", &[("conflict", Some(conflict))]),
         Event::Setting(key) => tagged("setting", &[("key", Some(JsDoc::text(&key)))]),
     }
@@ -43,10 +39,7 @@ fn tagged(kind: &str, fields: &[(&str, Option<JsDoc>)]) -> JsDoc {
 }
 
 fn status_object(status: &Status) -> JsDoc {
-    let object = status.to_document::<JsDoc>();
-    let network = object.get("network").unwrap_or_else(JsDoc::object);
-    let fields = [("type", Some(JsDoc::text("status"))), ("network", Some(connection_hints(network)))];
-    object.with(&fields)
+    status.to_document::<JsDoc>().with(&[("type", Some(JsDoc::text("status")))])
 }
 
 fn change_object(change: Change<JsDoc>) -> JsDoc {

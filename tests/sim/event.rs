@@ -34,6 +34,10 @@ pub(crate) enum Event {
     Open { tab: usize },
     /// The browser says something to a tab.
     Said { tab: usize, life: u32, signal: Signal },
+    /// Something of a stream of news reaches a tab.
+    News { tab: usize, life: u32, input: Box<Input<Json>> },
+    /// Streams of news say that they are still there.
+    Breath,
     /// The server's mood is over.
     Calm,
     /// The server works again.
@@ -58,6 +62,8 @@ impl Event {
             Self::Thaw { tab, .. } => ("thaw", *tab),
             Self::Open { tab } => ("open", *tab),
             Self::Said { tab, .. } => ("said", *tab),
+            Self::News { tab, .. } => ("news", *tab),
+            Self::Breath => ("breath", 0),
             Self::Calm => ("calm", 0),
             Self::Mended => ("mended", 0),
             Self::Verdict { tab, .. } => ("verdict", *tab),

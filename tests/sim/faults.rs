@@ -59,6 +59,10 @@ pub(crate) struct Faults {
     pub(crate) throttles_hidden: bool,
     pub(crate) hides: u64,
     pub(crate) deafens: u64,
+    /// The connection turns slow or fast.
+    pub(crate) slows: u64,
+    /// Streams of news end.
+    pub(crate) cut: u64,
     /// Whether the browser has locks between tabs.
     pub(crate) locks: bool,
     // The user.
@@ -116,6 +120,8 @@ impl Faults {
             throttles_hidden: chance.below(2) == 0,
             hides: chance.rate(200),
             deafens: chance.rate(60),
+            slows: chance.rate(100),
+            cut: chance.rate(200),
             locks: chance.below(2) == 0,
             removes: chance.rate(120),
             outbox_commands: if chance.below(3) == 0 { 100 } else { 0 },

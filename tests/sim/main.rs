@@ -23,6 +23,7 @@ mod memory;
 mod mishaps;
 mod mutants;
 mod net;
+mod news;
 mod options;
 mod oracle;
 mod order;

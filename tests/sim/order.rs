@@ -62,6 +62,7 @@ fn source(event: &Event) -> usize {
         Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } | Event::Verdict { tab, .. } => {
             *tab
         }
+        Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } | Event::News { tab, .. } => *tab,
         Event::Reach { wire, .. } | Event::Respond { wire, .. } => 4 + wire.tab,
         Event::Commit { profile } => 8 + profile,
         Event::Message { tab, .. } => 10 + tab / 2,
@@ -70,6 +71,7 @@ fn source(event: &Event) -> usize {
         | Event::Stranger
         | Event::Calm
         | Event::Mended
+        | Event::Breath
         | Event::Thaw { .. }
         | Event::Open { .. } => 12,
     }

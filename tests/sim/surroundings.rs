@@ -6,6 +6,7 @@ use super::tab::{Asked, Sleep};
 use super::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Input, Signal};
 use seakeep::engine::machine::Engine;
+use seakeep::engine::policy::network::Connection;
 use seakeep::native::Json;
 use seakeep::protocol::NetworkFailure;
 use seakeep_server::core::CoreRequest;
@@ -34,6 +35,8 @@ impl World {
             self.signal(tab, signal);
         } else if self.chance.hit(faults.hides) {
             self.show(tab, !self.tabs[tab].hidden);
+        } else if self.chance.hit(faults.slows) {
+            self.slow_down(tab);
         } else if self.chance.hit(faults.deafens) {
             self.tabs[tab].deaf = !self.tabs[tab].deaf;
             self.tabs[tab].view.misses = true;
@@ -62,6 +65,9 @@ impl World {
             self.trace(|| "server is restored from its backup".into());
             self.server.restored_at = self.now;
             self.oracle.server_restored();
+        }
+        if self.chance.hit(faults.cut) {
+            self.cut_streams();
         }
         if self.chance.hit(faults.forget) {
             self.trace(|| "server names its history anew".into());
@@ -187,6 +193,15 @@ impl World {
             self.signal(tab, before);
         }
         self.signal(tab, now);
+    }
+
+    /// The browser says that the connection is another one.
+    pub(crate) fn slow_down(&mut self, tab: usize) {
+        if self.tabs[tab].is_awake() {
+            let effective = ["4g", "2g", "slow-2g", "3g"][self.chance.below(4) as usize];
+            let connection = Connection { kind: None, effective: Some(effective.into()), saves: self.chance.hit(100) };
+            self.give(tab, Input::Network(connection));
+        }
     }
 
     /// A tab asks for the lock of its profile, or lets it go. Whoever dies lets go as well.

@@ -8,6 +8,7 @@ use super::conflicts::draw_strategies;
 use super::event::{Event, Queue};
 use super::faults::Faults;
 use super::mishaps::Mishaps;
+use super::news::Stream;
 use super::oracle::Oracle;
 use super::order::Ordering;
 use super::schedule::Order;
@@ -22,6 +23,7 @@ use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
 use seakeep::engine::policy::backoff::Backoff;
 use seakeep::engine::policy::breaker::Rule;
+use seakeep::engine::policy::network::OnSlow;
 use seakeep::native::Json;
 use seakeep::protocol::{Endpoint, NetworkFailure};
 
@@ -47,6 +49,8 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) oracle: Oracle,
     pub(crate) config: Config,
+    /// Open streams of news.
+    pub(crate) streams: Vec<Stream>,
     pub(crate) violation: Option<Violation>,
     pub(crate) events: u64,
     /// Scheduling points among them.
@@ -83,6 +87,7 @@ impl World {
             server: Server::new(page_max),
             oracle: Oracle::default(),
             config,
+            streams: Vec::new(),
             violation: None,
             events: 0,
             points: 0,
@@ -101,6 +106,7 @@ impl World {
         world.schedule(500, Event::Action);
         world.schedule(1_000, Event::Turn);
         world.schedule(1_500, Event::Stranger);
+        world.schedule(20_000, Event::Breath);
         world
     }
 
@@ -177,7 +183,9 @@ impl World {
             Event::Stranger => self.stranger(),
             Event::Thaw { tab, life } => self.thaw(tab, life),
             Event::Open { tab } => self.open(tab),
+            Event::News { tab, life, input } => self.deliver(tab, life, *input),
             Event::Said { tab, life, signal } => self.deliver(tab, life, Input::Signal(signal)),
+            Event::Breath => self.breathe(),
             Event::Calm => self.server.wants_login = false,
             Event::Mended => self.server.is_down = false,
             Event::Verdict { tab, life, id, says } => self.verdict(tab, life, id, says),
@@ -233,6 +241,8 @@ impl World {
             Output::GiveUp { request } => self.given_up(tab, request),
             Output::Broadcast(message) => self.broadcast(tab, &message),
             Output::Lock(wanted) => self.lock(tab, wanted),
+            Output::Listen { listen, http } => self.listen(tab, listen, &http),
+            Output::StopListen { listen } => self.stop_listening(tab, listen),
             Output::Event(event) => self.told(tab, event),
             Output::Reply { ticket, result } => self.replied(tab, ticket, result),
             Output::Suspend(_) | Output::Wait(_) => {}
@@ -328,6 +338,8 @@ fn config(chance: &mut Chance) -> Config {
             auto: true,
             pulls: true,
             part: [1, 2, 50][chance.below(3) as usize],
+            on_slow: [OnSlow::All, OnSlow::PushOnly, OnSlow::Nothing][chance.below(3) as usize],
+            events: chance.hit(500).then(|| "_events".into()),
         }),
     }
 }

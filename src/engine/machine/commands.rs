@@ -296,6 +296,7 @@ impl<D: Document> Engine<D> {
         self.do_deferred();
         self.tally(None, false);
         self.phase = Phase::Closed;
+        self.listen_work();
         self.want_lock();
         self.timers.clear();
         let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();

@@ -124,7 +124,7 @@ impl<D: Document> Engine<D> {
             return;
         }
         let last = self.last_status.replace(status.clone());
-        let network = |status: &Status| (status.online, status.reachable);
+        let network = |status: &Status| (status.online, status.reachable, status.connection.clone());
         if last.is_some_and(|last| network(&last) != network(&status)) {
             let detail = status.to_document::<D>().get("network").unwrap_or_else(D::object);
             self.tell(Event::Sync { name: "network", detail });
@@ -145,6 +145,8 @@ impl<D: Document> Engine<D> {
         let mut holds: Vec<String> = self.holds.reasons().into_iter().map(String::from).collect();
         if self.stopped && self.config.sync.is_some() {
             holds.push("stopped".into());
+        } else if self.runs_by_order() && self.config.sync.is_some() {
+            holds.push("slow-network".into());
         }
         Status {
             state: self.state_name(pushing || pulling),
@@ -157,6 +159,7 @@ impl<D: Document> Engine<D> {
             },
             online: self.reach.is_flagged_online() && self.reach.reachable() != Some(false),
             reachable: self.reach.reachable(),
+            connection: self.connection.clone(),
             leader: self.led_last(),
             pending: self.outbox.pending(),
             parked: self.outbox.parked(),
@@ -176,7 +179,7 @@ impl<D: Document> Engine<D> {
         match () {
             () if self.config.sync.is_none() => "disabled",
             () if self.needs_update => "needs-update",
-            () if self.stopped || self.holds.any() => "held",
+            () if self.runs_by_order() || self.holds.any() => "held",
             () if self.auth == Auth::Needed => "needs-auth",
             () if self.reach.is_rate_limited() && !self.reach.is_open(self.now) => "rate-limited",
             () if self.breaker.gate(self.now) == Gate::Shut => "breaker-open",

@@ -137,7 +137,7 @@ impl<D: Document> Engine<D> {
     /// The lease may be looked at now, whatever was heard of it before.
     pub(super) fn look_at_lease(&mut self) {
         self.refused_until = None;
-        if !self.is_leader() && self.has_work() {
+        if !self.is_leader() && (self.has_work() || self.wants_news()) {
             self.ask_lease();
         }
     }
@@ -146,7 +146,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn want_lock(&mut self) {
         self.believe();
         let works = self.phase == Phase::Running && self.config.sync.is_some();
-        let wanted = works && (self.led_last() || self.waits.is_some());
+        let wanted = works && (self.led_last() || self.waits.is_some() || self.wants_news());
         if self.wants_lock != wanted {
             self.wants_lock = wanted;
             self.outputs.push_back(Output::Lock(wanted));
@@ -177,7 +177,8 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn lease_due(&mut self) {
         let under_way = !self.flights.is_empty() || !self.pull_flights.is_empty() || !self.pass.steps.is_empty();
-        if under_way || self.has_work() {
+        let listens = self.wants_news() && !self.led_last();
+        if under_way || listens || self.has_work() {
             if self.waits.is_some() {
                 self.note_waiting();
             }

@@ -57,6 +57,7 @@ impl<D: Document> Engine<D> {
 
     fn freeze(&mut self) {
         self.phase = Phase::Frozen;
+        self.listen_work();
         self.want_lock();
     }
 

@@ -15,6 +15,7 @@ mod endpoint;
 mod flight;
 mod leader;
 mod lifecycle;
+mod listen;
 mod pages;
 mod pass;
 mod progress;
@@ -39,6 +40,7 @@ use super::plan::{AnyPlan, Group};
 use super::policy::breaker::Breaker;
 use super::policy::budget::Budget;
 use super::policy::holds::Holds;
+use super::policy::network::{Connection, OnSlow};
 use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
@@ -48,6 +50,7 @@ use answers::Suspect;
 use commits::Purpose;
 use conflicts::Question;
 use flight::Cargo;
+use listen::Listener;
 use pass::Pass;
 use pull::Puller;
 use push::Auth;
@@ -89,6 +92,10 @@ pub struct Engine<D: Document> {
     lease: Option<Lease>,
     asking: bool,
     refused_until: Option<Time>,
+    /// The server's stream of news.
+    listener: Listener,
+    /// What the browser says about the connection.
+    connection: Connection,
     /// The latest epoch another tab says it leads under.
     heard_epoch: u64,
     /// When the leader last looked at the store for what others want done.
@@ -205,6 +212,8 @@ impl<D: Document> Engine<D> {
             lease: None,
             asking: false,
             refused_until: None,
+            listener: Listener::default(),
+            connection: Connection::default(),
             heard_epoch: 0,
             looked_at: 0,
             waits: None,
@@ -278,6 +287,9 @@ impl<D: Document> Engine<D> {
             Input::Measured { sent, received } => self.handle_measured(sent, received),
             Input::Signal(signal) => self.handle_signal(signal),
             Input::Message(message) => self.handle_message(message),
+            Input::Network(connection) => self.connection = connection,
+            Input::Heard { listen, text } => self.stream_heard(listen, &text),
+            Input::Unheard { listen, result } => self.stream_ended(listen, &result),
             Input::Tick => {}
         }
     }
@@ -357,6 +369,7 @@ impl<D: Document> Engine<D> {
         self.ask_work();
         self.pass_work();
         self.forget_triggers();
+        self.listen_work();
         self.want_lock();
         self.arm_timers();
     }
@@ -377,6 +390,7 @@ impl<D: Document> Engine<D> {
                 Timer::Scheduled(_) => self.scheduled(),
                 Timer::Tally => self.tally(None, false),
                 Timer::Shown => self.shown(),
+                Timer::Listen => self.listen_due(),
                 Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue | Timer::BudgetDue => {}
             }
         }
@@ -424,9 +438,23 @@ impl<D: Document> Engine<D> {
         self.outputs.push_back(Output::Event(event));
     }
 
+    /// Whether nothing runs but what somebody orders: sync is stopped, or the connection too slow for the app.
+    fn runs_by_order(&self) -> bool {
+        let on_slow = self.config.sync.as_ref().map(|sync| sync.on_slow);
+        self.stopped || (self.connection.is_slow() && on_slow == Some(OnSlow::Nothing))
+    }
+
+    /// Whether pulls run by themselves on this connection.
+    fn pulls_freely(&self) -> bool {
+        !self.connection.is_slow() || self.config.sync.as_ref().is_some_and(|sync| sync.on_slow == OnSlow::All)
+    }
+
     /// Whether the app or the server holds syncing altogether.
     fn is_held(&self) -> bool {
-        (self.stopped && !self.pass.is_ordered()) || self.holds.any() || self.needs_update || self.config.sync.is_none()
+        (self.runs_by_order() && !self.pass.is_ordered())
+            || self.holds.any()
+            || self.needs_update
+            || self.config.sync.is_none()
     }
 
     /// Whether requests may go out now.

@@ -144,7 +144,7 @@ impl<D: Document> Engine<D> {
             self.auth = Auth::Fine;
         }
         self.reach.hurry(self.now);
-        if self.stopped {
+        if self.runs_by_order() {
             self.pass.ordered = Some(wish.clone());
         }
         if wish.push {

@@ -26,6 +26,8 @@ pub(super) struct Puller<D> {
     pub(super) due: bool,
     /// Due whatever the last pull's age.
     pub(super) forced: bool,
+    /// Due because somebody asked for it.
+    pub(super) ordered: bool,
     pub(super) active: bool,
     pub(super) restart: bool,
     pub(super) more: bool,
@@ -54,6 +56,7 @@ impl<D> Default for Puller<D> {
             state: None,
             due: false,
             forced: false,
+            ordered: false,
             active: false,
             restart: false,
             more: false,
@@ -93,8 +96,24 @@ impl<D: Document> Engine<D> {
 
     /// Collections to be pulled that are not being pulled.
     pub(super) fn pulls_due(&self) -> Vec<Collection> {
-        let due = self.pulls.iter().filter(|(_, puller)| puller.due && !puller.active);
+        let due = self.pulls.iter().filter(|(_, puller)| puller.due && !puller.active && self.may_pull(puller));
         due.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether a due pull may run: on a slow connection only what was ordered, and what was never caught up.
+    fn may_pull(&self, puller: &Puller<D>) -> bool {
+        let first = puller.state.as_ref().is_none_or(|state| state.completed_at.is_none());
+        puller.ordered || first || self.pulls_freely()
+    }
+
+    /// Makes one collection due because the server has news of it, or all.
+    pub(super) fn want_pulls(&mut self, collection: Option<&str>) {
+        for (name, puller) in self.pulls.iter_mut() {
+            if collection.is_none_or(|wanted| *wanted == **name) {
+                puller.due = true;
+                puller.forced = true;
+            }
+        }
     }
 
     pub(super) fn all_pulls_due(&mut self) {
@@ -107,6 +126,7 @@ impl<D: Document> Engine<D> {
             if collection.is_none_or(|wanted| wanted == name) {
                 puller.due = true;
                 puller.forced = true;
+                puller.ordered = true;
                 puller.restart |= full;
             }
         }
@@ -179,7 +199,7 @@ impl<D: Document> Engine<D> {
 
     /// Whether a pull is due that cannot wait for the leader's own.
     pub(super) fn pulls_urgently(&self) -> bool {
-        self.pulls.values().any(|puller| puller.due && puller.forced && !puller.active)
+        self.pulls.values().any(|puller| puller.due && puller.forced && !puller.active && self.may_pull(puller))
     }
 
     /// Another tab leads: it pulls. This one looks again when the lease has run out.
@@ -242,6 +262,7 @@ impl<D: Document> Engine<D> {
         }
         puller.active = true;
         puller.forced = false;
+        puller.ordered = false;
         (puller.changed, puller.deleted, puller.repeats) = (0, 0, 0);
         (puller.limit, puller.strange) = (PAGE, 0);
         self.begin_pass("pull");

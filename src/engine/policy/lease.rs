@@ -41,7 +41,9 @@ pub struct Claim {
 pub fn take(current: Option<&Lease>, claim: &Claim) -> Result<Lease, Time> {
     let Some(lease) = current else { return Ok(taken(claim, 1)) };
     if lease.owner == claim.owner {
-        return Ok(Lease { expires_at: claim.now + TERM, hidden: claim.hidden, ..lease.clone() });
+        // A clock that jumped back must not make it seem taken in the future.
+        let since = lease.since.min(claim.now);
+        return Ok(Lease { expires_at: claim.now + TERM, since, hidden: claim.hidden, ..lease.clone() });
     }
     let until = match claim.grace {
         0 => lease.expires_at.min(handed_over(lease, claim)),

@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod budget;
 pub mod holds;
 pub mod lease;
+pub mod network;
 pub mod pace;
 pub mod reach;
 pub mod rng;

@@ -39,6 +39,8 @@ pub enum Timer {
     Scheduled(u32),
     /// What was counted goes to the store.
     Tally,
+    /// The stream of news has been silent too long, or may be opened again.
+    Listen,
     /// The page has been shown or hidden for a moment.
     Shown,
 }
@@ -63,6 +65,7 @@ impl Timer {
             Self::StoreRetry => "store retry",
             Self::Scheduled(_) => "scheduled pass",
             Self::Tally => "numbers of sync",
+            Self::Listen => "stream of news",
             Self::Shown => "page shown or hidden",
         }
     }

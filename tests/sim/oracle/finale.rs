@@ -5,8 +5,9 @@ use crate::event::Event;
 use crate::order::Ordering;
 use crate::tab::{Asked, Sleep};
 use crate::world::{World, COLLECTIONS};
-use seakeep::engine::input::{Command, Signal, Wish};
+use seakeep::engine::input::{Command, Input, Signal, Wish};
 use seakeep::engine::machine::Engine;
+use seakeep::engine::policy::network::Connection;
 use seakeep::engine::policy::reach::FULL_PAUSE;
 use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
 use seakeep::native::Json;
@@ -61,6 +62,7 @@ impl World {
             self.check_numbers_at_rest();
             (0..2).for_each(|profile| self.check_inbox(profile, "at rest"));
             self.check_leaders();
+            self.check_news();
             self.check_rest();
         }
     }
@@ -93,6 +95,7 @@ impl World {
                 self.open(tab);
             }
             self.tabs[tab].deaf = false;
+            self.give(tab, Input::Network(Connection::default()));
             self.show(tab, tab % 2 == 1);
             let asked = |what| Asked { what, claims: Vec::new() };
             self.command(tab, asked("run"), Command::Run);
@@ -105,7 +108,7 @@ impl World {
         }
     }
 
-    fn run_until(&mut self, until: u64, most: u64, done: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn run_until(&mut self, until: u64, most: u64, done: impl Fn(&Self) -> bool) -> bool {
         while self.violation.is_none() && self.events < most {
             if done(self) {
                 return true;
@@ -211,7 +214,7 @@ impl World {
         }
     }
 
-    fn disagreement(&self, profile: usize, collection: &str) -> Option<String> {
+    pub(crate) fn disagreement(&self, profile: usize, collection: &str) -> Option<String> {
         let disk = &self.profiles[profile].disk;
         for document in self.server.tables.documents(collection) {
             let row = disk.main(&DocKey::new(&collection.into(), &document.id));
@@ -335,9 +338,11 @@ impl World {
             Event::Stranger => 3,
             Event::Thaw { tab, .. } => 700 + *tab as u64,
             Event::Open { tab } => 800 + *tab as u64,
+            Event::Breath => 6,
             Event::Calm => 4,
             Event::Verdict { tab, says, .. } => 900 + *tab as u64 * 10 + says,
             Event::Said { tab, .. } => 900 + *tab as u64,
+            Event::News { tab, .. } => 910 + *tab as u64,
             Event::Mended => 5,
         };
         self.mix_number(number);

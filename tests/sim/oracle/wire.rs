@@ -65,6 +65,7 @@ impl World {
         if self.server.tables.head() == before {
             return;
         }
+        self.tell_news();
         let entries: Vec<_> =
             self.server.tables.log().filter(|entry| entry.document.position > before).cloned().collect();
         for entry in entries {

@@ -76,7 +76,7 @@ fn the_network_an_update_and_a_portal_are_told_once_each() {
     bench.give(Input::Signal(Signal::Offline));
     bench.answer(200, json!({ "id": "a" }));
     let told: Vec<Value> = bench.events("network").into_iter().map(|(_, detail)| detail).collect();
-    let state = |online, reachable: Value| json!({ "online": online, "reachable": reachable });
+    let state = |online, reachable: Value| json!({ "online": online, "reachable": reachable, "saveData": false, "good": false });
     assert_eq!(told, [state(false, json!(false)), state(false, json!(true))], "the flag, and what an answer shows");
     bench.give(Input::Signal(Signal::Online));
     assert_eq!(bench.events("network").len(), 3);
