@@ -36,7 +36,8 @@ impl<D: Document> Engine<D> {
     pub(super) fn learn_clock(&mut self, date: Option<&str>, asked_at: Time) {
         let trip = self.now.saturating_sub(asked_at);
         // `Date` has no fraction: half a second is its middle.
-        let middle = date.and_then(http_date).filter(|_| trip <= LONGEST).map(|date| date + 500);
+        let middle =
+            date.and_then(http_date).filter(|_| asked_at <= self.now && trip <= LONGEST).map(|date| date + 500);
         let offset =
             middle.map(|there| i64::try_from(there).unwrap_or(i64::MAX).saturating_sub_unsigned(asked_at + trip / 2));
         self.clock_offset = offset.unwrap_or(self.clock_offset);
