@@ -7,7 +7,7 @@ use super::merge::Strategy;
 use super::policy::backoff::Backoff;
 use super::policy::breaker::Rule;
 use super::policy::network::OnSlow;
-use crate::model::{Collection, Document};
+use crate::model::{Collection, Document, Kind};
 use crate::protocol::Endpoint;
 use std::rc::Rc;
 
@@ -171,7 +171,7 @@ impl SyncConfig {
             delay_between: whole("delayBetween", 0),
             batch_size: whole("batchSize", 50) as usize,
             timeout: whole("timeout", 30_000),
-            breaker: from.get("breaker").as_ref().map(rule),
+            breaker: from.get("breaker").filter(|given| given.kind() == Kind::Object).as_ref().map(rule),
             max_pending: whole("maxPending", 100_000) as usize,
             auto: from.get("auto").is_none_or(|_| from.flag("auto")),
             part: 50,

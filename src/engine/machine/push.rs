@@ -55,7 +55,7 @@ impl<D: Document> Engine<D> {
         }
         let room = self.room();
         let loads = if room > 0 { self.pick(room) } else { Vec::new() };
-        if loads.is_empty() {
+        if loads.is_empty() || self.waits_for_more(&loads) {
             return;
         }
         let Some(fence) = self.ready_fence() else { return };
@@ -65,6 +65,13 @@ impl<D: Document> Engine<D> {
         for load in loads {
             self.dispatch(fence.clone(), load);
         }
+    }
+
+    /// Whether what could go would make a small batch while the outcomes of another one are being written.
+    fn waits_for_more(&self, loads: &[Load]) -> bool {
+        let settles = |purpose: &Purpose<D>| matches!(purpose, Purpose::Acknowledge(..) | Purpose::Settle(..));
+        let count: usize = loads.iter().map(|load| load.seqs.len()).sum();
+        self.is_batching() && count < self.batch_limit && self.commits.values().any(settles)
     }
 
     /// Requests that may still go out.

@@ -3,6 +3,9 @@
 //! The harness is the smallest shell there is: commits run at once on the store in memory, requests wait to be
 //! answered by the test, time moves only from one alarm to the next.
 
+mod answers;
+mod batches;
+mod breaker;
 mod told;
 
 use super::Engine;
@@ -24,6 +27,8 @@ struct Bench {
     now: Time,
     /// Requests made: when, number, method and path.
     requests: Vec<(Time, u32, String)>,
+    /// Their bodies.
+    bodies: Vec<Value>,
     replies: Vec<(u32, Result<Reply<Json>, Failure>)>,
     /// Events of sync: when, name, detail.
     told: Vec<(Time, &'static str, Json)>,
@@ -40,6 +45,7 @@ impl Bench {
             disk: Disk::default(),
             now: START,
             requests: Vec::new(),
+            bodies: Vec::new(),
             replies: Vec::new(),
             told: Vec::new(),
             commits: 0,
@@ -68,6 +74,7 @@ impl Bench {
                     self.engine.handle_input(self.now, Input::Committed { commit, result });
                 }
                 Output::Request { request, http } => {
+                    self.bodies.push(http.body.map_or(Value::Null, |body| (*body.0).clone()));
                     self.requests.push((self.now - START, request, format!("{} {}", http.method, http.url)));
                 }
                 Output::Reply { ticket, result } => self.replies.push((ticket, result)),
