@@ -71,7 +71,8 @@ impl Reach {
         self.hurry(now);
     }
 
-    /// Something failed for the whole endpoint: everything pauses, for as long as the server asks or by backoff.
+    /// Something failed for the whole endpoint: everything pauses, for as long as the server asks or by backoff. A server
+    /// without room asks for a long one by saying so.
     pub fn failed(&mut self, failure: Failure, after: Option<u64>, backoff: &Backoff, rng: &mut Rng, now: Time) {
         self.failures += 1;
         let long = if failure.code == Code::ServerFull { backoff.max.max(FULL_PAUSE) } else { 0 };
@@ -79,7 +80,7 @@ impl Reach {
         let ordered = self.wait.filter(|_| self.is_ordered(now));
         if ordered.is_none_or(|wait| wait.until < now.saturating_add(pause)) {
             self.wait = Some(Wait::new(now, pause));
-            self.ordered = after.is_some() || ordered.is_some();
+            self.ordered = after.is_some() || long > 0 || ordered.is_some();
         }
         self.reachable = Some(!matches!(failure.code, Code::Network | Code::CaptivePortal | Code::Timeout));
         self.failure = Some(failure);

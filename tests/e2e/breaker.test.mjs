@@ -1,0 +1,86 @@
+// A server that fails, cannot be reached, is full or blocked for one change: what is held back, and what goes on.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually, until } from './support/wait.mjs';
+import { drained, seen, world } from './support/world.mjs';
+
+const state = (page) => page.evaluate(() => db.sync.status.state);
+
+test('a server that fails at three changes is left alone; one request sees whether it is well again', async (t) => {
+  const { page, server } = await world(t);
+  await page.evaluate(() => begin({ sync: { auto: false, breaker: { failures: 3, cooldown: 2000 } } }));
+  await page.evaluate(() => {
+    window.states = [];
+    db.sync.on('breaker', (detail) => states.push(detail.state));
+  });
+  await server.order({ times: 0, fault: { status: 500 } });
+  await page.evaluate(async () => {
+    await assistants.putMany(['Ada', 'Grace', 'Joan', 'Mary'].map((name) => ({ name })));
+    db.sync.start();
+  });
+  await eventually('an open breaker', async () => assert.equal(await state(page), 'breaker-open'));
+  const before = (await server.log()).length;
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert.equal((await server.log()).length, before, 'nothing leaves while it is open');
+  const counted = await page.evaluate(async () => (await raw('pending')).map((row) => row.retryCount));
+  await page.reload();
+  await until('the page again', () => page.evaluate(() => window.begin !== undefined));
+  await server.heal();
+  await page.evaluate(() => begin({ sync: { breaker: { failures: 3, cooldown: 2000 } } }));
+  await drained(page);
+  assert.equal((await server.documents()).length, 4);
+  assert.ok(counted.every((count) => count <= 2));
+});
+
+test('while the server cannot be reached a probe goes instead of a change', async (t) => {
+  const { page, server } = await world(t);
+  await page.evaluate(() => begin({ sync: { pullInterval: 0 } }));
+  await server.cutOff();
+  await page.evaluate(() => assistants.put({ name: 'Ada' }));
+  await eventually('offline', async () => assert.equal(await state(page), 'offline'));
+  await until('several probes', async () => (await server.log({ path: '_health' })).length >= 3);
+  const posts = await server.log({ method: 'POST' });
+  assert.equal(posts.length, 1, 'the change itself was risked once');
+  await server.heal();
+  await drained(page);
+  assert.equal((await server.documents()).length, 1);
+});
+
+test('a change that alone does not get through is parked with NETWORK_BLOCKED, and the others go on', async (t) => {
+  const { page, server } = await world(t);
+  await page.evaluate(() => begin());
+  await server.order({ match: { bodyIncludes: 'blocked' }, times: 0, fault: { offline: true } });
+  await page.evaluate(() => assistants.put({ name: 'blocked' }));
+  await page.evaluate(() => assistants.put({ name: 'Ada' }));
+  const parked = await seen(page, 'parked');
+  assert.equal(parked.error.code, 'NETWORK_BLOCKED');
+  assert.equal(parked.attempts, 0, 'nothing was counted');
+  await until('the other', async () => (await server.documents()).length === 1);
+});
+
+test('507: the server is full, and nothing leaves for a long time', async (t) => {
+  const { page, server } = await world(t);
+  await page.evaluate(() => begin({ sync: { pullInterval: 0 } }));
+  await server.order({ match: { method: 'POST' }, times: 0, fault: { status: 507 } });
+  await page.evaluate(() => assistants.put({ name: 'Ada' }));
+  const retrying = await seen(page, 'retrying');
+  assert.equal(retrying.error.code, 'SERVER_FULL');
+  assert.equal(retrying.attempts, 0);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal((await server.log({ method: 'POST' })).length, 1);
+  const next = await page.evaluate(() => db.sync.status.nextAttemptAt - Date.now());
+  assert.ok(next > 200_000, `${next}`);
+});
+
+test('426: the app is told to update, and nothing leaves any more', async (t) => {
+  const { page, server } = await world(t);
+  await page.evaluate(() => begin());
+  await server.order({ match: { method: 'POST' }, times: 1, fault: { status: 426 } });
+  await page.evaluate(() => assistants.put({ name: 'Ada' }));
+  await seen(page, 'update-required');
+  assert.equal(await state(page), 'needs-update');
+  await page.evaluate(() => assistants.put({ name: 'Grace' }));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert.equal((await server.log({ method: 'POST' })).length, 1);
+});
