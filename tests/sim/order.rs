@@ -59,10 +59,11 @@ impl Ordering {
 
 fn source(event: &Event) -> usize {
     match event {
-        Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } | Event::Verdict { tab, .. } => {
-            *tab
-        }
-        Event::Wake { tab, .. } | Event::Report { tab, .. } | Event::Said { tab, .. } | Event::News { tab, .. } => *tab,
+        Event::Wake { tab, .. }
+        | Event::Report { tab, .. }
+        | Event::Said { tab, .. }
+        | Event::Verdict { tab, .. }
+        | Event::News { tab, .. } => *tab,
         Event::Reach { wire, .. } | Event::Respond { wire, .. } => 4 + wire.tab,
         Event::Commit { profile } => 8 + profile,
         Event::Message { tab, .. } => 10 + tab / 2,
