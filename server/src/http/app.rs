@@ -79,7 +79,8 @@ fn with_files(router: Router, www: Option<&Path>) -> Router {
     let Some(www) = www else {
         return router.fallback(|| async { wire::response(nothing_here().into_response()) });
     };
-    let fresh = SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Asked for anew each time; kept all the same, for a page that may not be kept has no place in the back/forward cache.
+    let fresh = SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     router.fallback_service(ServiceBuilder::new().layer(fresh).service(ServeDir::new(www)))
 }
 
