@@ -168,7 +168,7 @@ async fn files_are_served_fresh_and_with_their_types() {
         let file = server.get(path).await;
         assert_eq!(file.status(), 200, "{path}");
         assert!(header(file.headers(), "content-type").starts_with(kind), "{path}");
-        assert_eq!(header(file.headers(), "cache-control"), "no-store");
+        assert_eq!(header(file.headers(), "cache-control"), "no-cache");
     }
     assert_eq!(server.get("/api/_health").await.status(), 204);
     assert_eq!(server.get("/none.js").await.status(), 404);
