@@ -82,9 +82,11 @@ impl World {
         let id = noted.conflict.conflict_id.to_string();
         let ended = noted.conflict.resolution.is_some();
         let before = self.oracle.disputes.known.insert((done.profile, id.clone()), ended);
+        // A restored server finds itself in the same conflict again, and those found before it are forgotten here.
+        let again = self.server.restored > 0;
         let fine = match before {
-            None => noted.fresh,
-            Some(had_ended) => !noted.fresh && !had_ended,
+            None => noted.fresh || again,
+            Some(had_ended) => (!noted.fresh && !had_ended) || again,
         };
         if !fine {
             let text =

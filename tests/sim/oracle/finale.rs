@@ -84,8 +84,9 @@ impl World {
         self.server.wants_login = false;
         self.server.is_down = false;
         for tab in 0..4 {
-            // A tab that was told to update itself is loaded anew.
+            // A tab that was told to update itself is loaded anew; what it had counted and not stored is lost.
             if self.tabs[tab].engine.as_ref().is_some_and(|engine| engine.status().state == "needs-update") {
+                self.oracle.telling.crashes[self.tabs[tab].profile] += 1;
                 self.tabs[tab].end();
             }
             self.open(tab);
