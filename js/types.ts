@@ -203,7 +203,10 @@ export interface Query<T> {
   direction?: 'asc' | 'desc';
   /** 1-10,000. */
   limit?: number;
-  /** Extra condition evaluated in memory on rows that an index already narrowed; `limit` counts after it. */
+  /**
+   * Extra condition evaluated in memory on rows that an index already narrowed; `limit` counts after it. More than 10,000 such
+   * rows are read in steps, each in a transaction of its own, so that a write meanwhile may be seen or not.
+   */
   filter?: (doc: T) => boolean;
 }
 /** A value to equal, or operators that must all hold. */

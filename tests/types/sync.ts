@@ -2,9 +2,13 @@
 
 import type {
   AnySchema,
+  AuditEntry,
   Collection,
   Database,
+  ErrorFamily,
   ErrorInfo,
+  Histogram,
+  Metrics,
   NetworkState,
   Outbox,
   PendingChange,
@@ -14,6 +18,7 @@ import type {
   SyncEvents,
   SyncReport,
   SyncResult,
+  SyncStats,
   SyncStatus,
   Unsubscribe,
 } from 'seakeep';
@@ -26,17 +31,8 @@ interface App {
 declare const db: Database<App>;
 
 is<Has<Database<App>, 'name' | 'user' | 'collection' | 'sync' | 'outbox' | 'settings' | 'close'>>();
-type Later =
-  | 'storage'
-  | 'metrics'
-  | 'audit'
-  | 'importLegacy'
-  | 'export'
-  | 'import'
-  | 'check'
-  | 'repair'
-  | 'diagnose'
-  | 'logout';
+is<Has<Database<App>, 'conflicts' | 'metrics' | 'audit'>>();
+type Later = 'storage' | 'importLegacy' | 'export' | 'import' | 'check' | 'repair' | 'diagnose' | 'logout';
 is<HasNot<Database<App>, Later>>();
 
 is<Same<typeof db.name, string>>();
