@@ -49,6 +49,15 @@ loose.collection('anything').peek('a')?.whatever;
 
 is<Has<Sync, 'status' | 'subscribe' | 'now' | 'start' | 'stop' | 'hold' | 'on' | 'network'>>();
 is<Has<Sync, 'schedule' | 'stats' | 'resetStats'>>();
+is<Has<Sync, 'schedule' | 'stats' | 'resetStats' | 'triggers'>>();
+is<Same<ReturnType<typeof db.sync.schedule>, () => void>>();
+is<Same<Awaited<ReturnType<typeof db.sync.stats>>, SyncStats>>();
+is<Same<SyncStats['requestMs'], Histogram>>();
+is<Same<typeof db.metrics, Metrics>>();
+is<Same<Awaited<ReturnType<typeof db.audit.list>>, AuditEntry[]>>();
+is<Same<ErrorInfo['family'], ErrorFamily>>();
+// @ts-expect-error no time
+db.sync.schedule('tomorrow');
 is<Same<typeof db.sync.status, SyncStatus>>();
 is<Same<typeof db.sync.network, NetworkState>>();
 is<Same<ReturnType<typeof db.sync.now>, Promise<SyncReport>>>();
