@@ -88,7 +88,8 @@ impl World {
             None => noted.fresh || again,
             Some(had_ended) => (!noted.fresh && !had_ended) || again,
         };
-        if !fine {
+        // A history that was lost may lead to the same conflict again.
+        if !fine && self.server.restored == 0 {
             let text =
                 format!("{}: conflict {id} noted (fresh: {}, ended: {ended}) after {before:?}", done.kind, noted.fresh);
             self.broken("I-34", text);

@@ -114,7 +114,6 @@ impl Oracle {
     /// The server lost what it knew: what was executed may be executed again.
     pub(crate) fn server_restored(&mut self) {
         self.truths.values_mut().for_each(|truth| truth.loose = true);
-        self.disputes = Disputes::default();
         self.executed.clear();
         self.executed_keys.clear();
         self.last_born.clear();

@@ -115,7 +115,9 @@ impl World {
             let after = disk.pending(*seq);
             let parked = after.is_some_and(|after| after.state == PendingState::Parked);
             let outcome = if parked { "parked" } else { "" };
-            let ended = after.is_none() || (parked && before.state != PendingState::Parked);
+            // What has no effect any more beside what was pulled goes without a word.
+            let idle = done.kind == "ApplyPage" && self.is_given_up(done, before);
+            let ended = (after.is_none() && !idle) || (parked && before.state != PendingState::Parked);
             if ended && !told(&before.mutation_id, outcome) {
                 missing = Some(format!("{} of {} left no {outcome} entry", before.mutation_id, done.kind));
             }
