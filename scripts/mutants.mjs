@@ -30,8 +30,8 @@ await main(async () => {
   await ensureCargoTool('cargo-mutants');
   const parts = positionals.length > 0 ? positionals : Object.keys(PARTS);
   const files = parts.flatMap((part) => PARTS[part]).flatMap((file) => ['--file', file]);
-  const shard = values.shard ? ['--shard', values.shard] : [];
-  const limits = ['--jobs', values.jobs, '--timeout', '120', '--no-shuffle', '--sharding', 'round-robin'];
+  const shard = values.shard ? ['--shard', values.shard, '--sharding', 'round-robin'] : [];
+  const limits = ['--jobs', values.jobs, '--timeout', '300', '--no-shuffle'];
   await run(
     'cargo',
     ['mutants', '--package', 'seakeep', '--output', tools, ...limits, ...files, ...shard, '--', '--lib'],

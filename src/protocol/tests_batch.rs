@@ -1,8 +1,8 @@
 //! Batches and the rest of an answer: which status means what for many changes, whose result is whose, what goes out.
 
 use super::{
-    batch_outcome, batch_request, probe_outcome, push_outcome, push_request, BatchOutcome, Body, Endpoint,
-    HttpResponse, Member, Outcome, Probe,
+    batch_outcome, batch_request, page_outcome, probe_outcome, push_outcome, push_request, BatchOutcome, Body,
+    Endpoint, HttpResponse, Member, Outcome, Probe, PullOutcome,
 };
 use crate::model::{ChangeKind, Code, Pending, Record, Sent};
 use crate::native::Json;
@@ -143,6 +143,7 @@ fn a_change_goes_out_under_its_key_and_its_guard() {
         let sent = Sent { method: method.into(), body, revision: revision.map(String::from) };
         let request = push_request(&endpoint(), "notes", &change, &sent);
         assert_eq!(request.url, "https://x.test/notes/a%20b");
+        assert!(request.is_write(), "its redirects are not followed");
         let header =
             |name: &str| request.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         assert_eq!(header("Idempotency-Key").as_deref(), Some("\"m1\""));
@@ -157,4 +158,29 @@ fn a_change_goes_out_under_its_key_and_its_guard() {
     );
     assert_eq!(sent("create", "PUT", None), ["application/json", "", "*"]);
     assert_eq!(sent("delete", "DELETE", Some("7")), ["", "\"7\"", ""]);
+}
+
+#[test]
+fn a_pause_of_a_pull_is_the_servers_or_the_collections() {
+    let endpoint = |response: HttpResponse<Json>| match page_outcome(&response, 1) {
+        PullOutcome::Later { endpoint, .. } => endpoint,
+        other => panic!("{other:?}"),
+    };
+    assert!(endpoint(later(503)) && endpoint(later(429)) && endpoint(answer(429, Value::Null)));
+    assert!(!endpoint(later(500)) && !endpoint(answer(503, Value::Null)) && !endpoint(answer(403, Value::Null)));
+}
+
+#[test]
+fn the_time_of_a_document_is_the_servers_word_within_reason() {
+    let at = |updated_at: Value| {
+        let response = answer(200, json!({ "id": "a", "updatedAt": updated_at }));
+        match push_outcome(ChangeKind::Update, false, "a", &response, 1) {
+            Outcome::Done(accepted) => accepted.at,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(at(json!(5)), Some(5));
+    assert_eq!(at(json!("1970-01-01T00:00:01.500Z")), Some(1_500));
+    assert_eq!([at(json!(-1)), at(json!(1e300)), at(json!("soon")), at(Value::Null)], [None; 4]);
+    assert_eq!(at(json!(8.64e15)), Some(8_640_000_000_000_000));
 }

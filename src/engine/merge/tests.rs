@@ -258,3 +258,11 @@ fn only_those_that_look_into_the_document_merge_it() {
     assert!(["latest", "server", "client", "manual", "function"].into_iter().all(whole));
     assert!(!["fields", "merge", "no such strategy"].into_iter().any(whole));
 }
+
+#[test]
+fn what_the_server_sets_itself_is_no_change() {
+    let one = doc(json!({ "id": "a", "updatedAt": 1, "n": 1 }));
+    assert!(!is_changed(&one, &doc(json!({ "id": "b", "updatedAt": 2, "n": 1 }))));
+    assert!(is_changed(&one, &doc(json!({ "id": "a", "updatedAt": 1, "n": 2 }))));
+    assert!(is_changed(&one, &doc(json!({ "id": "a", "updatedAt": 1, "n": 1, "x": null }))));
+}

@@ -127,3 +127,11 @@ fn mates_are_the_changes_of_one_transaction() {
     assert_eq!(outbox.mates(3).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(outbox.mates(2).count(), 0);
 }
+
+#[test]
+fn a_change_that_waits_for_a_choice_is_found_by_its_conflict() {
+    let held = Entry { state: PendingState::Conflict, conflict: Some("c1".into()), ..entry(2, "b") };
+    let outbox = outbox([entry(1, "a"), held]);
+    assert_eq!(outbox.find_conflict("c1").map(|entry| entry.seq), Some(2));
+    assert!(outbox.find_conflict("c2").is_none());
+}
