@@ -4,7 +4,7 @@
 //! replaced everywhere it stands: main row, pending rows, declared reference fields, and the table of aliases (I-35).
 //! A late acknowledgement of an earlier leader is applied too, for the mutation id proves it (pitfalls C4).
 
-use super::audit::audited;
+use super::audit::{audited, merged, settled};
 use super::dispatch::rewrite;
 use super::meet::Meeting;
 use super::world::{note, Change, Effects, Noted, World};
@@ -124,7 +124,10 @@ impl<D: Document> Acknowledge<D> {
         }
         let (mut writes, effects) = world.finish(&self.config);
         let entry = AuditEntry::of(change, "acknowledged", None, self.now);
-        writes.extend(audited(rows, vec![AuditEntry { id: target.id.clone(), ..entry }]));
+        let mut entries = vec![AuditEntry { id: target.id.clone(), ..entry }];
+        entries.extend(settled(&noted, self.config.user.as_ref(), self.now));
+        merged(rows, &effects.removed, &mut entries, self.now);
+        writes.extend(audited(rows, entries));
         if own != target {
             writes.push(Write::PutAlias(own.clone(), target.id.clone()));
         }

@@ -5,7 +5,7 @@
 //! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
 //! before the acknowledgement, the document is named for fetching by itself.
 
-use super::audit::{audited, settled};
+use super::audit::{audited, merged, settled};
 use super::meet::Meeting;
 use super::world::{note, Change, Effects, Fence, World};
 use super::Report;
@@ -108,7 +108,8 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         applied.effects.entries = effects.entries;
         applied.effects.removed = effects.removed;
         if !applied.effects.changes.is_empty() {
-            let entries = settled(&applied.effects.conflicts, self.config.user.as_ref(), self.now);
+            let mut entries = settled(&applied.effects.conflicts, self.config.user.as_ref(), self.now);
+            merged(rows, &applied.effects.removed, &mut entries, self.now);
             writes.extend(audited(rows, entries));
         }
         if let Err(missing) = note(rows, &applied.effects.conflicts, &mut writes) {

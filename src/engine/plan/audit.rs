@@ -7,12 +7,21 @@
 use super::world::Noted;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Rows, Write};
-use crate::model::{AuditEntry, Document, Mark, Record, Time};
+use crate::model::{AuditEntry, Document, Mark, Record, Seq, Time};
 use std::rc::Rc;
 
 /// Entries about conflicts that were found or ended.
 pub(super) fn settled<D>(noted: &[Noted<D>], user: Option<&Rc<str>>, now: Time) -> Vec<AuditEntry> {
     noted.iter().map(|noted| AuditEntry::of_conflict(&noted.conflict, user, now)).collect()
+}
+
+/// Entries about changes that left the outbox because the server's document already is what they want.
+pub(super) fn merged<D: Document>(rows: &Rows<D>, removed: &[Seq], entries: &mut Vec<AuditEntry>, now: Time) {
+    for change in removed.iter().filter_map(|seq| rows.pending(*seq)) {
+        if !entries.iter().any(|entry| entry.mutation_id == change.mutation_id) {
+            entries.push(AuditEntry::of(change, "acknowledged", None, now));
+        }
+    }
 }
 
 /// The writes that move the mark and put these entries into the ring; only the newest of very many.
