@@ -149,6 +149,7 @@ impl World {
         let states = self.mishaps.safe[profile].len() as u64;
         self.trace(|| format!("profile {profile} loses its power, {states} states since the last strict transaction"));
         (0..4).filter(|tab| tab / 2 == profile).for_each(|tab| self.crash(tab));
+        self.oracle.telling.lose(profile);
         if states > 0 {
             let kept = self.chance.below(states) as usize;
             self.mishaps.safe[profile].truncate(kept + 1);

@@ -22,6 +22,22 @@ pub(crate) struct Telling {
     pub(crate) crashes: [u32; 2],
 }
 
+impl Telling {
+    /// A device lost its power, and with it perhaps a reset of its numbers: they may stand again as they were before.
+    pub(crate) fn lose(&mut self, profile: usize) {
+        let many = u64::MAX / 2;
+        self.counts[profile] = Counted {
+            passes: many,
+            pushed: many,
+            pulled: many,
+            failures: many,
+            retried: many,
+            parked: many,
+            conflicts: many,
+        };
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counted {
     passes: u64,
