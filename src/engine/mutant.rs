@@ -35,7 +35,6 @@ pub enum Mutant {
     JudgesInDoubt,
     ForgetsOrigin,
     MergeTakesLocal,
-    StaleVerdict,
     TakesFromHiddenAtOnce,
     WritesWhileFrozen,
     MissingIsDone,
@@ -49,7 +48,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 37] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -78,7 +77,6 @@ impl Mutant {
         Self::JudgesInDoubt,
         Self::ForgetsOrigin,
         Self::MergeTakesLocal,
-        Self::StaleVerdict,
         Self::TakesFromHiddenAtOnce,
         Self::WritesWhileFrozen,
         Self::MissingIsDone,
