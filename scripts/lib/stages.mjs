@@ -12,6 +12,9 @@ import { need } from './system.mjs';
 /** The same schedules in every run, so that a red one is the change's own; `npm run sim` draws new ones. */
 const SCHEDULES = ['--schedules', '40000', '--seed', '1'];
 
+/** As many profiles at once as two cores bear; `npm run partitions` draws other seeds. */
+const PARTITIONS = ['--runs', '20', '--seed', '1', '--at-once', '5'];
+
 const node = process.execPath;
 const script = (name, ...args) => [node, join('scripts', name), ...args];
 
@@ -27,6 +30,12 @@ export const stages = {
   types: { minutes: 5, tests: true, command: () => [join(nodeBin, 'tsc'), '-p', 'tests/types'] },
   face: { minutes: 10, tests: true, command: () => nodeTests('face') },
   e2e: { minutes: 30, tests: true, command: () => nodeTests('e2e'), env: servers },
+  partitions: {
+    minutes: 10,
+    tests: true,
+    command: () => [node, 'tests/partitions/run.mjs', ...PARTITIONS],
+    env: servers,
+  },
   'essential-chromium': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('chromium') },
   'essential-firefox': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('firefox') },
   'essential-webkit': { minutes: 10, tests: true, command: () => nodeTests('essential'), env: essential('webkit') },

@@ -70,12 +70,18 @@ export class Chromium {
 
   /** A page at an address that has the package. `init` runs before anything of the page. */
   async open(url, { init } = {}) {
+    const page = await this.blank();
+    if (init) await page.send('Page.addScriptToEvaluateOnNewDocument', { source: init });
+    await page.goto(url);
+    return page;
+  }
+
+  /** A page that has gone nowhere yet. */
+  async blank() {
     const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, targetId, sessionId);
     await page.send('Page.enable');
-    if (init) await page.send('Page.addScriptToEvaluateOnNewDocument', { source: init });
-    await page.goto(url);
     return page;
   }
 

@@ -2,17 +2,18 @@
 // everything is closed and nothing may have gone wrong unseen.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { browser, closeBrowser } from './browser.mjs';
+import { pageFolder } from './folder.mjs';
 import { startServer } from './server.mjs';
 import { eventually, until } from './wait.mjs';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const page = fileURLToPath(new URL('../page', import.meta.url));
+
+export { pageFolder };
 export const demoFolder = join(root, 'www', 'dist');
 
 const TYPES = {
@@ -25,22 +26,7 @@ const TYPES = {
 /** A call that never comes back fails when its page is closed. */
 const LIMIT_MS = 90_000;
 
-let folder;
-after(async () => {
-  await closeBrowser();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
-
-/** The page of the tests with the built package beside it. */
-export function pageFolder() {
-  if (folder) return folder;
-  const built = join(root, 'dist');
-  if (!existsSync(join(built, 'index.js'))) throw new Error('build the package first: npm run build');
-  folder = mkdtempSync(join(tmpdir(), 'seakeep-e2e-page-'));
-  cpSync(page, folder, { recursive: true });
-  cpSync(built, join(folder, 'seakeep'), { recursive: true });
-  return folder;
-}
+after(closeBrowser);
 
 /** A server and a first page. `args` are the server's, `www` another folder to serve. */
 export async function world(t, { www = pageFolder(), args } = {}) {
@@ -56,7 +42,7 @@ export async function world(t, { www = pageFolder(), args } = {}) {
     assert.deepEqual(errors, [], 'errors nobody caught in the page');
   });
   const open = async (path = '/') => ready(await context.newPage(), server.url + path);
-  return { server, context, errors, open, page: www === folder ? await open() : undefined };
+  return { server, context, errors, open, page: www === pageFolder() ? await open() : undefined };
 }
 
 /** Goes to a page and waits until it has the package. */

@@ -1,0 +1,231 @@
+// One partition run as it happens: a server, a Chromium profile with pages of one database, appends without pause from
+// all pages, and the events of a plan. It records what every append was told and judges nothing.
+
+import { Chromium } from '../e2e/support/cdp.mjs';
+import { pageFolder } from '../e2e/support/folder.mjs';
+import { startServer } from '../e2e/support/server.mjs';
+import { until } from '../e2e/support/wait.mjs';
+import { dice } from './plan.mjs';
+
+const LISTS = ['red', 'green', 'blue'];
+const OPTIONS = {
+  name: 'partitions',
+  collections: { lists: {}, notes: { indexes: ['value'] } },
+  sync: { breaker: { failures: 5, cooldown: 1000 } },
+};
+/** An append waits for its own disk and for the other pages, for no network. */
+const APPEND_MS = 15_000;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Profile {
+  /** `{ value, list, field, note, begun, ended, outcome }`: 'acknowledged', 'refused', or 'unknown' where the page was gone. */
+  appends = [];
+  /** What happened, as lines with times. */
+  events = [];
+  /** Requests of all lives of the server. */
+  requests = [];
+  problems = [];
+  carriedOut = 0;
+  endings = [];
+
+  static async start(plan) {
+    const profile = new Profile();
+    profile.plan = plan;
+    profile.begun = Date.now();
+    profile.server = await startServer({ www: pageFolder() });
+    profile.up = true;
+    profile.chromium = await Chromium.start({ after: (work) => profile.endings.push(work) });
+    profile.chromium.listeners.add((message) => profile.hear(message));
+    profile.slots = Array.from({ length: plan.pages }, (_, name) => ({ name, offline: false }));
+    for (const slot of profile.slots) await profile.open(slot);
+    return profile;
+  }
+
+  async end() {
+    for (const work of this.endings) await work();
+    await this.server.stop();
+  }
+
+  note(line) {
+    this.events.push(`${String(Date.now() - this.begun).padStart(6)} ms  ${line}`);
+  }
+
+  /** Errors that nobody caught in a page. */
+  hear({ method, params }) {
+    if (method !== 'Runtime.exceptionThrown') return;
+    const { text, exception } = params.exceptionDetails;
+    this.problems.push(`nobody caught in a page: ${exception?.description ?? text}`);
+  }
+
+  /** Appends from all pages and carries out the plan, for so long. */
+  async run(seconds) {
+    this.over = Date.now() + seconds * 1000;
+    this.begun = Date.now();
+    const writers = this.slots.map((slot) => this.write(slot));
+    for (const event of this.plan.events) {
+      await sleep(Math.max(0, this.begun + event.at - Date.now()));
+      await this.carryOut(event);
+    }
+    await Promise.all(writers);
+  }
+
+  async write(slot) {
+    const roll = dice(this.plan.seed * 31 + slot.name + 7);
+    for (let n = 0; Date.now() < this.over; n++) {
+      const field = roll(3) === 0 ? `own${slot.name}` : 'items';
+      await this.append(slot, { value: `${slot.name}-${n}`, list: LISTS[roll(3)], field, note: roll(3) === 0 });
+      await sleep(30 + roll(250));
+    }
+  }
+
+  async append(slot, entry) {
+    const page = await slot.page;
+    entry.begun = Date.now();
+    this.appends.push(entry);
+    const told = await Promise.race([
+      page.evaluate(append, entry).catch(() => undefined),
+      page.gone,
+      sleep(APPEND_MS).then(() => 'silent'),
+    ]);
+    entry.ended = Date.now();
+    entry.outcome = told?.value ? 'acknowledged' : told?.error ? 'refused' : 'unknown';
+    if (told?.error) this.problems.push(`${entry.value} was refused: ${told.error.code} ${told.error.message}`);
+    if (told === 'silent') this.problems.push(`${entry.value} was not answered within ${APPEND_MS} ms`);
+  }
+
+  async carryOut({ kind, slot: index, name, rule }) {
+    const slot = this.slots[index];
+    this.carriedOut++;
+    this.note(
+      [kind, name, slot && !['cut', 'heal', 'kill', 'start'].includes(kind) && `page ${index}`]
+        .filter(Boolean)
+        .join(' '),
+    );
+    switch (kind) {
+      case 'fault':
+        return this.listening(() => this.server.order(rule));
+      case 'cut':
+        return this.listening(() => this.server.cutOff());
+      case 'heal':
+        return this.listening(() => this.server.heal());
+      case 'kill':
+        return this.kill();
+      case 'start':
+        return this.listening(() => {});
+      case 'offline':
+      case 'online':
+        slot.offline = kind === 'offline';
+        return this.connect(await slot.page, slot.offline);
+      default:
+        return this.again(slot, kind);
+    }
+  }
+
+  /** Does what needs the server; starts it before where it is dead. */
+  async listening(work) {
+    if (!this.up) await this.server.start();
+    this.up = true;
+    return work();
+  }
+
+  async kill() {
+    if (!this.up) return;
+    this.up = false;
+    this.requests.push(...(await this.server.log()));
+    await this.server.kill();
+  }
+
+  /** A page loaded again, closed, or killed with its process; another one takes its place. */
+  async again(slot, kind) {
+    const page = await slot.page;
+    let opened;
+    slot.page = new Promise((resolve) => {
+      opened = resolve;
+    });
+    page.leave();
+    if (kind === 'crash') await page.crash();
+    await this.listening(() => {});
+    if (kind === 'reload') {
+      await this.connect(page, false);
+      await page.goto(`${this.server.url}/`);
+      return opened(await this.begin(slot, page));
+    }
+    await page.close();
+    opened(await this.load(slot));
+  }
+
+  async open(slot) {
+    slot.page = this.load(slot);
+    await slot.page;
+  }
+
+  async load(slot) {
+    const page = await this.chromium.blank();
+    await page.send('Runtime.enable');
+    await page.send('Network.enable');
+    await page.goto(`${this.server.url}/`);
+    return this.begin(slot, page);
+  }
+
+  async begin(slot, page) {
+    page.gone = new Promise((resolve) => {
+      page.leave = resolve;
+    });
+    await page.evaluate((options) => begin(options), OPTIONS);
+    if (slot.offline) await this.connect(page, true);
+    return page;
+  }
+
+  connect(page, offline) {
+    const none = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    return page.send('Network.emulateNetworkConditions', { offline, ...none });
+  }
+
+  /** All faults end; waits until everything was sent. What was parked is tried again, as a person would. */
+  async drain(timeout) {
+    await this.listening(() => this.server.heal());
+    for (const slot of this.slots) await this.connect(await slot.page, false);
+    this.note('all faults end');
+    const since = Date.now();
+    const page = await this.slots[0].page;
+    this.parked = 0;
+    await until(
+      'the outbox to be empty',
+      async () => {
+        const { rows, count } = await page.evaluate(left);
+        const parked = rows.filter((row) => row.state === 'parked');
+        for (const row of parked.filter((row) => !row.code)) this.problems.push(`parked without a reason: ${row.id}`);
+        if (parked.length > 0) this.parked += await page.evaluate(() => db.outbox.retry());
+        if (rows.length + count > 0) throw new Error(JSON.stringify({ count, rows }));
+        return true;
+      },
+      timeout,
+    );
+    this.requests.push(...(await this.server.log()));
+    return Date.now() - since;
+  }
+}
+
+/** In the page: one append, read, changed and written in one transaction. */
+async function append({ value, list, field, note }) {
+  return outcome(() =>
+    db.transaction(['lists', 'notes'], async (tx) => {
+      const lists = tx.collection('lists');
+      const stored = await lists.get(list);
+      const items = [...(stored?.[field] ?? []), value];
+      if (stored) await lists.patch(list, { [field]: items });
+      else await lists.put({ id: list, [field]: items });
+      if (note) await tx.collection('notes').put({ value, list });
+      return true;
+    }),
+  );
+}
+
+/** In the page: what is still to be sent, by the store and by the outbox. */
+async function left() {
+  const rows = (await raw('pending')).map(({ kind, id, state, retryCount, lastError }) => ({
+    ...{ kind, id, state, retryCount, code: lastError?.code },
+  }));
+  return { rows, count: await db.outbox.count() };
+}
