@@ -3,6 +3,7 @@
 //! A report that never comes is the shell's to turn into a failure. Bookkeeping that fails for the store's sake is
 //! kept and tried again: the server has answered, and a local failure never counts as the server's (pitfalls D29).
 
+use super::deliver::documents;
 use super::flight::Flight;
 use super::push::Load;
 use super::{Engine, Phase, Timer};
@@ -55,8 +56,8 @@ pub(super) enum Purpose<D> {
     LoadGuard,
     /// Asking how a watched change ended.
     Check(Rc<str>),
-    /// Storing what was counted: who asked, whether counting begins anew, and what was counted.
-    Tally(Option<u32>, bool, Box<Stats>),
+    /// Storing what was counted: who asked, and what was counted.
+    Tally(Option<u32>, Box<Stats>),
     /// Reading a conflict for the app's function.
     Ask(Seq),
     /// That function's answer.
@@ -85,16 +86,26 @@ impl<D: Document> Engine<D> {
             }
             (Purpose::Setting(ticket, _), Err(failure)) => self.refuse(ticket, failure),
             (Purpose::Command(ticket, mode), result) => self.commanded(ticket, mode, result),
-            (Purpose::Tally(ticket, ..), Ok(Report::Tallied(stats))) => self.tallied(ticket, &stats),
-            (Purpose::Tally(ticket, resets, counted), Err(failure)) => {
-                self.untallied(ticket, resets, &counted, failure);
-            }
-            _ if self.phase == Phase::Closed => {}
+            (Purpose::Tally(ticket, _), Ok(Report::Tallied(stats))) => self.tallied(ticket, &stats),
+            (Purpose::Tally(ticket, counted), Err(failure)) => self.untallied(ticket, &counted, failure),
+            (_, result) if self.phase == Phase::Closed => self.tell_others(result),
             (purpose, Ok(Report::Fenced)) => self.fenced(purpose),
             (purpose, Ok(report)) => self.reported(purpose, report),
             (purpose, Err(failure)) => self.failed(purpose, &failure),
         }
         last
+    }
+
+    /// What ended after the close is news to the other tabs only.
+    fn tell_others(&mut self, result: Result<Report<D>, Failure>) {
+        let effects = match result {
+            Ok(Report::Acknowledged(Some(done))) => done.effects,
+            Ok(Report::Rebased(rebased)) => rebased.effects,
+            Ok(Report::Applied(applied)) => applied.effects,
+            Ok(Report::Swept(effects, _)) => effects,
+            _ => return,
+        };
+        self.broadcast_moved(&documents(&effects), &effects);
     }
 
     fn reported(&mut self, purpose: Purpose<D>, report: Report<D>) {

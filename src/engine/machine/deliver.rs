@@ -16,21 +16,26 @@ impl<D: Document> Engine<D> {
     pub(super) fn deliver(&mut self, own: bool, mut effects: Effects<D>) {
         self.absorb(&effects);
         self.tell_conflicts(&mut effects);
-        let outbox_moved = !effects.entries.is_empty() || !effects.removed.is_empty();
-        let documents: Set<Collection> = effects.changes.iter().map(|change| change.key.collection.clone()).collect();
+        let documents = documents(&effects);
         let states: Set<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();
-        if !effects.changes.is_empty() {
-            self.tell(Event::Changes { own, changes: effects.changes });
+        let changes = std::mem::take(&mut effects.changes);
+        if !changes.is_empty() {
+            self.tell(Event::Changes { own, changes });
         }
         let only_states: Vec<Collection> = states.iter().filter(|name| !documents.contains(name)).cloned().collect();
         if !only_states.is_empty() {
             self.tell(Event::States(only_states));
         }
+        self.broadcast_moved(&documents, &effects);
+    }
+
+    /// The other tabs hear which collections moved, and whether the outbox did.
+    pub(super) fn broadcast_moved(&mut self, documents: &Set<Collection>, effects: &Effects<D>) {
         if !documents.is_empty() {
             let names = documents.iter().cloned().collect();
             self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
         }
-        if outbox_moved {
+        if !effects.entries.is_empty() || !effects.removed.is_empty() {
             self.outputs.push_back(Output::Broadcast(Message::Outbox));
         }
     }
@@ -198,4 +203,9 @@ impl<D: Document> Engine<D> {
         let opens = self.reach.opens_at(self.now).max(self.breaker.opens_at(self.now));
         opens.or_else(|| self.outbox.next_due(self.now))
     }
+}
+
+/// The collections whose documents moved.
+pub(super) fn documents<D>(effects: &Effects<D>) -> Set<Collection> {
+    effects.changes.iter().map(|change| change.key.collection.clone()).collect()
 }

@@ -96,7 +96,7 @@ impl<D: Document> Engine<D> {
         }
         let name = [&*self.tab, ":", &(self.last_number + 1).to_string()].concat().into();
         let plan = Tally { counted: counted.clone(), name, known: self.counting.known, resets, now: self.now };
-        self.commit(Purpose::Tally(ticket, resets, Box::new(counted)), Box::new(plan));
+        self.commit(Purpose::Tally(ticket, Box::new(counted)), Box::new(plan));
     }
 
     /// The numbers are in the store.
@@ -107,9 +107,10 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// They are not: what was counted goes with the next ones, unless it was to be forgotten anyway.
-    pub(super) fn untallied(&mut self, ticket: Option<u32>, resets: bool, counted: &Stats, failure: Failure) {
-        if !resets && self.counting.known.is_none_or(|known| known == counted.resets) {
+    /// They are not: what was counted goes with the next ones. So it does when a reset fails: if that one came through
+    /// all the same, the store knows of one reset more and drops it.
+    pub(super) fn untallied(&mut self, ticket: Option<u32>, counted: &Stats, failure: Failure) {
+        if self.counting.known.is_none_or(|known| known == counted.resets) {
             self.counting_now().add(counted);
             self.timers.set_by(Timer::Tally, self.now + BATCH);
         }

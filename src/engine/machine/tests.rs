@@ -33,6 +33,10 @@ struct Bench {
     /// Events of sync: when, name, detail.
     told: Vec<(Time, &'static str, Json)>,
     commits: usize,
+    /// Whether the store fails.
+    fails: bool,
+    /// Messages to the other tabs.
+    said: Vec<Message<Json>>,
     next: Option<(Time, &'static str)>,
 }
 
@@ -49,6 +53,8 @@ impl Bench {
             replies: Vec::new(),
             told: Vec::new(),
             commits: 0,
+            fails: false,
+            said: Vec::new(),
             next: None,
         }
     }
@@ -70,7 +76,8 @@ impl Bench {
             match self.engine.poll_output() {
                 Output::Commit { commit, plan } => {
                     self.commits += 1;
-                    let result = self.disk.run(&*plan);
+                    let failure = || Failure::new(Code::TxAborted, "the transaction was aborted");
+                    let result = if self.fails { Err(failure()) } else { self.disk.run(&*plan) };
                     self.engine.handle_input(self.now, Input::Committed { commit, result });
                 }
                 Output::Request { request, http } => {
@@ -78,6 +85,7 @@ impl Bench {
                     self.requests.push((self.now - START, request, format!("{} {}", http.method, http.url)));
                 }
                 Output::Reply { ticket, result } => self.replies.push((ticket, result)),
+                Output::Broadcast(message) => self.said.push(message),
                 Output::Wait(next) => return self.next = next,
                 Output::Event(Event::Sync { name, detail }) => self.told.push((self.now - START, name, detail)),
                 _ => {}

@@ -3,7 +3,7 @@
 //! The document goes back to what the server has, with whatever else still waits on top. Changes that stand on a
 //! create fall with it. The mutation ids are remembered, so that no tab takes this for an acknowledgement.
 
-use super::audit::audited;
+use super::audit::{audited, merged};
 use super::meet::{ended, Meeting};
 use super::resolve::confirmed;
 use super::world::{note, Change, Effects, Noted, World};
@@ -85,8 +85,10 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
             DiscardMode::Cancel => "cancelled",
             DiscardMode::RollBack => "rejected",
         };
-        let entries = gone.iter().map(|change| AuditEntry::of(change, outcome, self.cause, self.now)).collect();
+        let mut entries: Vec<_> =
+            gone.iter().map(|change| AuditEntry::of(change, outcome, self.cause, self.now)).collect();
         let (mut writes, effects) = world.finish(&self.config);
+        merged(rows, &effects.removed, &mut entries, self.now);
         writes.extend(audited(rows, entries));
         writes.push(remember(rows, &gone));
         if let Err(missing) = note(rows, &noted, &mut writes) {

@@ -4,7 +4,7 @@
 //! is judged by [`super::meet`]. After at most [`MAX_ROUNDS`] rounds the change is parked, so endless contention cannot
 //! become an endless loop (pitfalls D18).
 
-use super::audit::{audited, settled};
+use super::audit::{audited, merged, settled};
 use super::meet::Meeting;
 use super::world::{note, Change, Effects, Fence, Noted, World};
 use super::Report;
@@ -87,7 +87,12 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
         }
         let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
-        writes.extend(audited(rows, self.entries(&before, &noted, parked.as_ref(), done)));
+        let mut entries = settled(&noted, self.config.user.as_ref(), self.now);
+        if let Some(failure) = &parked {
+            entries.push(AuditEntry::of(&before, "parked", Some(failure.code), self.now));
+        }
+        merged(rows, &effects.removed, &mut entries, self.now);
+        writes.extend(audited(rows, entries));
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
         }
@@ -97,23 +102,6 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
 }
 
 impl<D: Document> Rebase<D> {
-    /// What became of the change: a conflict, parked after too many rounds, or done because the server has all of it.
-    fn entries(
-        &self,
-        change: &Pending<D>,
-        noted: &[Noted<D>],
-        parked: Option<&Failure>,
-        done: bool,
-    ) -> Vec<AuditEntry> {
-        let mut entries = settled(noted, self.config.user.as_ref(), self.now);
-        if let Some(failure) = parked {
-            entries.push(AuditEntry::of(change, "parked", Some(failure.code), self.now));
-        } else if done && !entries.iter().any(|entry| entry.mutation_id == change.mutation_id) {
-            entries.push(AuditEntry::of(change, "acknowledged", None, self.now));
-        }
-        entries
-    }
-
     fn is_refused(&self, change: &Pending<D>) -> bool {
         change.seq == self.seq && change.mutation_id == self.mutation_id && change.state == PendingState::Sending
     }

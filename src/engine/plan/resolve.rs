@@ -3,7 +3,7 @@
 //! The chosen document becomes what the change leads to, under a new key when it is sent, and what queued behind it is
 //! judged in turn. A verdict on a question that has changed meanwhile is ignored: the function is asked again.
 
-use super::audit::{audited, settled};
+use super::audit::{audited, merged, settled};
 use super::meet::{ended, settle_on, Meeting};
 use super::world::{note, Change, Effects, Fence, Noted, World};
 use super::Report;
@@ -71,7 +71,9 @@ impl<D: Document> Plan<D, Report<D>> for Resolve<D> {
         let noted = self.choose(lane, at, &known, rows);
         let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
-        writes.extend(audited(rows, settled(&noted, self.config.user.as_ref(), self.now)));
+        let mut entries = settled(&noted, self.config.user.as_ref(), self.now);
+        merged(rows, &effects.removed, &mut entries, self.now);
+        writes.extend(audited(rows, entries));
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
         }

@@ -1,7 +1,7 @@
 //! What the app is told: events once and in time, progress, numbers, scheduled passes, triggers.
 
 use super::{Bench, START};
-use crate::engine::input::{Command, Input, Signal, Wish};
+use crate::engine::input::{Command, Input, Message, Signal, Wish};
 use crate::engine::output::Reply;
 use crate::model::{Document, Stats};
 use crate::native::Json;
@@ -121,6 +121,35 @@ fn numbers_are_those_of_the_events_survive_the_tab_and_begin_anew_when_asked() {
     assert_eq!(told.get("requestMs").and_then(|of| of.number_of("max")), Some(80.0));
     let told = bench.ask(Command::ResetStats).expect("numbers");
     assert_eq!((told.number_of("pushed"), told.number_of("since")), (Some(0.0), Some(bench.now as f64)));
+}
+
+#[test]
+fn a_reset_that_fails_forgets_nothing() {
+    let mut bench = bench();
+    bench.write("a");
+    bench.answer(200, json!({ "id": "a" }));
+    bench.fails = true;
+    assert!(bench.ask(Command::ResetStats).is_none());
+    bench.fails = false;
+    bench.pass(20_000);
+    assert_eq!(bench.ask(Command::Stats).expect("numbers").number_of("pushed"), Some(1.0));
+    bench.ask(Command::ResetStats).expect("numbers");
+    assert_eq!(bench.ask(Command::Stats).expect("numbers").number_of("pushed"), Some(0.0));
+}
+
+#[test]
+fn an_acknowledgement_that_ends_after_the_close_is_told_to_the_other_tabs() {
+    let mut bench = bench();
+    bench.write("a");
+    let (_, request, _) = *bench.requests.last().expect("a request");
+    let body = crate::protocol::Body::Json(json!({ "id": "a" }).into());
+    let result = Ok(crate::protocol::HttpResponse::new(200, body));
+    bench.engine.handle_input(bench.now, Input::Responded { request, result });
+    bench.said.clear();
+    bench.give(Input::Command { ticket: 2, command: Command::Close });
+    assert!(bench.disk.pending_rows().next().is_none(), "acknowledged");
+    let told = bench.said.iter().any(|said| matches!(said, Message::Changed(names) if names == &["notes".into()]));
+    assert!(told, "{:?}", bench.said);
 }
 
 #[test]
