@@ -84,6 +84,7 @@ impl World {
         if self.chance.hit(self.faults.crash_after) {
             return self.crash(job.tab);
         }
+        self.tabs[job.tab].unstored |= result.is_err();
         let delay = self.chance.below(4);
         let (life, at) = {
             let tab = &mut self.tabs[job.tab];

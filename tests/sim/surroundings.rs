@@ -104,8 +104,7 @@ impl World {
     /// `close()` has settled: nothing may be left open.
     pub(crate) fn closing_ended(&mut self, tab: usize) {
         // A store that fails at the very end loses what was counted since the last time.
-        let fails = self.faults.abort + self.faults.quota > 0;
-        self.oracle.telling.crashes[self.tabs[tab].profile] += u32::from(fails);
+        self.oracle.telling.crashes[self.tabs[tab].profile] += u32::from(self.tabs[tab].unstored);
         let open: Vec<&str> = self.tabs[tab].open.values().map(|asked| asked.what).collect();
         if !open.is_empty() {
             let text = format!("tab {tab} closed and left open: {open:?}");

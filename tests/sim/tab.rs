@@ -84,6 +84,8 @@ pub(crate) struct Tab {
     /// Commits in the running simulated second.
     pub(crate) burst: (u64, u32),
     pub(crate) wakes: u64,
+    /// Whether a transaction of it failed: at a close, what it had counted may be lost.
+    pub(crate) unstored: bool,
 }
 
 impl Tab {
@@ -117,6 +119,7 @@ impl Tab {
             spins: 0,
             burst: (0, 0),
             wakes: 0,
+            unstored: false,
         }
     }
 

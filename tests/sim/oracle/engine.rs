@@ -85,11 +85,14 @@ impl World {
     }
 
     fn post(&mut self, tab: usize, message: &Message<Json>) {
-        if !self.chance.hit(self.faults.message_loss) {
-            let delay = self.chance.delay(5, 500);
-            let life = self.tabs[tab].life;
-            self.schedule(delay, Event::Message { tab, life, message: Box::new(message.clone()) });
+        if self.chance.hit(self.faults.message_loss) {
+            // What it was told of documents stays old until it looks at the store.
+            self.tabs[tab].view.misses = true;
+            return;
         }
+        let delay = self.chance.delay(5, 500);
+        let life = self.tabs[tab].life;
+        self.schedule(delay, Event::Message { tab, life, message: Box::new(message.clone()) });
     }
 
     /// The engine tells its app something.

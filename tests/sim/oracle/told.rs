@@ -18,13 +18,14 @@ pub(crate) struct Telling {
     counts: [Counted; 2],
     /// How often the numbers of a profile were reset.
     resets: [u64; 2],
-    /// Lives of tabs that ended by a crash, by profile: what they had not stored is lost.
+    /// Lives of tabs that ended by a crash, and losses of power, by profile: what was not stored is lost.
     pub(crate) crashes: [u32; 2],
 }
 
 impl Telling {
     /// A device lost its power, and with it perhaps a reset of its numbers: they may stand again as they were before.
     pub(crate) fn lose(&mut self, profile: usize) {
+        self.crashes[profile] += 1;
         let many = u64::MAX / 2;
         self.counts[profile] = Counted {
             passes: many,
@@ -131,9 +132,7 @@ impl World {
             let after = disk.pending(*seq);
             let parked = after.is_some_and(|after| after.state == PendingState::Parked);
             let outcome = if parked { "parked" } else { "" };
-            // What has no effect any more beside what was pulled goes without a word.
-            let idle = done.kind == "ApplyPage" && self.is_given_up(done, before);
-            let ended = (after.is_none() && !idle) || (parked && before.state != PendingState::Parked);
+            let ended = after.is_none() || (parked && before.state != PendingState::Parked);
             if ended && !told(&before.mutation_id, outcome) {
                 missing = Some(format!("{} of {} left no {outcome} entry", before.mutation_id, done.kind));
             }
