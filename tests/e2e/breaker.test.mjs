@@ -40,8 +40,9 @@ test('while the server cannot be reached a probe goes instead of a change', asyn
   await page.evaluate(() => assistants.put({ name: 'Ada' }));
   await eventually('offline', async () => assert.equal(await state(page), 'offline'));
   await until('several probes', async () => (await server.log({ path: '_health' })).length >= 3);
-  const posts = await server.log({ method: 'POST' });
-  assert.equal(posts.length, 1, 'the change itself was risked once');
+  // A browser repeats a request by itself when the connection it reused turns out to be closed.
+  const posts = (await server.log({ method: 'POST' })).length;
+  assert.ok(posts >= 1 && posts <= 2, `the change itself was risked once, not ${posts} times`);
   await server.heal();
   await drained(page);
   assert.equal((await server.documents()).length, 1);

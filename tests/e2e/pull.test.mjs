@@ -135,7 +135,9 @@ test('a server killed and started again on its file goes on where it was: nothin
   });
   await server.kill();
   await page.evaluate(async () => follow(await assistants.put({ name: 'Meanwhile' })));
-  await seen(page, 'retrying');
+  await eventually('it to be noticed', async () =>
+    assert.equal(await page.evaluate(() => db.sync.status.state), 'offline'),
+  );
   await server.start();
   await drained(page);
   assert.deepEqual(
