@@ -25,14 +25,15 @@ const FAULTS = {
   'cut answer': { truncate: 20 },
 };
 
-/** Kinds and how often they are drawn; `cut` and `kill` bring their own end. */
-const KINDS = { fault: 8, cut: 3, offline: 4, online: 4, kill: 2, reload: 3, reopen: 2, crash: 2 };
+/** Kinds and how often they are drawn; `cut`, `kill` and `freeze` bring their own end. `other`: what another client changes. */
+const KINDS = { fault: 8, cut: 3, offline: 4, online: 4, kill: 2, reload: 3, reopen: 2, crash: 2, freeze: 2, other: 5 };
 const DRAWN = Object.entries(KINDS).flatMap(([kind, times]) => Array(times).fill(kind));
 
-/** `{ seed, pages, events }`; an event is `{ at, kind, slot, ... }`, `at` in milliseconds from the start. */
+/** `{ seed, pages, batch, events }`; an event is `{ at, kind, slot, ... }`, `at` in milliseconds from the start. */
 export function plan(seed, seconds) {
   const roll = dice(seed);
   const pages = 2 + roll(2);
+  const batch = roll(2) === 0;
   const events = [];
   for (let at = 400 + roll(800); at < seconds * 1000; at += 300 + roll(900)) {
     const kind = DRAWN[roll(DRAWN.length)];
@@ -41,8 +42,9 @@ export function plan(seed, seconds) {
     else events.push({ at, kind, slot });
     if (kind === 'cut') events.push({ at: at + 500 + roll(3000), kind: 'heal', slot });
     if (kind === 'kill') events.push({ at: at + 200 + roll(1500), kind: 'start', slot });
+    if (kind === 'freeze') events.push({ at: at + 500 + roll(4000), kind: 'thaw', slot });
   }
-  return { seed, pages, events: events.sort((a, b) => a.at - b.at) };
+  return { seed, pages, batch, events: events.sort((a, b) => a.at - b.at) };
 }
 
 function fault(roll) {

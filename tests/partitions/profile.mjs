@@ -8,11 +8,13 @@ import { until } from '../e2e/support/wait.mjs';
 import { dice } from './plan.mjs';
 
 const LISTS = ['red', 'green', 'blue'];
-const OPTIONS = {
+/** Of these events the page does not matter. */
+const FOR_ALL = ['fault', 'cut', 'heal', 'kill', 'start', 'other'];
+const options = ({ batch }) => ({
   name: 'partitions',
   collections: { lists: {}, notes: { indexes: ['value'] } },
-  sync: { breaker: { failures: 5, cooldown: 1000 } },
-};
+  sync: { breaker: { failures: 5, cooldown: 1000 }, rest: { batch } },
+});
 /** An append waits for its own disk and for the other pages, for no network. */
 const APPEND_MS = 15_000;
 
@@ -28,23 +30,24 @@ export class Profile {
   problems = [];
   carriedOut = 0;
   endings = [];
+  begun = Date.now();
 
-  static async start(plan) {
-    const profile = new Profile();
-    profile.plan = plan;
-    profile.begun = Date.now();
-    profile.server = await startServer({ www: pageFolder() });
-    profile.up = true;
-    profile.chromium = await Chromium.start({ after: (work) => profile.endings.push(work) });
-    profile.chromium.listeners.add((message) => profile.hear(message));
-    profile.slots = Array.from({ length: plan.pages }, (_, name) => ({ name, offline: false }));
-    for (const slot of profile.slots) await profile.open(slot);
-    return profile;
+  constructor(plan) {
+    this.plan = plan;
+    this.slots = Array.from({ length: plan.pages }, (_, name) => ({ name, offline: false }));
+  }
+
+  async start() {
+    this.server = await startServer({ www: pageFolder() });
+    this.endings.push(() => this.server.stop());
+    this.up = true;
+    this.chromium = await Chromium.start({ after: (work) => this.endings.push(work) });
+    this.chromium.listeners.add((message) => this.hear(message));
+    for (const slot of this.slots) await this.open(slot);
   }
 
   async end() {
-    for (const work of this.endings) await work();
-    await this.server.stop();
+    for (const work of this.endings.reverse()) await work();
   }
 
   note(line) {
@@ -97,11 +100,7 @@ export class Profile {
   async carryOut({ kind, slot: index, name, rule }) {
     const slot = this.slots[index];
     this.carriedOut++;
-    this.note(
-      [kind, name, slot && !['cut', 'heal', 'kill', 'start'].includes(kind) && `page ${index}`]
-        .filter(Boolean)
-        .join(' '),
-    );
+    this.note(FOR_ALL.includes(kind) ? [kind, name].filter(Boolean).join(': ') : `${kind} page ${index}`);
     switch (kind) {
       case 'fault':
         return this.listening(() => this.server.order(rule));
@@ -117,9 +116,28 @@ export class Profile {
       case 'online':
         slot.offline = kind === 'offline';
         return this.connect(await slot.page, slot.offline);
+      case 'freeze':
+      case 'thaw':
+        return (await slot.page)[kind]();
+      case 'other':
+        return this.listening(() => this.other(LISTS[index]));
       default:
         return this.again(slot, kind);
     }
+  }
+
+  /** Another client on another device: appends to a field of its own where the list is there. Faults hit it, too. */
+  async other(list) {
+    const entry = { value: `other-${this.appends.length}`, list, field: 'other', note: false, begun: Date.now() };
+    const stored = await this.server.document(list, 'lists').catch(() => undefined);
+    if (!stored) return;
+    this.appends.push(entry);
+    const changed = this.server.update(list, { other: [...(stored.other ?? []), entry.value] }, 'lists');
+    entry.outcome = await changed.then(
+      () => 'acknowledged',
+      () => 'unknown',
+    );
+    entry.ended = Date.now();
   }
 
   /** Does what needs the server; starts it before where it is dead. */
@@ -144,6 +162,7 @@ export class Profile {
       opened = resolve;
     });
     page.leave();
+    await page.thaw();
     if (kind === 'crash') await page.crash();
     await this.listening(() => {});
     if (kind === 'reload') {
@@ -172,7 +191,7 @@ export class Profile {
     page.gone = new Promise((resolve) => {
       page.leave = resolve;
     });
-    await page.evaluate((options) => begin(options), OPTIONS);
+    await page.evaluate((given) => begin(given), options(this.plan));
     if (slot.offline) await this.connect(page, true);
     return page;
   }
@@ -185,7 +204,11 @@ export class Profile {
   /** All faults end; waits until everything was sent. What was parked is tried again, as a person would. */
   async drain(timeout) {
     await this.listening(() => this.server.heal());
-    for (const slot of this.slots) await this.connect(await slot.page, false);
+    for (const slot of this.slots) {
+      const page = await slot.page;
+      await page.thaw();
+      await this.connect(page, false);
+    }
     this.note('all faults end');
     const since = Date.now();
     const page = await this.slots[0].page;

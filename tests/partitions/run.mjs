@@ -11,7 +11,18 @@ import { Profile } from './profile.mjs';
 
 const DRAIN_MS = 60_000;
 const SHOWN = 20;
-const COLUMNS = ['seed', 'pages', 'appends', 'unknown', 'events', 'retries', 'unparked', 'drained s', 'verdict'];
+const COLUMNS = [
+  'seed',
+  'pages',
+  'batch',
+  'appends',
+  'unknown',
+  'events',
+  'retries',
+  'unparked',
+  'drained s',
+  'verdict',
+];
 
 process.setMaxListeners(0);
 const { runs, seed, seconds, 'at-once': atOnce } = numbers({ runs: 1, seed: 1, seconds: 20, 'at-once': 4 });
@@ -34,11 +45,11 @@ async function worker() {
 
 /** One run, whole; what breaks it is a violation like any other. */
 async function one(seed) {
-  const drawn = plan(seed, seconds);
-  const profile = await Profile.start(drawn);
+  const profile = new Profile(plan(seed, seconds));
   let violations;
   let took;
   try {
+    await profile.start();
     await profile.run(seconds);
     took = await profile.drain(DRAIN_MS);
     violations = await judge(profile);
@@ -59,6 +70,7 @@ function cells({ plan, appends, carriedOut, requests, parked }, took, violations
   return [
     plan.seed,
     plan.pages,
+    plan.batch ? 'yes' : 'no',
     told('acknowledged'),
     told('unknown'),
     carriedOut,
