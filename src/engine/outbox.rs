@@ -28,7 +28,7 @@ pub enum Together {
     Now(Vec<Seq>),
     /// Not all of them yet.
     Later,
-    /// Never: there is only one, or one needs the server's id of another; they go in order.
+    /// Never: there is only one, or one needs the server's id of another, or two are of one document; they go in order.
     No,
 }
 
@@ -184,8 +184,12 @@ impl Outbox {
         };
         let mut waits = false;
         for member in members.iter().filter_map(|seq| self.entries.get(seq)) {
-            let heads = self.lanes.get(&member.key).and_then(Set::first) == Some(&member.seq);
-            waits |= !heads || busy(member) || !is_due(member, now);
+            let head = self.lanes.get(&member.key).and_then(Set::first).filter(|head| **head != member.seq);
+            // Two documents that an answer showed to be one: one request cannot hold both changes.
+            if head.is_some_and(|head| members.contains(head)) {
+                return Together::No;
+            }
+            waits |= head.is_some() || busy(member) || !is_due(member, now);
             for key in &member.refers {
                 let Some(create) = self.create_of(key) else { continue };
                 let inside = members.contains(&create);

@@ -133,6 +133,11 @@ impl Queue {
         self.events.retain(|_, event| !matches!(event, Event::Action | Event::Turn | Event::Stranger));
     }
 
+    /// Whether a message between tabs is under way.
+    pub(crate) fn has_messages(&self) -> bool {
+        self.events.values().any(|event| matches!(event, Event::Message { .. }))
+    }
+
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
         self.events.clear();

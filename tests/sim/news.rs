@@ -96,8 +96,11 @@ impl World {
         if self.config.sync.as_ref().is_none_or(|sync| sync.events.is_none()) || self.violation.is_some() {
             return;
         }
-        let listens = [0, 1].map(|profile| self.streams.iter().filter(|stream| stream.tab / 2 == profile).count());
-        if self.faults.message_loss == 0 && listens.iter().any(|count| *count > 1) {
+        let of = |profile: usize| self.streams.iter().filter(move |stream| stream.tab / 2 == profile);
+        let listens = [0, 1].map(|profile| of(profile).count());
+        // A tab that was deaf may have missed that another one leads.
+        let hearing = [0, 1].map(|profile| of(profile).filter(|stream| !self.tabs[stream.tab].view.misses).count());
+        if self.faults.message_loss == 0 && hearing.iter().any(|count| *count > 1) {
             return self.broken("E-12", format!("{listens:?} streams are open at rest"));
         }
         self.faults.stranger = 1_000;

@@ -77,7 +77,7 @@ impl<D: Document> Engine<D> {
 
     /// Whether there is work that the leader's own routine does not bring along.
     fn is_urgent(&self) -> bool {
-        self.first_ready().is_some() || self.pulls_urgently() || self.pass.is_awaited()
+        self.first_ready().is_some() || self.must_ask() || self.pulls_urgently() || self.pass.is_awaited()
     }
 
     fn first_ready(&self) -> Option<Seq> {

@@ -369,8 +369,9 @@ impl<D: Document> Engine<D> {
         self.ask_work();
         self.pass_work();
         self.forget_triggers();
-        self.listen_work();
+        // Who hears here that it leads no more closes its stream at once.
         self.want_lock();
+        self.listen_work();
         self.arm_timers();
     }
 

@@ -100,6 +100,8 @@ fn a_transaction_goes_as_one_when_all_of_it_can() {
         "behind another change"
     );
     assert_eq!(now(&outbox([member(1, "a")]), 1), Together::No);
+    let merged = outbox([member(1, "a"), member(2, "a"), member(3, "b")]);
+    assert_eq!(now(&merged, 1), Together::No, "two documents turned out to be one");
     let refers =
         |seq: u64, id: &str, to: &str| Entry { refers: vec![DocKey::new(&"notes".into(), to)], ..member(seq, id) };
     assert_eq!(now(&outbox([member(1, "a"), refers(2, "b", "a")]), 1), Together::Now(vec![1, 2]));

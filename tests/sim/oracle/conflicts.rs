@@ -52,6 +52,26 @@ pub(crate) fn is_in_conflict(done: &Done, row: &Pending<Json>) -> bool {
     noted_of(&done.report).iter().any(|noted| noted.conflict.mutation_id == row.mutation_id)
 }
 
+/// The documents that the changes of a lane made, one after the other, of what the first was made on. A value that both
+/// sides came to is no conflict, whatever is made of it here later.
+fn states_of(changes: &[&Pending<Json>], base: &Json) -> Vec<Json> {
+    let mut sorted = changes.to_vec();
+    sorted.sort_unstable_by_key(|row| row.seq);
+    let mut last = Some(base.clone());
+    sorted
+        .into_iter()
+        .filter_map(|row| {
+            last = row.apply(last.as_ref());
+            last.clone()
+        })
+        .collect()
+}
+
+/// Whether this is the change that a transaction acknowledged.
+pub(crate) fn is_acknowledged(done: &Done, row: &Pending<Json>) -> bool {
+    matches!(&done.report, Report::Acknowledged(Some(report)) if report.seq == row.seq)
+}
+
 impl World {
     /// I-33, I-34 and I-45 after a transaction.
     pub(crate) fn check_conflicts(&mut self, done: &Done) {
@@ -196,11 +216,16 @@ impl World {
         let base = old.origin.as_ref().or(old.base.as_ref());
         let base_after = changes.first().map_or_else(|| Some(doc), |head| head.base.as_ref());
         let (Some(base), Some(base_after)) = (base, base_after) else { return };
+        // Where a pull has come below it, what is shown holds the server's side too.
+        let below = old.base.as_ref().unwrap_or(base);
+        let states = states_of(&was, base);
+        let made_alike = |field: &str| states.iter().any(|state| !differs(state, base_after, field));
         let names: BTreeSet<String> =
             before.fields().into_iter().chain(doc.fields()).chain(base_after.fields()).collect();
         let lost = names.iter().filter(|field| !matches!(field.as_str(), "id" | "updatedAt")).find_map(|field| {
-            let ours = differs(base, before, field) && differs(before, doc, field);
-            let theirs = differs(base, base_after, field) && differs(base_after, doc, field);
+            let changed = differs(base, before, field) && differs(below, before, field);
+            let ours = changed && differs(before, doc, field);
+            let theirs = differs(base, base_after, field) && differs(base_after, doc, field) && !made_alike(field);
             let lost = (ours || theirs) && done.kind != "Acknowledge" && !counts(field) && !named(field);
             lost.then(|| (field.clone(), ours))
         });

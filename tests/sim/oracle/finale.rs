@@ -54,6 +54,9 @@ impl World {
         };
         let until = self.now + quiet;
         self.run_until(until, u64::MAX, |_| false);
+        // An alarm may just have begun something: it ends, and what it said of it arrives.
+        let until = self.now + 10_000;
+        self.run_until(until, u64::MAX, |world| world.is_settled() && !world.queue.has_messages());
         if self.violation.is_none() {
             self.check_agreement();
             self.check_promises_kept();

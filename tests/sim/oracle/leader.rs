@@ -65,14 +65,16 @@ impl World {
         }
     }
 
-    /// At rest: where no message was lost, at most one tab of a profile says that it leads, and it is the holder.
+    /// At rest: where no message was lost, at most one tab of a profile says that it leads, and it is the holder. A tab
+    /// that was deaf may have missed its successor's word.
     pub(crate) fn check_leaders(&mut self) {
         if self.faults.message_loss > 0 {
             return;
         }
         for profile in 0..2 {
-            let leads = |tab: &&Tab| tab.engine.as_deref().map(Engine::status).is_some_and(|status| status.leader);
-            let leaders: Vec<_> = self.tabs.iter().filter(|tab| tab.profile == profile).filter(leads).collect();
+            let says = |tab: &&Tab| tab.engine.as_deref().map(Engine::status).is_some_and(|status| status.leader);
+            let hears = |tab: &&Tab| tab.profile == profile && !tab.view.misses;
+            let leaders: Vec<_> = self.tabs.iter().filter(hears).filter(says).collect();
             let holder = self.profiles[profile].lease.clone().map(|lease| lease.owner);
             if leaders.len() > 1 || leaders.iter().any(|tab| tab.owner != holder) {
                 let names: Vec<_> = leaders.iter().map(|tab| tab.owner.clone()).collect();

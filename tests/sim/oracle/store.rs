@@ -1,6 +1,6 @@
 //! Oracles on the store, after every transaction that was written.
 
-use super::conflicts::is_in_conflict;
+use super::conflicts::{is_acknowledged, is_in_conflict};
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
 use crate::store::Done;
 use crate::world::World;
@@ -106,6 +106,8 @@ impl World {
         let gone = self.server.tables.document(&id.0, &id.1).is_none_or(|document| document.text.is_none());
         let fine = match done.kind {
             "Acknowledge" if is_in_conflict(done, row) => true,
+            // What was queued behind it meets what was pulled since, and may be without effect there.
+            "Acknowledge" if !is_acknowledged(done, row) && self.is_given_up(done, row) => true,
             "Acknowledge" => executed || (row.kind == ChangeKind::Delete && gone) || self.server.restored > 0,
             "LocalWrite" => !row.is_attempted(),
             "Discard or Edit" => true,
