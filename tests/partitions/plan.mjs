@@ -25,6 +25,9 @@ const FAULTS = {
   'cut answer': { truncate: 20 },
 };
 
+/** How often a fault strikes; many are more than the attempts that a change has before it is parked. */
+const TIMES = [1, 1, 2, 3, 12];
+
 /** Kinds and how often they are drawn; `cut`, `kill` and `freeze` bring their own end. `other`: what another client changes. */
 const KINDS = { fault: 8, cut: 3, offline: 4, online: 4, kill: 2, reload: 3, reopen: 2, crash: 2, freeze: 2, other: 5 };
 const DRAWN = Object.entries(KINDS).flatMap(([kind, times]) => Array(times).fill(kind));
@@ -39,10 +42,10 @@ export function plan(seed, seconds) {
     const kind = DRAWN[roll(DRAWN.length)];
     const slot = roll(pages);
     if (kind === 'fault') events.push({ at, kind, ...fault(roll) });
+    else if (kind === 'freeze') events.push({ at, kind, slot, ms: 500 + roll(4000) });
     else events.push({ at, kind, slot });
     if (kind === 'cut') events.push({ at: at + 500 + roll(3000), kind: 'heal', slot });
     if (kind === 'kill') events.push({ at: at + 200 + roll(1500), kind: 'start', slot });
-    if (kind === 'freeze') events.push({ at: at + 500 + roll(4000), kind: 'thaw', slot });
   }
   return { seed, pages, batch, events: events.sort((a, b) => a.at - b.at) };
 }
@@ -51,5 +54,5 @@ function fault(roll) {
   const names = Object.keys(FAULTS);
   const name = names[roll(names.length)];
   const method = ['POST', 'PATCH', 'PUT', undefined][roll(4)];
-  return { name, rule: { match: method ? { method } : {}, times: 1 + roll(3), fault: FAULTS[name] } };
+  return { name, rule: { match: method ? { method } : {}, times: TIMES[roll(TIMES.length)], fault: FAULTS[name] } };
 }

@@ -97,7 +97,7 @@ export class Profile {
     if (told === 'silent') this.problems.push(`${entry.value} was not answered within ${APPEND_MS} ms`);
   }
 
-  async carryOut({ kind, slot: index, name, rule }) {
+  async carryOut({ kind, slot: index, name, rule, ms }) {
     const slot = this.slots[index];
     this.carriedOut++;
     this.note(FOR_ALL.includes(kind) ? [kind, name].filter(Boolean).join(': ') : `${kind} page ${index}`);
@@ -117,8 +117,7 @@ export class Profile {
         slot.offline = kind === 'offline';
         return this.connect(await slot.page, slot.offline);
       case 'freeze':
-      case 'thaw':
-        return (await slot.page)[kind]();
+        return this.freeze(await slot.page, ms);
       case 'other':
         return this.listening(() => this.other(LISTS[index]));
       default:
@@ -138,6 +137,15 @@ export class Profile {
       () => 'unknown',
     );
     entry.ended = Date.now();
+  }
+
+  /**
+   * A page that stands still, by its own clock and not in the order of events: one that is frozen inside a transaction
+   * keeps the store from all others, also from a page that is being opened. Chromium by itself freezes no page that does.
+   */
+  async freeze(page, ms) {
+    await page.freeze();
+    setTimeout(() => page.thaw().catch(() => {}), ms);
   }
 
   /** Does what needs the server; starts it before where it is dead. */
