@@ -46,6 +46,7 @@ test('defaults', () => {
       maxPending: 100_000,
       auto: true,
       rest: { health: '_health' },
+      onSlowNetwork: 'push-only',
     },
   });
   assert.deepEqual([cache, log, auth], [{ items: 100, ttl: 300_000 }, 'off', undefined]);
