@@ -13,7 +13,7 @@ import type { Handle } from './handle.js';
 import { checkId } from './ids.js';
 import { clone, isPlain, snapshotDocument } from './snapshot.js';
 import { checkCollection } from './sync.js';
-import type { Conflict, Conflicts } from './types-sync.js';
+import type { Conflict, Conflicts } from './types-outbox.js';
 import { validate } from './validate.js';
 
 const ARGUMENT = 'ARGUMENT_TYPE';

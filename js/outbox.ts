@@ -12,7 +12,7 @@ import { type Listeners, listeners } from './events.js';
 import type { Handle } from './handle.js';
 import { checkId } from './ids.js';
 import { checkCollection } from './sync.js';
-import type { Outbox, PendingChange, PendingState } from './types-sync.js';
+import type { Outbox, PendingChange, PendingState } from './types-outbox.js';
 import { validate } from './validate.js';
 
 type Summary = { pending: number; parked: number; oldest?: number };

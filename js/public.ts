@@ -10,5 +10,6 @@ export { type ErrorCode, type ErrorFamily, isSeakeepError, SeakeepError } from '
 export { version } from './load.js';
 export { increment } from './patch.js';
 export type * from './types.js';
+export type * from './types-outbox.js';
 export type * from './types-sync.js';
 export type * from './types-told.js';

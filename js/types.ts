@@ -7,16 +7,8 @@
  */
 
 import type { SeakeepError } from './errors.js';
-import type {
-  ConflictStrategy,
-  Conflicts,
-  ErrorInfo,
-  Outbox,
-  Settings,
-  Sync,
-  SyncOptions,
-  SyncReport,
-} from './types-sync.js';
+import type { ConflictStrategy, Conflicts, Outbox } from './types-outbox.js';
+import type { ErrorInfo, Settings, Sync, SyncOptions, SyncReport } from './types-sync.js';
 import type { Audit, Metrics } from './types-told.js';
 
 /** The shape of a database: its collections by name, each with the type of its documents. */

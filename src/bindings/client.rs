@@ -2,22 +2,21 @@
 //!
 //! Commands go to the driver's mailbox, reads to the store. After `close` both refuse.
 
+use super::shapes::{choice, pending_objects, pending_query};
 use super::{config::store_config, crash};
 use crate::engine::config::Config;
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
-use crate::engine::outbox::Outbox;
-use crate::engine::plan::Choice;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
-use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Record, Time};
+use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Time};
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
 use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
-use crate::shell::store::{Done, PendingQuery, Store, StoreEvent, Told};
+use crate::shell::store::{Done, Store, StoreEvent, Told};
 use crate::shell::{clock, tell};
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
@@ -286,7 +285,7 @@ impl Client {
 
     /// A person's choice on an open conflict.
     pub fn resolve(&self, conflict_id: JsValue, choice: JsValue) -> Promise {
-        self.mailbox.ask(Command::Resolve(text(&conflict_id), self::choice(&JsDoc(choice))))
+        self.mailbox.ask(Command::Resolve(text(&conflict_id), super::shapes::choice(&JsDoc(choice))))
     }
 
     /// What the app's function said about a conflict.
@@ -378,59 +377,4 @@ fn told(mailbox: &Rc<Mailbox>) -> Told {
         };
         mailbox.post(Letter::Tell(tell::database_event(name, detail)));
     })
-}
-
-/// A choice as the face gives it (`VerdictOut`); anything else is left to a person.
-fn choice(from: &JsDoc) -> Choice<JsDoc> {
-    let failure = || {
-        let code = Code::try_from_text(&from.text_of("code")?)?;
-        Some(Failure::new(code, from.text_of("message").unwrap_or_default()).at(clock::now()))
-    };
-    match from.text_of("kind").as_deref() {
-        Some("local") => Choice::Local,
-        Some("remote") => Choice::Remote,
-        Some("doc") => Choice::Doc(from.get("doc")),
-        _ => Choice::Person(failure()),
-    }
-}
-
-fn pending_query(from: &JsDoc) -> PendingQuery {
-    PendingQuery {
-        collection: from.text_of("collection").map(Rc::from),
-        state: from.text_of("state").as_deref().and_then(PendingState::try_from_text),
-        after: from.number_of("after").unwrap_or(0.0) as u64,
-        limit: from.number_of("limit").unwrap_or(500.0) as usize,
-    }
-}
-
-/// Rows as `PendingOut`: the engine knows the mutation ids that must be acknowledged before each may go.
-fn pending_objects(rows: &[Pending<JsDoc>], engine: Option<&Engine<JsDoc>>) -> JsValue {
-    let depends = |outbox: &Outbox, id: &str| Some(outbox.depends_on(outbox.find(id)?));
-    let known = |row: &Pending<JsDoc>| engine.and_then(|engine| depends(engine.outbox(), &row.mutation_id));
-    let object = |row: &Pending<JsDoc>| {
-        let depends = known(row).unwrap_or_default();
-        pending_object(row, JsDoc::list(depends.iter().map(|id| JsDoc::text(id)).collect()))
-    };
-    rows.iter().map(object).collect::<Array>().into()
-}
-
-/// A row as `PendingOut`: its record without what only the library needs.
-fn pending_object(row: &Pending<JsDoc>, depends_on: JsDoc) -> JsValue {
-    const INTERNAL: [&str; 12] = [
-        "changes",
-        "base",
-        "baseRev",
-        "waitingSince",
-        "sent",
-        "refused",
-        "rounds",
-        "writes",
-        "user",
-        "touched",
-        "origin",
-        "asks",
-    ];
-    let mut fields: Vec<(&str, Option<JsDoc>)> = INTERNAL.iter().map(|field| (*field, None)).collect();
-    fields.push(("dependsOn", Some(depends_on)));
-    row.to_record().with(&fields).0
 }

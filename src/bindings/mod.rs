@@ -6,6 +6,7 @@
 mod client;
 mod config;
 mod crash;
+mod shapes;
 
 pub use client::Client;
 

@@ -7,7 +7,7 @@ use super::{Engine, Phase, Timer};
 use crate::engine::input::{Input, Signal};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output};
-use crate::model::Document;
+use crate::model::{Collection, Document};
 use crate::protocol::NetworkFailure;
 
 /// A page has to be shown or hidden for so long to count as that (pitfalls C12).
@@ -99,9 +99,13 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// Messages that came while the page was frozen were left unread: any document may have changed.
+    /// Messages that came while the page was frozen were left unread: any document may have changed, also after a
+    /// transaction whose end is still to be told.
     fn tell_all_stale(&mut self) {
-        let names = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        let names: Vec<Collection> = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        if !self.commits.is_empty() {
+            self.overtaken.extend(names.iter().cloned());
+        }
         self.tell(Event::Stale(names));
     }
 }

@@ -5,6 +5,7 @@
 //! Methods are of two kinds: `handle_*` take what happened, everything else decides what follows; after each input
 //! `advance` looks once at what may be done now. Nothing here knows a browser.
 
+mod alarms;
 mod answers;
 mod batches;
 mod commands;
@@ -18,6 +19,7 @@ mod lifecycle;
 mod listen;
 mod pages;
 mod pass;
+mod permits;
 mod progress;
 mod pull;
 mod pulled;
@@ -40,7 +42,7 @@ use super::plan::{AnyPlan, Group};
 use super::policy::breaker::Breaker;
 use super::policy::budget::Budget;
 use super::policy::holds::Holds;
-use super::policy::network::{Connection, OnSlow};
+use super::policy::network::Connection;
 use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
@@ -375,52 +377,6 @@ impl<D: Document> Engine<D> {
         self.arm_timers();
     }
 
-    fn handle_due_timers(&mut self) {
-        while let Some(timer) = self.timers.take_due(self.now) {
-            self.trigger_by_timer(&timer);
-            match timer {
-                Timer::RequestDeadline(request) => self.request_deadline(request),
-                Timer::RequestStep(seq) => self.request_step(seq),
-                Timer::Lease => self.lease_due(),
-                Timer::Interval | Timer::Reload => self.read_outbox(),
-                Timer::Pull(collection) => self.pull_due(&collection),
-                Timer::ReportDue => self.report_due(),
-                Timer::AuthDue => self.auth = Auth::Fine,
-                Timer::Verdict(seq) => self.verdict_due(seq),
-                Timer::StoreRetry => self.retry_store(),
-                Timer::Scheduled(_) => self.scheduled(),
-                Timer::Tally => self.tally(None, false),
-                Timer::Shown => self.shown(),
-                Timer::Listen => self.listen_due(),
-                Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue | Timer::BudgetDue => {}
-            }
-        }
-    }
-
-    /// Sets the alarms for what cannot be done yet. With nothing to do none is set (B-14).
-    fn arm_timers(&mut self) {
-        let now = self.now;
-        self.arm(Timer::ChangeDue, self.outbox.next_due(now).filter(|_| self.config.sync.is_some() && !self.is_held()));
-        let waits = !self.outbox.is_empty() || !self.pulls_due().is_empty();
-        let opens = self.reach.opens_at(now).max(self.breaker.opens_at(now));
-        self.arm(Timer::EndpointDue, opens.filter(|_| waits));
-        let budget = self.budget_due().filter(|_| !self.is_held());
-        self.arm(Timer::BudgetDue, budget);
-        let pending = self.outbox.pending() > 0 && !self.is_held();
-        match self.config.sync.as_ref().map(|sync| sync.interval).filter(|_| pending) {
-            Some(interval) if !self.timers.is_set(&Timer::Interval) => self.timers.set(Timer::Interval, now + interval),
-            Some(_) => {}
-            None => self.timers.stop(&Timer::Interval),
-        }
-    }
-
-    fn arm(&mut self, timer: Timer, at: Option<Time>) {
-        match at {
-            Some(at) => self.timers.set(timer, at),
-            None => self.timers.stop(&timer),
-        }
-    }
-
     fn number(&mut self) -> u32 {
         self.last_number = self.last_number.wrapping_add(1).max(1);
         self.last_number
@@ -437,29 +393,5 @@ impl<D: Document> Engine<D> {
             self.count(name, detail);
         }
         self.outputs.push_back(Output::Event(event));
-    }
-
-    /// Whether nothing runs but what somebody orders: sync is stopped, or the connection too slow for the app.
-    fn runs_by_order(&self) -> bool {
-        let on_slow = self.config.sync.as_ref().map(|sync| sync.on_slow);
-        self.stopped || (self.connection.is_slow() && on_slow == Some(OnSlow::Nothing))
-    }
-
-    /// Whether pulls run by themselves on this connection.
-    fn pulls_freely(&self) -> bool {
-        !self.connection.is_slow() || self.config.sync.as_ref().is_some_and(|sync| sync.on_slow == OnSlow::All)
-    }
-
-    /// Whether the app or the server holds syncing altogether.
-    fn is_held(&self) -> bool {
-        (self.runs_by_order() && !self.pass.is_ordered())
-            || self.holds.any()
-            || self.needs_update
-            || self.config.sync.is_none()
-    }
-
-    /// Whether requests may go out now.
-    fn may_send(&self) -> bool {
-        !self.is_held() && matches!(self.auth, Auth::Fine | Auth::Trying(_)) && self.is_way_open()
     }
 }
