@@ -68,5 +68,7 @@ test('E-07 C-01 a scheduled pass runs at its time and says why; what is cancelle
   await drained(page);
   assert.equal((await server.documents()).length, 1);
   assert.equal((await told(page, 'started'))[0].reason, 'schedule');
-  assert.deepEqual(await page.evaluate(() => db.sync.triggers().running), []);
+  await eventually('the pass to end', async () =>
+    assert.deepEqual(await page.evaluate(() => db.sync.triggers().running), []),
+  );
 });
