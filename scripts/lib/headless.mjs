@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, tools } from './paths.mjs';
+import { QUIET } from './quiet.mjs';
 import { end, run, Stop, start } from './run.mjs';
 import { cargoFlags } from './rust.mjs';
 import { setup } from './setup.mjs';
@@ -14,16 +15,6 @@ import { need } from './system.mjs';
 const LIMIT_S = 600;
 const TARGET = 'wasm32-unknown-unknown';
 
-/** Quiet in the closed sense: no look-ups, no updates, no first-run pages. */
-const CHROMIUM = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--headless=new',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
 const FIREFOX = {
   'app.update.disabledForTesting': true,
   'datareporting.policy.dataSubmissionEnabled': false,
@@ -35,7 +26,7 @@ const FIREFOX = {
 const browsers = {
   chromium: () => ({
     flags: ['--chrome', '--chromedriver', need('chromedriver')],
-    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
+    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: QUIET } },
   }),
   firefox: () => ({
     flags: ['--firefox', '--geckodriver', need('geckodriver')],
@@ -98,7 +89,7 @@ export async function webdriver(name) {
 const drivers = {
   chromium: () => ({
     program: need('chromedriver'),
-    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: CHROMIUM } },
+    capabilities: { 'goog:chromeOptions': { binary: need('chromium'), args: QUIET } },
   }),
   firefox: () => ({
     program: need('geckodriver'),

@@ -20,6 +20,12 @@ use serde_json::{json, Value};
 
 const START: Time = 1_700_000_000_000;
 
+/// A document put into `notes`.
+pub(super) fn put(id: &str, doc: Value) -> WriteOp<Json> {
+    let (collection, priority) = ("notes".into(), Priority::User);
+    WriteOp { collection, id: id.into(), kind: WriteKind::Put(doc.into()), priority, local: false, fresh: false }
+}
+
 /// A tab over its own store.
 struct Bench {
     engine: Engine<Json>,
@@ -94,15 +100,7 @@ impl Bench {
     }
 
     fn write(&mut self, id: &str) {
-        let kind = WriteKind::Put(json!({ "id": id, "text": "x" }).into());
-        let op = WriteOp {
-            collection: "notes".into(),
-            id: id.into(),
-            kind,
-            priority: Priority::User,
-            local: false,
-            fresh: false,
-        };
+        let op = put(id, json!({ "id": id, "text": "x" }));
         self.give(Input::Command { ticket: 1, command: Command::Write(vec![op]) });
     }
 

@@ -3,13 +3,14 @@
 //! The harness carries messages between tabs when it is told to; time moves only from alarm to alarm, and the alarms of a
 //! throttled tab come once a minute.
 
+use super::tests::put;
 use super::Engine;
 use crate::engine::config::Config;
 use crate::engine::disk::Disk;
-use crate::engine::input::{Command, Input, Signal, WriteKind, WriteOp};
+use crate::engine::input::{Command, Input, Signal};
 use crate::engine::output::{Event, Output};
 use crate::engine::policy::lease::TERM;
-use crate::model::{Document, Priority, Time};
+use crate::model::{Document, Time};
 use crate::native::Json;
 use crate::protocol::{Body, HttpResponse};
 use serde_json::json;
@@ -89,15 +90,7 @@ impl Bench {
     }
 
     fn write(&mut self, tab: usize, id: &str) {
-        let kind = WriteKind::Put(json!({ "id": id }).into());
-        let op = WriteOp {
-            collection: "notes".into(),
-            id: id.into(),
-            kind,
-            priority: Priority::User,
-            local: false,
-            fresh: false,
-        };
+        let op = put(id, json!({ "id": id }));
         self.give(tab, Input::Command { ticket: 1, command: Command::Write(vec![op]) });
     }
 

@@ -5,21 +5,11 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { QUIET } from '../../../scripts/lib/quiet.mjs';
 import { eventually, until, within } from './wait.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--headless=new',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--no-default-browser-check',
-  '--remote-debugging-pipe',
-  '--enable-features=BackForwardCache',
-];
+const ARGS = [...QUIET, '--no-default-browser-check', '--remote-debugging-pipe', '--enable-features=BackForwardCache'];
 
 /** A browser with a profile of its own; ended with the test. */
 export class Chromium {

@@ -1,10 +1,9 @@
 //! Batches: partial, mixed, missing, foreign and doubled results; sizes; transactions as one.
 
-use super::Bench;
-use crate::engine::input::{Command, Input, WriteKind, WriteOp};
+use super::{put, Bench};
+use crate::engine::input::{Command, Input};
 use crate::engine::plan::Expected;
-use crate::model::{Code, PendingState, Priority};
-use crate::native::Json;
+use crate::model::{Code, PendingState};
 use crate::protocol::{Body, HttpResponse};
 use serde_json::{json, Value};
 use PendingState::{Parked, Waiting};
@@ -30,14 +29,9 @@ fn held(size: usize, ids: &[&str]) -> Bench {
     bench
 }
 
-fn op(id: &str, doc: Value) -> WriteOp<Json> {
-    let (collection, priority) = ("notes".into(), Priority::User);
-    WriteOp { collection, id: id.into(), kind: WriteKind::Put(doc.into()), priority, local: false, fresh: false }
-}
-
 impl Bench {
     fn transact(&mut self, ids: &[&str]) {
-        let ops = ids.iter().map(|id| op(id, json!({ "id": id }))).collect();
+        let ops = ids.iter().map(|id| put(id, json!({ "id": id }))).collect();
         self.give(Input::Command { ticket: 7, command: Command::Transact(ops, Expected::default()) });
     }
 
