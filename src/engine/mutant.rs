@@ -44,11 +44,12 @@ pub enum Mutant {
     AuditForgetsParked,
     AllTabsListen,
     NewsChangeNothing,
+    SendsPastItsLease,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -86,6 +87,7 @@ impl Mutant {
         Self::AuditForgetsParked,
         Self::AllTabsListen,
         Self::NewsChangeNothing,
+        Self::SendsPastItsLease,
     ];
 
     /// Whether this bug is switched on.

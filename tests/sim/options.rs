@@ -30,7 +30,7 @@ sim --seed S --shrink [--mutant NAME]                      make that failing sch
 sim --replay FILE                                          run a stored schedule, with its trace
 sim --singles                                              every script with every fault at every point
 sim --script 'NAME/Commit 3/abort'                         one of them (or a script without a fault), with its trace
-sim --mutants [--searches N] [--write]                     measure how fast each seeded bug is caught (into SPEC.md)";
+sim --mutants [--mutant NAME] [--searches N] [--write]     measure how fast each seeded bug is caught (into SPEC.md)";
 
 impl Options {
     /// Reads the arguments; the error is what to print.

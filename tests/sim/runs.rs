@@ -257,7 +257,8 @@ pub(crate) fn run_singles(options: &Options) -> usize {
 pub(crate) fn hunt_mutants(options: &Options) -> usize {
     println!("{:<28} {:>7} {:>7}  caught by", "seeded bug", "median", "worst");
     let part = |thread: u64| -> Vec<(usize, Hunt)> {
-        let mine = Mutant::ALL.into_iter().enumerate().skip(thread as usize).step_by(options.threads as usize);
+        let wanted = Mutant::ALL.into_iter().filter(|one| options.mutant.is_none_or(|wanted| wanted == *one));
+        let mine = wanted.enumerate().skip(thread as usize).step_by(options.threads as usize);
         mine.map(|(index, mutant)| (index, Hunt::new(mutant, options.seed, options.searches, options.steps))).collect()
     };
     let mut hunts: Vec<(usize, Hunt)> = std::thread::scope(|scope| {

@@ -56,6 +56,8 @@ pub(crate) struct Tab {
     pub(crate) open: BTreeMap<u32, Asked>,
     /// The name under which it takes the lease, once seen.
     pub(crate) owner: Option<Rc<str>>,
+    /// When the lease that it took last runs out, by its device's clock.
+    pub(crate) lease_until: u64,
     /// Whether its page is hidden.
     pub(crate) hidden: bool,
     /// Whether no message reaches it.
@@ -102,6 +104,7 @@ impl Tab {
             last_ticket: 0,
             open: BTreeMap::new(),
             owner: None,
+            lease_until: 0,
             hidden: false,
             deaf: false,
             drowsy_until: 0,

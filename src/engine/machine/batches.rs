@@ -27,7 +27,7 @@ impl<D: Document> Engine<D> {
         if members.len() < 2 {
             return members.into_iter().for_each(|flight| self.send(flight));
         }
-        if !self.is_way_open() {
+        if !self.may_leave() {
             return members.into_iter().for_each(|flight| self.held_back(flight));
         }
         let config = self.config.clone();

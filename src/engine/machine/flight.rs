@@ -55,7 +55,7 @@ pub(super) struct Flight<D> {
 impl<D: Document> Engine<D> {
     pub(super) fn send(&mut self, mut flight: Flight<D>) {
         let Some(sync) = self.config.sync.as_ref() else { return };
-        if !self.is_way_open() {
+        if !self.may_leave() {
             return self.held_back(flight);
         }
         let Some(sent) = flight.change.sent.as_ref() else { return self.free(flight.seq) };
@@ -93,7 +93,7 @@ impl<D: Document> Engine<D> {
         self.reach.is_open(self.now) && !holds
     }
 
-    /// A pause of the whole endpoint began while this change was on its way to the network.
+    /// A pause of the whole endpoint began, or the lease ran out, while this change was on its way to the network.
     pub(super) fn held_back(&mut self, flight: Flight<D>) {
         self.end_trial(flight.seq);
         self.wait_again(flight, None, None);

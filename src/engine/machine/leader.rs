@@ -176,7 +176,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn lease_due(&mut self) {
-        let under_way = !self.flights.is_empty() || !self.pull_flights.is_empty() || !self.pass.steps.is_empty();
+        let under_way = !self.flights.is_empty() || !self.busy.is_empty() || self.is_pulling();
         let listens = self.wants_news() && !self.led_last();
         if under_way || listens || self.has_work() {
             if self.waits.is_some() {

@@ -102,7 +102,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn ask_again(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
-        if !self.may_send() {
+        if !self.may_pull_on() {
             return self.pull_interrupted(collection);
         }
         self.request_page(collection, from, restarts);

@@ -4,6 +4,7 @@
 
 use super::push::Auth;
 use super::Engine;
+use crate::engine::mutant::Mutant;
 use crate::engine::policy::network::OnSlow;
 use crate::model::Document;
 
@@ -30,5 +31,17 @@ impl<D: Document> Engine<D> {
     /// Whether requests may go out now.
     pub(super) fn may_send(&self) -> bool {
         !self.is_held() && matches!(self.auth, Auth::Fine | Auth::Trying(_)) && self.is_way_open()
+    }
+
+    /// Whether a request may leave in this moment. What was decided a while ago may be decided otherwise by now: a tab
+    /// that stood still has a successor, which may have found the server failing (I-23, I-30).
+    pub(super) fn may_leave(&self) -> bool {
+        let leads = (self.is_leader() && self.guard_known) || Mutant::SendsPastItsLease.is_on();
+        leads && self.is_way_open()
+    }
+
+    /// Whether a pull may ask for more.
+    pub(super) fn may_pull_on(&self) -> bool {
+        self.may_send() && self.may_leave()
     }
 }

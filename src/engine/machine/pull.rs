@@ -285,7 +285,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn pull_started(&mut self, collection: &Collection, states: Vec<PullState<D>>) {
         let (Some(puller), Some(state)) = (self.pulls.get_mut(collection), states.into_iter().next()) else { return };
         puller.state = Some(state.clone());
-        if !self.may_send() {
+        if !self.may_pull_on() {
             return self.pull_interrupted(collection);
         }
         self.request_page(collection, state, true);

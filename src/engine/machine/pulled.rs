@@ -136,7 +136,7 @@ impl<D: Document> Engine<D> {
         if let Some(puller) = self.pulls.get_mut(collection) {
             puller.restart = true;
         }
-        if !self.may_send() {
+        if !self.may_pull_on() {
             return self.pull_interrupted(collection);
         }
         self.ask_page(collection);
@@ -171,7 +171,7 @@ impl<D: Document> Engine<D> {
 
     /// The next step of a pull: single documents, the next page, the sweep, or the end.
     pub(super) fn pull_on(&mut self, collection: &Collection) {
-        if !self.may_send() {
+        if !self.may_pull_on() {
             return self.pull_interrupted(collection);
         }
         let Some(puller) = self.pulls.get_mut(collection) else { return };

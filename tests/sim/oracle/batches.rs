@@ -12,7 +12,7 @@ impl World {
         let guard = profile.disk.meta("breaker").and_then(Guard::from_record);
         let Some(State::Open(wait)) = guard.map(|guard| guard.breaker) else { return };
         let now = self.wall(self.tabs[wire.tab].profile);
-        // What a tab had dispatched before it stood still leaves when it runs again: its successor knows better (I-23).
+        // A tab whose lease was taken before its end (it was hidden, or did not hear) finds out with its next transaction.
         let leads = profile.lease.clone().is_some_and(|lease| self.tabs[wire.tab].owner == Some(lease.owner));
         if leads && profile.jumps == 0 && !wait.is_over(now) && wire.core.path != "/_health" {
             let text = format!("{} leaves {} ms before the breaker lets it", wire.core.path, wait.until - now);

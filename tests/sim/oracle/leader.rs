@@ -1,5 +1,6 @@
 //! Oracles on leadership: who holds the lease, how long another one waits, and what each tab says of itself.
 
+use crate::net::Wire;
 use crate::store::Done;
 use crate::tab::Tab;
 use crate::world::World;
@@ -18,7 +19,10 @@ impl World {
         };
         let held = self.tabs.iter().enumerate().any(|(tab, holder)| tab != done.tab && holds(holder));
         match &done.report {
-            Report::Lease(Ok(lease)) => self.tabs[done.tab].owner = Some(lease.owner.clone()),
+            Report::Lease(Ok(lease)) => {
+                self.tabs[done.tab].owner = Some(lease.owner.clone());
+                self.tabs[done.tab].lease_until = lease.expires_at;
+            }
             Report::Lease(Err(until)) => self.check_patience(done, *until),
             _ => {}
         }
@@ -53,6 +57,16 @@ impl World {
         let deaf = after.since >= before.since + 2 * TERM;
         if after.since < before.expires_at && !preferred && !deaf {
             self.broken("I-25", format!("lease of {} taken by {} before its end", before.owner, after.owner));
+        }
+    }
+
+    /// I-23: what leaves, leaves under a lease that has not run out: a tab that stood still may have a successor.
+    pub(crate) fn check_request(&mut self, wire: &Wire) {
+        let (tab, now) = (&self.tabs[wire.tab], self.wall(self.tabs[wire.tab].profile));
+        if self.profiles[tab.profile].jumps == 0 && tab.lease_until <= now {
+            let text =
+                format!("{} leaves {} ms after the lease of its tab ran out", wire.core.path, now - tab.lease_until);
+            self.broken("I-23", text);
         }
     }
 

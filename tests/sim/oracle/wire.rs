@@ -23,6 +23,7 @@ impl World {
         if self.tabs[wire.tab].ordered.is_some_and(|(until, life)| life == jumps && self.now < until) {
             return self.broken("I-29", format!("{} leaves before the time the server asked for", wire.core.path));
         }
+        self.check_request(wire);
         self.check_breaker(wire);
         for parcel in wire.parcels.clone() {
             self.key_leaves(wire, parcel);
