@@ -5,7 +5,7 @@
  * changes of the caller's object have no effect. Decides nothing about sending or storing.
  */
 
-import type { CollectionConfig, MetaOut, WriteOp, WriteOutcome } from './binding.js';
+import type { CollectionConfig, MetaOut, QueryOut, WriteOp, WriteOutcome } from './binding.js';
 import type { CollectionCache } from './cache.js';
 import { flag, mustBe, oneOf, plainOptions } from './check.js';
 import type { Validate } from './config.js';
@@ -14,8 +14,9 @@ import type { Handle } from './handle.js';
 import { checkId, isTemporary, reserved } from './ids.js';
 import { liveOf } from './live.js';
 import { applyPatch, splitPatch } from './patch.js';
-import { type CheckedQuery, checkQuery, sift } from './query.js';
+import { type CheckedQuery, checkQuery } from './query.js';
 import { isPlain, snapshotDocument } from './snapshot.js';
+import { reader } from './steps.js';
 import { syncNow } from './sync.js';
 import type { Collection, RecordMeta, Write, WriteOptions } from './types.js';
 import { validate } from './validate.js';
@@ -26,8 +27,6 @@ export type Doc = { [field: string]: unknown };
 /** Where a write goes, and how. */
 export type Target = Pick<WriteOp, 'collection' | 'priority' | 'local'>;
 const MAX_BULK = 10_000;
-/** Rows read at once where a filter decides how many are kept. */
-const STEP = 2_500;
 const ARGUMENT = 'ARGUMENT_TYPE';
 
 /** The public face of one collection. */
@@ -68,35 +67,8 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     draftOf(validator, kind, value, target, root);
   const find = async (query: CheckedQuery<Doc>) => {
     if (query.none) return [];
-    try {
-      const found = (await handle.run((client) => client.query(name, query.out), 'query')) as Doc[];
-      return sift(found, query, (doc) => doc);
-    } catch (thrown) {
-      if (query.filter === undefined || !isSeakeepError(thrown, 'QUERY_TOO_LARGE')) throw thrown;
-      return inSteps(query);
-    }
-  };
-  const page = async (query: CheckedQuery<Doc>, after: string | undefined) => {
-    const beyond = after === undefined ? [] : [{ path: 'id', op: 'gt' as const, value: after }];
-    const out = { where: [...query.out.where, ...beyond], orderBy: [], descending: false, limit: STEP };
-    return (await handle.run((client) => client.query(name, out), 'query')) as Doc[];
-  };
-  /** What a filter lets through is known only after reading: too many rows are read by id in steps, and only those kept. */
-  const inSteps = async (query: CheckedQuery<Doc>) => {
-    const { out, limit } = query;
-    const bounded = limit === undefined ? out : { ...out, limit };
-    const ordered = (docs: Doc[]) => handle.runNow((client) => client.sift(name, bounded, docs)) as Doc[];
-    let kept: Doc[] = [];
-    for (let after: string | undefined, full = true; full; ) {
-      const found = await page(query, after);
-      full = found.length === STEP;
-      after = found.at(-1)?.id as string | undefined;
-      kept.push(...sift(found, { ...query, limit: undefined }, (doc) => doc));
-      if (limit !== undefined && kept.length > STEP + limit) kept = ordered(kept);
-      if (limit === undefined && kept.length > MAX_BULK)
-        throw refuse('QUERY_TOO_LARGE', 'more than 10,000 documents pass the filter; narrow the query or set a limit');
-    }
-    return ordered(kept);
+    const ask = async (out: QueryOut) => (await handle.run((client) => client.query(name, out), 'query')) as Doc[];
+    return reader(handle, name, query, ask, (doc) => doc)();
   };
 
   return {

@@ -6,11 +6,12 @@
  * functions are handed to frameworks as they are.
  */
 
-import type { RowOut } from './binding.js';
+import type { QueryOut, RowOut } from './binding.js';
 import type { SeakeepError } from './errors.js';
 import { listeners } from './events.js';
 import type { Handle, Wakeable } from './handle.js';
-import { type CheckedQuery, sift } from './query.js';
+import type { CheckedQuery } from './query.js';
+import { reader } from './steps.js';
 import type { Live, LiveResult, Row } from './types.js';
 
 /** Starts a standing query. */
@@ -27,10 +28,16 @@ export function liveOf<T>(handle: Handle, collection: string, query: CheckedQuer
     current = next;
     told.emit(next);
   };
+  let complete = false;
+  const ask = async (out: QueryOut) => {
+    const found = await handle.run((client) => client.rows(collection, out), 'query');
+    complete = found.complete;
+    return found.rows;
+  };
+  const rows = reader(handle, collection, query, ask, (row) => row.doc);
   const read = async () => {
-    const { rows, complete } = await handle.run((client) => client.rows(collection, query.out), 'query');
-    const kept = sift(query.none ? [] : rows, query, (row) => row.doc as T);
-    settle({ rows: reuse(current.rows, kept), loaded: true, complete });
+    const found = await (query.none ? ask(query.out) : rows());
+    settle({ rows: reuse(current.rows, query.none ? [] : found), loaded: true, complete });
   };
   const wake = async () => {
     dirty = true;

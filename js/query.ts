@@ -40,7 +40,7 @@ export function checkQuery<T>(query: Query<T> | undefined): CheckedQuery<T> {
 }
 
 /** What of the engine's answer passes the filter, up to the limit. FILTER_FAILED when the filter throws. */
-export function sift<V, T>(found: V[], query: CheckedQuery<T>, doc: (one: V) => T): V[] {
+export function sift<V, T>(found: V[], query: Pick<CheckedQuery<T>, 'filter' | 'limit'>, doc: (one: V) => T): V[] {
   const { filter, limit } = query;
   if (filter === undefined) return found;
   const kept: V[] = [];

@@ -197,7 +197,8 @@ export interface Query<T> {
   limit?: number;
   /**
    * Extra condition evaluated in memory on rows that an index already narrowed; `limit` counts after it. More than 10,000 such
-   * rows are read in steps, each in a transaction of its own, so that a write meanwhile may be seen or not.
+   * rows are read in steps of bounded size, again when something was written meanwhile, three times at most. More than 10,000
+   * documents that pass, without a limit, are QUERY_TOO_LARGE.
    */
   filter?: (doc: T) => boolean;
 }

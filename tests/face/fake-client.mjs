@@ -64,6 +64,7 @@ export function fakeClient(emit = () => {}) {
       rows: found(name, query).map((doc) => ({ id: doc.id, key: doc.id, doc, state: 'pending' })),
       complete: true,
     }),
+    sift: (_name, query, docs) => docs.slice(0, query.limit),
     count: async (name, query) => found(name, query).length,
     meta: async () => undefined,
     now: async () => ({ pushed: 0, pulled: 0, conflicts: 0, parked: 0, failed: 0, durationMs: 0, results: [] }),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from './modules.mjs';
 import { failure, seakeep } from './package.mjs';
 
 test('filter and limit over 12,000 documents: all that pass, in order, cut at the limit', async () => {
@@ -35,5 +36,44 @@ test('filter and limit over 12,000 documents: all that pass, in order, cut at th
     throw new Error('mine');
   };
   assert.equal((await failure(() => notes.query({ filter: broken }))).code, 'FILTER_FAILED');
+  await db.close();
+});
+
+test('a live query with a filter over 12,000 documents: all that pass, in order, and what changes afterwards', async () => {
+  const collections = { notes: { indexes: ['n'], local: true } };
+  const db = await seakeep.open('filter-2', { storage: 'memory', collections });
+  const notes = db.collection('notes');
+  const all = Array.from({ length: 12_000 }, (_, i) => ({
+    id: `n${String(i).padStart(5, '0')}`,
+    n: (i * 7919) % 12_000,
+  }));
+  for (let i = 0; i < all.length; i += 4000) await notes.putMany(all.slice(i, i + 4000));
+  const rare = (doc) => doc.n % 3000 === 0;
+  const wanted = all.filter(rare).sort((a, b) => a.n - b.n);
+  const shown = (live) => live.current.rows.map((row) => row.doc);
+
+  const live = notes.live({ filter: rare, orderBy: 'n' });
+  const first = notes.live({ filter: (doc) => doc.n >= 3000, limit: 3 });
+  const last = notes.live({ filter: rare, orderBy: 'n', direction: 'desc', limit: 2 });
+  const most = notes.live({ filter: () => true });
+  const none = notes.live({ filter: rare, where: { n: { in: [] } } });
+  await until(() => [live, first, last, none].every(({ current }) => current.loaded));
+  assert.deepEqual(shown(live), wanted);
+  assert.deepEqual(shown(first), all.filter((doc) => doc.n >= 3000).slice(0, 3));
+  assert.deepEqual(shown(last), wanted.slice(-2).reverse());
+  assert.deepEqual(shown(none), []);
+  await until(() => most.current.error !== undefined);
+  assert.equal(most.current.error.code, 'QUERY_TOO_LARGE');
+  for (const one of [first, last, most, none]) one.close();
+
+  const before = live.current.rows;
+  await notes.put({ id: 'n99999', n: 1500, extra: true });
+  await notes.put({ id: 'n99999', n: 15_000 });
+  await until(() => live.current.rows.length === wanted.length + 1);
+  assert.equal(live.current.rows.at(-1).doc.id, 'n99999');
+  assert.equal(live.current.rows[0], before[0], 'what did not change is the same object');
+  await notes.removeMany(all.slice(0, 6000).map((doc) => doc.id));
+  const left = new Set(all.slice(6000));
+  await until(() => live.current.rows.length === wanted.filter((doc) => left.has(doc)).length + 1);
   await db.close();
 });

@@ -255,3 +255,31 @@ test('a crash rejects what is open and all that follows', async () => {
   await handle.close();
   assert.equal(client.isClosed(), false);
 });
+
+test('steps that a write came between are read again: what is told is of one moment', async () => {
+  const { notes, client, handle } = world();
+  await notes.putMany(Array.from({ length: 2600 }, (_, i) => ({ id: String(i).padStart(5, '0'), n: 0 })));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const rows = client.rows;
+  const asked = [];
+  client.rows = async (name, query) => {
+    asked.push(query.limit);
+    if (query.limit === undefined)
+      throw { code: 'QUERY_TOO_LARGE', message: 'too many', retryable: false, at: Date.now() };
+    const found = await rows(name, query);
+    // One write of two documents, between the first step and the second.
+    if (asked.length === 2) for (const id of ['00000', '02599']) client.elsewhere('notes', { id, n: 1 });
+    return found;
+  };
+  const live = notes.live({ filter: (doc) => doc.id === '00000' || doc.id === '02599' });
+  const seen = [];
+  live.subscribe(({ rows, loaded }) => loaded && seen.push(rows.map((row) => row.doc.n)));
+  await until(() => live.current.loaded);
+  assert.deepEqual(seen, [[1, 1]]);
+  assert.deepEqual(asked, [undefined, 2500, 2500, 2500, 2500]);
+  // What was read in steps was small enough for one answer: that is tried first again.
+  handle.receive([{ type: 'stale', collections: ['notes'] }]);
+  await until(() => asked.length === 8);
+  assert.deepEqual(asked.slice(5), [undefined, 2500, 2500]);
+  live.close();
+});
