@@ -3,7 +3,7 @@
 // (`npm run bench` does that first).
 //
 //   --repetitions N   how often each case is measured (default 7; at least 5 for figures to quote)
-//   --only a,b        only these cases
+//   --only a,b        only these cases; `pull-foreground` (writes beside a pull of 20,000 documents) only when named here
 //   --sqlite          Chromium's newer back end of IndexedDB
 //   --browser NAME    chromium
 //   --check           ends with an error when a goal is missed
@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { need } from '../scripts/lib/system.mjs';
 import { browse } from './lib/browser.mjs';
+import { FOREGROUND, foregroundTable, measureForeground } from './lib/foreground.mjs';
 import { row, table } from './lib/report.mjs';
 import { serve } from './lib/serve.mjs';
 
@@ -40,7 +41,9 @@ if (options.browser !== 'chromium') throw new Error('--browser knows chromium; s
 const server = await serve({ dist: options.dist, other: options.other });
 const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
 try {
-  const rows = await measure(browser.page);
+  const only = options.only?.split(',');
+  const rows = await measure(browser.page, only);
+  const pulls = only?.includes(FOREGROUND) ? await measureForeground(browser.page, server.url, repetitions) : [];
   const about = {
     browser: `Chromium ${browser.version}`,
     backEnd: browser.backEnd(),
@@ -48,21 +51,23 @@ try {
     repetitions,
   };
   mkdirSync(out, { recursive: true });
-  writeFileSync(`${out}results.json`, `${JSON.stringify({ ...about, rows }, undefined, 2)}\n`);
+  writeFileSync(`${out}results.json`, `${JSON.stringify({ ...about, rows, pulls }, undefined, 2)}\n`);
   console.log(`\n${about.browser}, ${about.backEnd}, ${about.cores} cores, medians of ${repetitions}\n`);
-  console.log(table(rows));
-  console.log('\nTimes of one unit of the case; ratios of speed to raw IndexedDB (above 1: faster).');
+  if (pulls.length > 0) console.log(`${foregroundTable(pulls)}\n`);
+  if (rows.length > 0) console.log(table(rows));
+  if (rows.length > 0)
+    console.log('\nTimes of one unit of the case; ratios of speed to raw IndexedDB (above 1: faster).');
   if (options.check && rows.some(({ met }) => !met)) process.exitCode = 1;
 } finally {
   await browser.close();
   server.close();
 }
 
-async function measure(page) {
-  const only = options.only?.split(',');
+async function measure(page, only) {
   const all = await page.evaluate(() => globalThis.bench.cases);
   const wanted = only === undefined ? all : all.filter(({ id }) => only.includes(id));
-  if (wanted.length === 0) throw new Error(`--only knows ${all.map(({ id }) => id).join(', ')}`);
+  if (wanted.length === 0 && !only.includes(FOREGROUND))
+    throw new Error(`--only knows ${[...all.map(({ id }) => id), FOREGROUND].join(', ')}`);
   const rows = [];
   for (const one of wanted) {
     process.stderr.write(`▸ ${one.title}\n`);

@@ -94,6 +94,7 @@ function checkAdapter(value: unknown): Adapter | undefined {
   const adapter = value as Adapter;
   if (typeof adapter.push !== 'function') throw mustBe('CONFIG_TYPE', 'sync.adapter.push', 'a function', adapter.push);
   optionalFunction(adapter.pull, 'sync.adapter.pull');
+  optionalFunction(adapter.get, 'sync.adapter.get');
   optionalFunction(adapter.subscribe, 'sync.adapter.subscribe');
   return adapter;
 }

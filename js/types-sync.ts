@@ -70,6 +70,11 @@ export interface Adapter {
     request: { collection: string; checkpoint: unknown; limit: number },
     context: AdapterContext,
   ): Promise<PullPage>;
+  /**
+   * One document by itself, as the newest state of the server has it; null when there is none. Asked for when a document that
+   * came is not the last word (an answer that came late, a conflict without its document). Without it the whole list is gone through.
+   */
+  get?(request: { collection: string; id: string }, context: AdapterContext): Promise<PullPage['docs'][number] | null>;
   /** Calls notify() whenever the server has news; returns how to stop. Called in every tab while sync runs. */
   subscribe?(notify: (collection?: string) => void, context: AdapterContext): Unsubscribe;
 }

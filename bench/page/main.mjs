@@ -5,11 +5,13 @@
 import { cases, fill, stored, warmUp } from './cases.mjs';
 import * as dexie from './dexie.mjs';
 import { documents } from './documents.mjs';
+import { foreground } from './foreground.mjs';
 import * as raw from './raw.mjs';
 import { counting } from './requests.mjs';
 import { contender } from './seakeep.mjs';
 
-const contenders = { raw, dexie, seakeep: contender(await import('/dist/index.js')) };
+const seakeep = await import('/dist/index.js');
+const contenders = { raw, dexie, seakeep: contender(seakeep) };
 const other = await import('/other/index.js');
 if (other.open !== undefined) contenders.other = contender(other);
 const keep = new Map();
@@ -40,6 +42,9 @@ globalThis.bench = {
     await open.done();
     return counts;
   },
+
+  /** Writes and reads beside a pull, or without one. */
+  foreground: (options) => foreground(seakeep, options),
 };
 
 /** A fresh store for each repetition. */

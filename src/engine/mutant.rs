@@ -45,11 +45,13 @@ pub enum Mutant {
     AllTabsListen,
     NewsChangeNothing,
     SendsPastItsLease,
+    PagesWhole,
+    PartsTogether,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -88,6 +90,8 @@ impl Mutant {
         Self::AllTabsListen,
         Self::NewsChangeNothing,
         Self::SendsPastItsLease,
+        Self::PagesWhole,
+        Self::PartsTogether,
     ];
 
     /// Whether this bug is switched on.

@@ -2,90 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { backend, start } from './adapter-backend.mjs';
 import { until } from './modules.mjs';
 import { failure, seakeep } from './package.mjs';
 
 const { open, increment } = seakeep;
-const TIMES = {
-  startDelay: 0,
-  interval: 1000,
-  pullInterval: 0,
-  backoff: { base: 10, max: 40, jitter: 'none' },
-  timeout: 1000,
-};
-let made = 0;
-
-/** A back end in memory behind an adapter; `twist` replaces its functions. */
-function backend(twist = {}) {
-  const docs = new Map();
-  const results = new Map();
-  const log = [];
-  const seen = { pushes: [], pulls: [], contexts: [] };
-  let revision = 0;
-  const store = (collection, id, doc) => {
-    revision += 1;
-    docs.set(`${collection}/${id}`, { id, revision: `r${revision}`, doc });
-    log.push({ collection, id });
-    return { revision: `r${revision}` };
-  };
-  const execute = (change) => {
-    const { collection, kind, mutationId } = change;
-    const before = docs.get(`${collection}/${change.id}`);
-    if (kind === 'create') {
-      const id = change.id.startsWith('pending-') ? `s${docs.size + 1}` : change.id;
-      return { mutationId, status: 'ok', id, ...store(collection, id, { ...change.doc, id }) };
-    }
-    if (before?.doc === undefined) return { mutationId, status: 'conflict', doc: null };
-    if (change.revision !== before.revision)
-      return { mutationId, status: 'conflict', doc: before.doc, revision: before.revision };
-    if (kind === 'delete') return { mutationId, status: 'ok', ...store(collection, change.id, undefined) };
-    const doc = { ...(change.doc ?? before.doc), ...change.changes, id: change.id };
-    for (const [field, value] of Object.entries(change.changes ?? {})) if (value === null) delete doc[field];
-    return { mutationId, status: 'ok', doc, ...store(collection, change.id, doc) };
-  };
-  const adapter = {
-    async push(changes, context) {
-      seen.pushes.push(changes);
-      seen.contexts.push(context);
-      return changes.map((change) => {
-        if (!results.has(change.idempotencyKey)) results.set(change.idempotencyKey, execute(change));
-        const result = results.get(change.idempotencyKey);
-        if (result.status !== 'ok') results.delete(change.idempotencyKey);
-        return result;
-      });
-    },
-    async pull({ collection, checkpoint = 0, limit }, context) {
-      seen.pulls.push({ collection, checkpoint, limit });
-      seen.contexts.push(context);
-      const of = log.slice(checkpoint, checkpoint + limit);
-      const page = of
-        .filter((one) => one.collection === collection)
-        .map(({ id }) => {
-          const { revision, doc } = docs.get(`${collection}/${id}`);
-          return doc === undefined ? { id, revision, deleted: true } : { id, revision, doc };
-        });
-      return { docs: page, checkpoint: checkpoint + of.length, hasMore: checkpoint + of.length < log.length };
-    },
-  };
-  return { adapter: { ...adapter, ...twist }, honest: adapter, docs, seen, store };
-}
-
-async function start(adapter, options = {}) {
-  made += 1;
-  const log = [];
-  const db = await open(`adapter-${made}`, {
-    storage: 'memory',
-    collections: { notes: {}, 'odd names/%': { path: 'a/b' } },
-    log: (entry) => log.push(entry),
-    sync: { adapter, ...TIMES, ...options },
-  });
-  return {
-    db,
-    notes: db.collection('notes'),
-    log,
-    warnings: () => log.filter((one) => one.scope === 'adapter').map((one) => one.message),
-  };
-}
 
 test('changes go out with all that an adapter needs, and come back with the server’s ids', async () => {
   const { adapter, docs, seen } = backend();
@@ -108,44 +29,6 @@ test('changes go out with all that an adapter needs, and come back with the serv
   await odd.synced;
   assert.deepEqual(docs.get('odd names/%/x/y ?#%').doc, { id: 'x/y ?#%', n: 1 });
   assert.equal(await db.outbox.count(), 0);
-  await db.close();
-});
-
-test('pulls go page by page from a checkpoint of any JSON, and a deletion arrives', async () => {
-  const { adapter, honest, seen, store } = backend();
-  for (let i = 0; i < 5; i++) store('notes', `n${i}`, { id: `n${i}`, i });
-  adapter.pull = async (request, context) => {
-    const { checkpoint, ...page } = await honest.pull(
-      { ...request, checkpoint: request.checkpoint?.at, limit: 2 },
-      context,
-    );
-    return { ...page, checkpoint: { at: checkpoint, note: 'ü "' } };
-  };
-  const { db, notes } = await start(adapter);
-  await db.sync.now();
-  assert.equal(await notes.count(), 5);
-  store('notes', 'n1', undefined);
-  store('notes', 'n2', { id: 'n2', i: 22 });
-  await db.sync.now();
-  assert.deepEqual(
-    (await notes.query()).map((doc) => doc.i),
-    [0, 22, 3, 4],
-  );
-  const last = seen.pulls.filter((one) => one.collection === 'notes').at(-1);
-  assert.equal(last.checkpoint, 5);
-  await db.close();
-});
-
-test('without pull nothing is asked for, nothing is swept, and lists are complete', async () => {
-  const { adapter } = backend({ pull: undefined });
-  const { db, notes } = await start(adapter);
-  await (await notes.put({ id: 'a' })).synced;
-  await db.sync.now({ full: true });
-  await notes.refresh({ full: true });
-  assert.equal(await notes.count(), 1);
-  const live = notes.live();
-  await until(() => live.current.loaded);
-  assert.equal(live.current.complete, true);
   await db.close();
 });
 
@@ -290,52 +173,6 @@ test('push() that hangs is given up with its signal, and its late result does no
   await db.close();
 });
 
-test('what a wrong pull gives changes nothing and is told', async () => {
-  const doc = { id: 'a' };
-  const pages = [
-    undefined,
-    [],
-    { docs: {} },
-    { docs: [], hasMore: 'yes' },
-    { docs: [7], hasMore: false },
-    { docs: [{ doc }], hasMore: false },
-    { docs: [{ id: 'a' }], hasMore: false },
-    { docs: [{ id: 'a', doc: { at: new Date() } }], hasMore: false },
-    { docs: [{ id: 'a', doc, revision: {} }], hasMore: false },
-    { docs: [{ id: 'pending-1-x', doc }], hasMore: false },
-    { docs: [{ id: 'a', doc }], hasMore: false, checkpoint: () => 1 },
-    { docs: [], hasMore: true, resync: true },
-  ];
-  for (const page of pages) {
-    const { db, notes, warnings } = await start({ ...backend().adapter, pull: async () => page });
-    await db.sync.now();
-    assert.equal(db.sync.status.error?.code, 'ADAPTER_RESULT', JSON.stringify(page));
-    assert.equal(await notes.count(), 0);
-    assert.ok(warnings().length > 0);
-    await db.close();
-  }
-});
-
-test('a resync pulls everything again and keeps what waits', async () => {
-  const { adapter, honest, store } = backend();
-  store('notes', 'old', { id: 'old' });
-  let forget = false;
-  adapter.pull = (request, context) =>
-    forget && request.checkpoint !== undefined
-      ? { docs: [], checkpoint: null, hasMore: false, resync: true }
-      : honest.pull(request, context);
-  const { db, notes } = await start(adapter, { auto: false });
-  await db.sync.now();
-  await notes.put({ id: 'mine' });
-  forget = true;
-  await db.sync.now({ push: false });
-  assert.deepEqual(
-    (await notes.query()).map((one) => one.id),
-    ['mine', 'old'],
-  );
-  await db.close();
-});
-
 test('headers come from auth at each call; where it throws sync waits for a login', async () => {
   const { adapter, honest } = backend();
   const tokens = [];
@@ -356,41 +193,6 @@ test('headers come from auth at each call; where it throws sync waits for a logi
   assert.deepEqual(tokens, ['Bearer 1']);
   assert.equal(await db.outbox.count(), 1);
   await db.close();
-});
-
-test('news pull at once, are heard only while sync runs, and end with the database', async () => {
-  const { adapter, store } = backend();
-  const heard = [];
-  adapter.subscribe = (notify, context) => {
-    heard.push({ notify, context, stopped: false });
-    const mine = heard.at(-1);
-    return () => {
-      mine.stopped = true;
-    };
-  };
-  const { db, notes, warnings } = await start(adapter);
-  await db.sync.now();
-  for (const which of ['notes', undefined, 'nonsense']) {
-    store('notes', `n-${which}`, { id: `n-${which}` });
-    heard[0].notify(which);
-    await until(async () => (await notes.get(`n-${which}`)) !== undefined, `news of ${which}`);
-  }
-  assert.equal(warnings().length, 1);
-  db.sync.stop();
-  assert.deepEqual([heard.length, heard[0].stopped, heard[0].context.signal.aborted], [1, true, true]);
-  db.sync.start();
-  assert.equal(heard.length, 2);
-  await db.close();
-  assert.equal(heard[1].stopped, true);
-  heard[1].notify('notes');
-  const broken = backend({
-    subscribe: () => {
-      throw new Error('x');
-    },
-  });
-  const second = await start(broken.adapter);
-  await (await second.notes.put({ id: 'a' })).synced;
-  await second.db.close();
 });
 
 test('options that cannot be', async () => {

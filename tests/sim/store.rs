@@ -57,6 +57,7 @@ impl World {
     pub(crate) fn order_commit(&mut self, tab: usize, commit: u32, plan: AnyPlan<Json>) {
         let life = self.tabs[tab].life;
         self.count_burst(tab, &plan);
+        self.check_parts(tab, &plan);
         let outer = self.chance.enter("order", tab);
         let slow = self.chance.hit(self.faults.slow_commit);
         let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };

@@ -68,10 +68,20 @@ pub(super) enum Purpose<D> {
     Closing(u32),
 }
 
+impl<D> Purpose<D> {
+    /// Whether it writes a part of what a pull brought.
+    pub(super) fn is_part(&self) -> bool {
+        matches!(self, Self::Apply(_) | Self::Sweep(_))
+    }
+}
+
 impl<D: Document> Engine<D> {
     /// A transaction ended; says whether it was the last one under way.
     pub(super) fn handle_committed(&mut self, commit: u32, result: Result<Report<D>, Failure>) -> bool {
         let Some(purpose) = self.commits.remove(&commit) else { return false };
+        if purpose.is_part() && self.phase != Phase::Closed {
+            self.next_part();
+        }
         let last = self.commits.is_empty();
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),

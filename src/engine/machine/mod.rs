@@ -148,6 +148,8 @@ pub struct Engine<D: Document> {
     store_trouble: Vec<Purpose<D>>,
     pulls: Map<Collection, Puller<D>>,
     pull_flights: Map<u32, pull::PullFlight<D>>,
+    /// Parts of pulls that wait for the one that is being written.
+    parts: VecDeque<(Purpose<D>, AnyPlan<D>)>,
     pulls_loaded: bool,
 
     /// Questions to the app's conflict function, by the change they hold.
@@ -247,6 +249,7 @@ impl<D: Document> Engine<D> {
             store_trouble: Vec::new(),
             pulls: Map::new(),
             pull_flights: Map::new(),
+            parts: VecDeque::new(),
             pulls_loaded: false,
             questions: Map::new(),
             clock_offset: 0,

@@ -1,13 +1,13 @@
 //! Pages on their way into the store: in parts, smaller when they are too large, never on the word of a strange answer.
 //!
-//! A part is a short transaction, so that a write of the app waits for one part and not for a page. The checkpoint comes
-//! with the last part; a page that was interrupted is asked for again.
+//! A part is a short transaction, and one is written at a time whatever is being pulled, so that a write of the app waits for
+//! one part and not for a page. The checkpoint comes with the last part; a page that was interrupted is asked for again.
 
 use super::commits::Purpose;
 use super::pull::{Puller, PAGE};
 use super::Engine;
 use crate::engine::mutant::Mutant;
-use crate::engine::plan::ApplyPage;
+use crate::engine::plan::{AnyPlan, ApplyPage};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
 use crate::protocol::{HttpResponse, Page};
 
@@ -35,7 +35,7 @@ impl<D: Document> Engine<D> {
         if puller.limit != PAGE {
             whole.page.etag = None;
         }
-        if whole.page.items.len() <= part {
+        if whole.page.items.len() <= part || Mutant::PagesWhole.is_on() {
             return self.apply_page(collection, whole, true, None);
         }
         let later = whole.page.items.split_off(part);
@@ -62,7 +62,22 @@ impl<D: Document> Engine<D> {
             offset: self.clock_offset,
             now: self.now,
         };
-        self.commit(Purpose::Apply(collection.clone()), Box::new(plan));
+        self.commit_part(Purpose::Apply(collection.clone()), Box::new(plan));
+    }
+
+    /// Orders a part of a pull, unless one is being written: a write of the app that comes now waits for that one alone.
+    pub(super) fn commit_part(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
+        if self.commits.values().any(Purpose::is_part) && !Mutant::PartsTogether.is_on() {
+            return self.parts.push_back((purpose, plan));
+        }
+        self.commit(purpose, plan);
+    }
+
+    /// A part has ended: the one that has waited longest goes next.
+    pub(super) fn next_part(&mut self) {
+        if let Some((purpose, plan)) = self.parts.pop_front() {
+            self.commit(purpose, plan);
+        }
     }
 
     /// "Nothing new". To a request that did not ask so it is no answer: somebody between us and the server gave it. It

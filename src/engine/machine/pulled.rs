@@ -190,8 +190,9 @@ impl<D: Document> Engine<D> {
 
     fn sweep(&mut self, collection: &Collection, after: Option<Rc<str>>) {
         let Some(fence) = self.old_fence() else { return self.pull_interrupted(collection) };
-        let plan = Sweep { fence, collection: collection.clone(), after };
-        self.commit(Purpose::Sweep(collection.clone()), Box::new(plan));
+        let most = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.part);
+        let plan = Sweep { fence, collection: collection.clone(), after, most };
+        self.commit_part(Purpose::Sweep(collection.clone()), Box::new(plan));
     }
 
     pub(super) fn swept(&mut self, collection: &Collection, effects: Effects<D>, next: Option<Rc<str>>) {

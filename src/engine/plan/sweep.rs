@@ -21,6 +21,8 @@ pub struct Sweep {
     pub collection: Collection,
     /// Where to go on.
     pub after: Option<Rc<str>>,
+    /// Rows that go in one transaction at most.
+    pub most: usize,
 }
 
 impl<D: Document> Plan<D, Report<D>> for Sweep {
@@ -41,9 +43,11 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         }
         let state: PullState<D> = rows.pull_state(&self.collection);
         let found = rows.main_rows(&page);
-        let gone: Vec<&Row<D>> = found.iter().filter(|row| is_gone(row, &state)).collect();
+        let gone: Vec<&Row<D>> = found.iter().filter(|row| is_gone(row, &state)).take(self.most).collect();
         let mut writes: Vec<Write<D>> = gone.iter().map(|row| Write::DeleteMain(self.key(row))).collect();
-        let next = (found.len() == PAGE).then(|| found.last().map(|row| row.id.clone())).flatten();
+        let last =
+            if gone.len() == self.most { gone.last().copied() } else { found.last().filter(|_| found.len() == PAGE) };
+        let next = last.map(|row| row.id.clone());
         if next.is_none() {
             writes
                 .push(Write::PutMeta(pull, PullState { sweeping: false, rewinds: false, ..state.clone() }.to_record()));
@@ -67,4 +71,44 @@ impl Sweep {
 /// Not seen since this pull began, neither in a page nor in an answer.
 fn is_gone<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
     row.is_clean() && row.is_on_server() && row.seen != state.generation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::disk::Disk;
+    use crate::model::Lease;
+    use crate::native::Json;
+
+    #[test]
+    fn a_transaction_removes_a_part_at_most_and_the_next_one_goes_on_behind_it() {
+        let lease = Lease { owner: "tab".into(), epoch: 1, expires_at: 1_000, since: 0, hidden: false };
+        let state = PullState::<Json> { generation: 2, sweeping: true, ..PullState::default() };
+        let notes = Collection::from("notes");
+        let key = |at: &u64| DocKey::new(&notes, &format!("n{at}"));
+        let row = |at: u64| {
+            let seen = if at % 4 == 0 { 2 } else { 1 };
+            Row { doc: Some(Json::object()), synced_at: Some(1), seen, ..Row::fresh(&format!("n{at}"), 1) }
+        };
+        let rows = (10..22).map(|at| Write::PutMain("notes".into(), row(at)));
+        let mut disk = Disk::<Json>::default();
+        let meta = [
+            Write::PutMeta(MetaKey::Lease, lease.to_record()),
+            Write::PutMeta(MetaKey::Pull("notes".into()), state.to_record()),
+        ];
+        disk.apply(rows.chain(meta).collect()).expect("filling");
+        let (mut after, mut gone) = (None, Vec::new());
+        loop {
+            let plan = Sweep { fence: Fence(lease.clone()), collection: "notes".into(), after, most: 4 };
+            let Ok(Report::Swept(effects, next)) = disk.run(&plan) else { panic!("it reports what it swept") };
+            gone.push(effects.changes.len());
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(gone, [4, 4, 1]);
+        let left: Vec<u64> = (10..22).filter(|at| disk.main(&key(at)).is_some()).collect();
+        assert_eq!(left, [12, 16, 20]);
+    }
 }

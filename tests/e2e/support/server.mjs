@@ -121,6 +121,20 @@ class Server {
     return (await this.change('POST', `/api/${collection}`, doc)).json();
   }
 
+  /** What another client does in bulk: so many documents, as `make` makes them. */
+  async fill(collection, count, make) {
+    for (let at = 0; at < count; at += 500) {
+      const changes = Array.from({ length: Math.min(500, count - at) }, (_, i) => {
+        const doc = make(at + i);
+        const name = `${OTHER}${++this.made}`;
+        return { mutationId: name, idempotencyKey: name, collection, id: doc.id, kind: 'create', doc };
+      });
+      const answer = await this.change('POST', '/api/_batch', { changes, atomic: false });
+      const { results } = await answer.json();
+      if (results.some(({ status }) => status !== 201)) throw new Error('a document was not taken');
+    }
+  }
+
   async update(id, changes, collection = 'assistants') {
     await this.change('PATCH', `/api/${collection}/${encodeURIComponent(id)}`, changes);
   }

@@ -9,6 +9,7 @@ mod conflicts;
 mod engine;
 mod finale;
 mod leader;
+mod pulls;
 mod store;
 mod told;
 pub(crate) mod view;

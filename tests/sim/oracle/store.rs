@@ -16,6 +16,7 @@ impl World {
         self.check_lease(done, empty);
         self.check_numbers(done);
         self.check_audit(done);
+        self.check_part(done);
         self.note_births(done);
         match (done.kind, &done.report) {
             ("LocalWrite", Report::Written(_)) => {

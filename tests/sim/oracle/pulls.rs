@@ -1,0 +1,36 @@
+//! Oracles on how pulls write: in short transactions, one at a time, so that a write of the app waits for one of them.
+
+use crate::store::{Done, Profile};
+use crate::world::World;
+use seakeep::engine::plan::AnyPlan;
+use seakeep::native::Json;
+
+impl World {
+    /// After each transaction, I-50: a part of a pull has no more documents than a part has.
+    pub(crate) fn check_part(&mut self, done: &Done) {
+        let most = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.part);
+        if matches!(done.kind, "ApplyPage" | "Sweep") && done.rows.len() > most {
+            self.broken("I-50", format!("{} writes {} documents, a part has {most}", done.kind, done.rows.len()));
+        }
+    }
+
+    /// When a transaction is ordered, I-50: no other part of a pull of this tab waits for the store.
+    pub(crate) fn check_parts(&mut self, tab: usize, plan: &AnyPlan<Json>) {
+        let (life, profile) = (self.tabs[tab].life, self.tabs[tab].profile);
+        if is_part(plan) && self.profiles[profile].has_part(tab, life) {
+            self.broken("I-50", format!("tab {tab} orders a part of a pull while another one waits"));
+        }
+    }
+}
+
+impl Profile {
+    fn has_part(&self, tab: usize, life: u32) -> bool {
+        self.jobs.iter().any(|job| job.tab == tab && job.life == life && is_part(&job.plan))
+    }
+}
+
+/// Pulls are all that writes documents without asking for them to outlive a loss of power.
+fn is_part(plan: &AnyPlan<Json>) -> bool {
+    let scope = plan.scope();
+    scope.writes && !scope.strict && !scope.collections.is_empty()
+}
