@@ -52,7 +52,10 @@ export function conflictsOf(handle: Handle): Conflicts {
       const verdict = await checkChoice(handle, conflictId, choice, all);
       await handle.run((client) => client.resolve(conflictId, verdict));
     },
-    subscribe: (listener) => told.addNow(listener, open),
+    subscribe(listener) {
+      handle.alive();
+      return told.addNow(listener, open);
+    },
     async stats() {
       handle.alive();
       const { conflicts, byType, byStrategy } = await all();

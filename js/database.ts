@@ -37,7 +37,10 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
     transaction: transactionOf(handle),
     metrics: handle.meter.face(() => handle.alive()),
     audit: auditOf(handle),
-    on: (event, listener) => handle.events.on(event, listener),
+    on(event, listener) {
+      handle.alive();
+      return handle.events.on(event, listener);
+    },
     close: () => handle.close(),
   };
 }

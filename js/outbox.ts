@@ -41,7 +41,10 @@ export function outboxOf(handle: Handle): Outbox {
       const checked = checkState(state);
       return handle.run((client) => client.pendingCount(checked));
     },
-    subscribe: (listener) => told.addNow(listener, summary),
+    subscribe(listener) {
+      handle.alive();
+      return told.addNow(listener, summary);
+    },
     async retry(mutationId) {
       handle.alive();
       if (mutationId !== undefined) checkMutationId(mutationId);

@@ -44,8 +44,9 @@ export function clone<V>(value: V): V {
 
 /** Whether something is an object made by a literal, in any realm, or without a prototype. */
 export function isPlain(value: unknown): value is Plain {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (typeof value !== 'object' || value === null) return false;
   try {
+    if (Array.isArray(value)) return false;
     const prototype = Object.getPrototypeOf(value);
     return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
   } catch {

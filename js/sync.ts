@@ -34,7 +34,10 @@ export function syncOf(handle: Handle): Sync {
     get network() {
       return { reachable: undefined, ...handle.told.network };
     },
-    subscribe: (listener) => told.addNow(listener, status),
+    subscribe(listener) {
+      handle.alive();
+      return told.addNow(listener, status);
+    },
     now: async (options) => syncNow(handle, options),
     start() {
       handle.runNow((client) => client.start());
@@ -54,7 +57,10 @@ export function syncOf(handle: Handle): Sync {
     async resetStats() {
       await handle.run((client) => client.resetStats());
     },
-    on: (event, listener) => handle.syncEvents.on(event, listener),
+    on(event, listener) {
+      handle.alive();
+      return handle.syncEvents.on(event, listener);
+    },
   };
 }
 

@@ -36,9 +36,29 @@ pub fn is_temporary(id: &str) -> bool {
     !stamp.is_empty() && !tail.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The longest id, in UTF-16 units.
+const MAX_ID: usize = 1_024;
+
+/// Whether text can name a document: what the face asks of the app's ids (js/ids.ts) holds for a server's as well. It has
+/// to go unchanged into a path of a URL, where `.` and `..` are no names.
+pub fn is_id(id: &str) -> bool {
+    let fits = id.len() <= MAX_ID || id.encode_utf16().count() <= MAX_ID;
+    fits && !matches!(id, "" | "." | "..") && !id.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_goes_unchanged_into_a_path() {
+        for id in ["a", "...", "a/b", "\u{e9}\u{20ac}", &"\u{20ac}".repeat(1_024)] {
+            assert!(is_id(id), "{id}");
+        }
+        for id in ["", ".", "..", "a\nb", "\u{0}", "\u{9f}", &"\u{20ac}".repeat(1_025), &"x".repeat(1_025)] {
+            assert!(!is_id(id), "{id}");
+        }
+    }
 
     #[test]
     fn only_the_full_shape_is_temporary() {

@@ -23,7 +23,7 @@ pub use audit::AuditEntry;
 pub use conflict::{Conflict, ConflictField, ConflictKind, ConflictLog, Resolution, Severity};
 pub use document::{Document, Kind};
 pub use error::{Code, Failure, FailureBody};
-pub use id::{is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
+pub use id::{is_id, is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
 pub use map::{sort_by, Map, Set};
 pub use meta::{Discarded, Lease, Mark, PullState, Wanted};
 pub use patch::Patch;

@@ -4,6 +4,7 @@
 //! matched by mutation id only (pitfalls D12): order does not matter, what is missing is unknown, what is twice counts
 //! once, and what nobody asked for is left alone.
 
+use super::http::named_revision;
 use super::request::{record, Endpoint, JSON};
 use super::table::{write_verdict, Verdict};
 use super::{push, Body, HttpRequest, HttpResponse};
@@ -190,7 +191,7 @@ fn answer<D: Document>(change: &Pending<D>, result: &D, whole: &HttpResponse<D>)
     let given = |field: &str| result.get(field).filter(|value| value.kind() == Kind::Object);
     let body = given("doc").or_else(|| given("problem")).or_else(|| made().filter(|_| makes && succeeds));
     Some(HttpResponse {
-        etag: result.text_of("revision").map(|revision| ["\"", &revision, "\""].concat()),
+        etag: named_revision(result).ok()?.map(|revision| ["\"", &revision, "\""].concat()),
         retry_after: result.number_of("retryAfter").filter(|s| *s >= 0.0).map(|seconds| (seconds as u64).to_string()),
         date: whole.date.clone(),
         ..HttpResponse::new(status, body.map_or(Body::Empty, Body::Json))

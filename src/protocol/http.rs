@@ -3,6 +3,9 @@
 //! The shell turns a request into a fetch and a fetch's end into a response. Bodies are parsed by the host's own JSON
 //! parser before they get here; a body that is no JSON stays what it is: no answer of our server.
 
+use super::push::number_text;
+use crate::model::Document;
+
 /// A request to be made.
 #[derive(Debug, Clone)]
 pub struct HttpRequest<D> {
@@ -78,9 +81,24 @@ impl<D> HttpResponse<D> {
 }
 
 /// A revision without the quotes of an entity tag.
-pub(super) fn revision(tag: &str) -> String {
+fn revision(tag: &str) -> String {
     let tag = tag.trim();
     tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(tag).to_string()
+}
+
+/// The longest revision, in characters.
+const MAX_REVISION: usize = 1_000;
+
+/// The field `revision` of a record, a number as its decimal string. It has to stand in `If-Match` one day, so one that
+/// no header can hold is refused.
+pub(super) fn named_revision<D: Document>(from: &D) -> Result<Option<String>, &'static str> {
+    let named = from.get("revision").and_then(|named| named.as_text().or_else(|| number_text(&named)));
+    let fits =
+        |text: &str| text.len() <= MAX_REVISION && text.chars().all(|sign| !sign.is_control() && sign <= '\u{ff}');
+    match named {
+        Some(text) if !fits(&text) => Err(".revision must fit into a header"),
+        named => Ok(named.as_deref().map(revision)),
+    }
 }
 
 /// Why there is no response.

@@ -4,11 +4,11 @@
 //! is `BAD_RESPONSE` with the place, never a guess (pitfalls I20, bad inputs 67 to 73).
 
 use super::date::retry_after;
-use super::http::revision;
-use super::push::{broken, number_text, refusal, updated_at, with_text_id, FULL, LOGIN, SLOWER, UPDATE};
+use super::http::named_revision;
+use super::push::{broken, number_text, present, refusal, updated_at, FULL, LOGIN, SLOWER, UPDATE};
 use super::table::{read_verdict, Verdict};
 use super::{Body, HttpResponse, Remote};
-use crate::model::{is_temporary, Code, Document, Failure, Kind, Time};
+use crate::model::{is_id, is_temporary, Code, Document, Failure, Kind, Time};
 
 /// The longest checkpoint that is taken, in characters of its JSON.
 const MAX_CHECKPOINT: usize = 65_536;
@@ -74,13 +74,12 @@ pub fn page_outcome<D: Document>(response: &HttpResponse<D>, now: Time) -> PullO
     }
 }
 
-/// The outcome of a request for one document.
-pub fn single_outcome<D: Document>(response: &HttpResponse<D>, now: Time) -> PullOutcome<Remote<D>> {
+/// The outcome of a request for the document `id`.
+pub fn single_outcome<D: Document>(id: &str, response: &HttpResponse<D>, now: Time) -> PullOutcome<Remote<D>> {
     match response.status {
         404 | 410 => PullOutcome::News(Remote::Deleted),
         _ => outcome(response, now, |body| {
-            let doc = with_text_id(body).ok_or("the document must have an id")?;
-            Ok(Remote::Present { revision: response.revision(), at: updated_at(&doc), doc })
+            present(body, id, response).ok_or_else(|| "the document must have the id it was asked for by".into())
         }),
     }
 }
@@ -133,13 +132,14 @@ fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, String> 
 
 fn item<D: Document>(index: usize, from: &D) -> Result<Item<D>, String> {
     let id = from.get("id").and_then(|id| id.as_text().or_else(|| number_text(&id)));
-    let id = id.filter(|id| !id.is_empty()).ok_or_else(|| place(index, ".id must be text"))?;
+    let id = id.filter(|id| is_id(id)).ok_or_else(|| place(index, ".id must be text that can name a document"))?;
     if is_temporary(&id) {
         return Err(place(index, ".id has the form of the library's own temporary ids"));
     }
     let doc = if from.flag("deleted") { None } else { Some(document(index, from, &id)?) };
     let at = updated_at(from).or_else(|| doc.as_ref().and_then(updated_at));
-    Ok(Item { revision: from.text_of("revision").as_deref().map(revision), at, doc, id })
+    let revision = named_revision(from).map_err(|text| place(index, text))?;
+    Ok(Item { revision, at, doc, id })
 }
 
 fn place(index: usize, text: &str) -> String {

@@ -6,7 +6,7 @@
 use super::date::{http_date, retry_after, timestamp};
 use super::table::{write_verdict, Verdict};
 use super::{Body, HttpResponse};
-use crate::model::{is_temporary, ChangeKind, Code, Document, Failure, Time};
+use crate::model::{is_id, is_temporary, ChangeKind, Code, Document, Failure, Time};
 
 /// What the server made of a change.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub fn push_outcome<D: Document>(
     match write_verdict(kind, status, problem_type(response).as_deref()) {
         Verdict::Done => accepted(kind, temporary, id, response, now),
         Verdict::Gone => Outcome::Done(Accepted::bare()),
-        Verdict::Conflict => conflicted(kind, temporary, response, now),
+        Verdict::Conflict => conflicted(kind, temporary, id, response, now),
         Verdict::DeletedThere => Outcome::Conflict(Remote::Deleted),
         Verdict::InProgress => Outcome::InProgress,
         Verdict::Park(code) => {
@@ -201,7 +201,7 @@ fn accepted<D: Document>(
 fn named<D: Document>(body: &D, id: &str, temporary: bool) -> Option<(String, D)> {
     let doc = with_text_id(body)?;
     let named = doc.text_of("id")?;
-    let fits = if temporary { !named.is_empty() && !is_temporary(&named) } else { named == id };
+    let fits = if temporary { !is_temporary(&named) } else { named == id };
     fits.then_some((named, doc))
 }
 
@@ -211,17 +211,30 @@ pub(super) fn with_text_id<D: Document>(doc: &D) -> Option<D> {
     if let Some(text) = number_text(&id) {
         return Some(doc.with(&[("id", Some(D::text(&text)))]));
     }
-    id.as_text().is_some_and(|id| !id.is_empty()).then(|| doc.clone())
+    id.as_text().is_some_and(|id| is_id(&id)).then(|| doc.clone())
 }
 
 /// A number as the host writes it in JSON.
 pub(super) fn number_text<D: Document>(number: &D) -> Option<String> {
-    number.as_number().map(|_| number.to_json())
+    number.as_number().filter(|number| number.is_finite()).map(|_| number.to_json())
+}
+
+/// The state of the document `id`, from a body that is that document: an answer about another one, or a problem that
+/// has an `id` of its own, says nothing about it.
+pub(super) fn present<D: Document>(body: &D, id: &str, response: &HttpResponse<D>) -> Option<Remote<D>> {
+    let doc = with_text_id(body).filter(|doc| doc.text_of("id").as_deref() == Some(id))?;
+    Some(Remote::Present { revision: response.revision(), at: updated_at(&doc), doc })
 }
 
 /// A conflict, when the answer is readable: one that ended early may be no conflict at all. A create whose id the
 /// server makes stands on no document, so there is none to be put on.
-fn conflicted<D: Document>(kind: ChangeKind, temporary: bool, response: &HttpResponse<D>, now: Time) -> Outcome<D> {
+fn conflicted<D: Document>(
+    kind: ChangeKind,
+    temporary: bool,
+    id: &str,
+    response: &HttpResponse<D>,
+    now: Time,
+) -> Outcome<D> {
     match response.body {
         Body::Html => captive(response, now),
         Body::Broken(_) | Body::TooLarge => nonsense(response, now),
@@ -229,15 +242,13 @@ fn conflicted<D: Document>(kind: ChangeKind, temporary: bool, response: &HttpRes
             let text = "the server says that this conflicts with what it has; edit, retry or discard it";
             Outcome::Parked(refusal(Code::Conflict, text, response, now))
         }
-        _ => Outcome::Conflict(conflicting(response)),
+        _ => Outcome::Conflict(conflicting(id, response)),
     }
 }
 
-fn conflicting<D: Document>(response: &HttpResponse<D>) -> Remote<D> {
-    match response.json().filter(|_| response.status != 428).and_then(with_text_id) {
-        Some(doc) => Remote::Present { revision: response.revision(), at: updated_at(&doc), doc },
-        None => Remote::Unknown,
-    }
+fn conflicting<D: Document>(id: &str, response: &HttpResponse<D>) -> Remote<D> {
+    let body = response.json().filter(|_| response.status != 428);
+    body.and_then(|body| present(body, id, response)).unwrap_or(Remote::Unknown)
 }
 
 fn captive<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {

@@ -1,7 +1,7 @@
 //! Bad answers of servers, from the catalogue that all tests share: the code, the place, and nothing of the content.
 
-use super::{page_outcome, push_outcome, Body, HttpResponse, Outcome, PullOutcome};
-use crate::model::{ChangeKind, Document, Failure};
+use super::{page_outcome, push_outcome, single_outcome, Body, HttpResponse, Outcome, PullOutcome, Remote};
+use crate::model::{ChangeKind, Code, Document, Failure};
 use crate::native::Json;
 use serde_json::Value;
 
@@ -92,4 +92,60 @@ fn a_conflict_that_cannot_be_read_is_none() {
     assert!(matches!(outcome(ChangeKind::Update, false, Body::Broken(5)), Outcome::Endpoint { .. }));
     assert!(matches!(outcome(ChangeKind::Create, true, Body::Broken(5)), Outcome::Endpoint { .. }));
     assert!(matches!(outcome(ChangeKind::Create, true, Body::Empty), Outcome::Parked(_)));
+}
+
+#[test]
+fn a_conflict_is_told_by_the_document_itself_or_has_to_be_asked_for() {
+    for status in [409, 412] {
+        let outcome = |body: &str| {
+            let body = Body::Json(Json::parse(body).expect("JSON"));
+            push_outcome(ChangeKind::Update, false, "7", &HttpResponse::new(status, body), 1)
+        };
+        for own in [r#"{"id": "7", "text": "there"}"#, r#"{"id": 7}"#] {
+            let Outcome::Conflict(Remote::Present { doc, .. }) = outcome(own) else { panic!("{own}") };
+            assert_eq!(doc.text_of("id").as_deref(), Some("7"));
+        }
+        for other in [r#"{"id": "8"}"#, r#"{"title": "conflict", "status": 412, "id": "problem-1"}"#, "null", "[7]"] {
+            assert!(matches!(outcome(other), Outcome::Conflict(Remote::Unknown)), "{other}");
+        }
+    }
+    let single = |body: &str| {
+        let response = HttpResponse::new(200, Body::Json(Json::parse(body).expect("JSON")));
+        single_outcome("7", &response, 1)
+    };
+    assert!(matches!(single(r#"{"id": 7}"#), PullOutcome::News(Remote::Present { .. })));
+    let refused = |code: Code, body| matches!(single(body), PullOutcome::Later { failure, .. } if failure.code == code);
+    assert!(refused(Code::BadResponse, r#"{"id": "8"}"#) && refused(Code::BadResponse, "{}"));
+}
+
+#[test]
+fn ids_and_revisions_of_a_server_fit_where_they_have_to_go() {
+    let created = |id: &str| {
+        let body = Body::Json(Json::object().with(&[("id", Some(Json::text(id)))]));
+        matches!(push_outcome(ChangeKind::Create, true, "a", &HttpResponse::new(201, body), 1), Outcome::Done(_))
+    };
+    let listed = |id: &str, revision: Json| {
+        let item = Json::object().with(&[
+            ("id", Some(Json::text(id))),
+            ("revision", Some(revision)),
+            ("doc", Some(Json::object())),
+        ]);
+        let body = Json::object().with(&[("items", Some(Json::list(vec![item])))]);
+        match page_outcome(&HttpResponse::new(200, Body::Json(body)), 1) {
+            PullOutcome::News(page) => Ok(page.items[0].revision.clone()),
+            PullOutcome::Later { failure, .. } => Err(failure.message.clone()),
+            _ => panic!("a page or a failure"),
+        }
+    };
+    let revision = || Json::text("1");
+    for id in [".", "..", "a\nb", "\u{0}", &"x".repeat(1_025)] {
+        assert!(!created(id) && listed(id, revision()).is_err_and(|text| text.contains("items[0].id")), "{id}");
+    }
+    assert!(created("a/b") && listed("a/b", revision()).is_ok());
+    assert_eq!(listed("a", Json::number(7.0)), Ok(Some("7".into())), "a number is its decimal string");
+    assert_eq!(listed("a", Json::text("\"v 1\"")), Ok(Some("v 1".into())));
+    for revision in ["a\nb", "\u{1f600}", &"x".repeat(1_001)] {
+        let told = listed("a", Json::text(revision));
+        assert!(told.is_err_and(|text| text.contains("items[0].revision")), "{revision}");
+    }
 }

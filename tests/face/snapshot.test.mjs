@@ -101,3 +101,10 @@ function sample() {
     createdAt: '2026-11-20T06:38:00.000Z',
   };
 }
+
+test('a revoked proxy is refused like anything else that cannot be read', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  assert.throws(() => snapshotDocument(proxy), { code: 'DOC_TYPE' });
+  assert.throws(() => snapshotDocument({ inner: proxy }), { code: 'DOC_READ_FAILED', path: '$.inner' });
+});

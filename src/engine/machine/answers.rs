@@ -91,7 +91,7 @@ impl<D: Document> Engine<D> {
 
     /// The current document came, asked for because the refusal did not bring it.
     pub(super) fn looked(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
-        match single_outcome(response, self.now) {
+        match single_outcome(&flight.key.id, response, self.now) {
             PullOutcome::News(Remote::Unknown) | PullOutcome::NotModified | PullOutcome::Resync => {
                 self.wait_again(flight, None, Some(Wait::new(self.now, 1_000)));
             }

@@ -48,6 +48,8 @@ pub(super) struct Puller<D> {
     pub(super) rest: Option<Rest<D>>,
     /// Answers in a row that said "nothing new" to a request that did not ask so.
     pub(super) strange: u32,
+    /// How often this pull began anew.
+    pub(super) restarts: u32,
 }
 
 impl<D> Default for Puller<D> {
@@ -71,6 +73,7 @@ impl<D> Default for Puller<D> {
             limit: PAGE,
             rest: None,
             strange: 0,
+            restarts: 0,
         }
     }
 }
@@ -264,7 +267,7 @@ impl<D: Document> Engine<D> {
         puller.forced = false;
         puller.ordered = false;
         (puller.changed, puller.deleted, puller.repeats) = (0, 0, 0);
-        (puller.limit, puller.strange) = (PAGE, 0);
+        (puller.limit, puller.strange, puller.restarts) = (PAGE, 0, 0);
         self.begin_pass("pull");
         self.ask_page(collection);
     }

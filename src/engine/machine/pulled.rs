@@ -15,6 +15,9 @@ use crate::protocol::{
 };
 use std::rc::Rc;
 
+/// How often one pull begins anew before it counts as failed.
+const MOST_RESTARTS: u32 = 2;
+
 impl<D: Document> Engine<D> {
     pub(super) fn pull_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
         let Some(flight) = self.pull_flights.remove(&request) else { return };
@@ -41,7 +44,7 @@ impl<D: Document> Engine<D> {
                 self.page_came(&collection, outcome, from, restarts, at);
             }
             Asked::Single(single) => {
-                let outcome = single_outcome(&response, self.now);
+                let outcome = single_outcome(&single.id, &response, self.now);
                 self.single_came(&collection, outcome, single, at);
             }
         }
@@ -132,9 +135,15 @@ impl<D: Document> Engine<D> {
         puller.repeats < 2
     }
 
+    /// Begins anew, but not for ever: a server may refuse its own positions, or have several histories.
     fn restart_pull(&mut self, collection: &Collection) {
         if let Some(puller) = self.pulls.get_mut(collection) {
             puller.restart = true;
+            puller.restarts += 1;
+            if puller.restarts > MOST_RESTARTS {
+                let text = "server lost its place again and again; retrying";
+                return self.pull_failed(collection, &Failure::new(Code::PullNoProgress, text).at(self.now), None);
+            }
         }
         if !self.may_pull_on() {
             return self.pull_interrupted(collection);

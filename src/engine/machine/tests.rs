@@ -6,6 +6,7 @@
 mod answers;
 mod batches;
 mod breaker;
+mod strangers;
 mod told;
 
 use super::Engine;

@@ -23,7 +23,7 @@ pub(super) fn check_change(kind: ChangeKind, temporary: bool, id: &str, response
         Outcome::Done(accepted) => check_accepted(kind, (id, temporary), &accepted, response),
         Outcome::Conflict(Remote::Present { doc, at, .. }) => {
             assert!(matches!(response.status, 409 | 412));
-            assert!(doc.0.get("id").is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty())));
+            assert!(has_id(&doc, id), "an answer about another document");
             check_time(at);
         }
         Outcome::Conflict(_) => assert!(matches!(response.status, 404 | 409 | 410 | 412 | 428)),

@@ -1,0 +1,61 @@
+//! Servers that answer by the letter and lead nowhere: a pull must come to an end, or to a pause.
+
+use super::Bench;
+use crate::protocol::{Body, HttpResponse};
+use serde_json::{json, Value};
+
+fn bench() -> Bench {
+    let mut bench = Bench::new(json!({
+        "url": "https://x.test", "pullInterval": 60_000, "startDelay": 0,
+        "backoff": { "base": 1_000, "factor": 2, "max": 60_000, "jitter": false },
+    }));
+    bench.give(super::Input::Start);
+    bench
+}
+
+impl Bench {
+    /// Answers every pull of `notes` so, until it pauses; what it asked. The other collection has nothing.
+    fn pull(&mut self, answer: impl Fn(&str) -> (u16, Value)) -> Vec<String> {
+        let (end, mut asked) = (self.now + 900, Vec::new());
+        for at in 0.. {
+            if at == self.requests.len() && self.until_request(end - self.now).is_none() {
+                break;
+            }
+            let what = self.requests[at].2.clone();
+            let (status, body) = if what.contains("/notes") { answer(&what) } else { (200, page("t", "e", false)) };
+            asked.extend(what.contains("/notes").then_some(what));
+            assert!(asked.len() < 20, "a storm: {asked:?}");
+            let body = if body.is_null() { Body::Empty } else { Body::Json(body.into()) };
+            self.respond(at, HttpResponse::new(status, body));
+        }
+        asked
+    }
+}
+
+fn page(checkpoint: &str, epoch: &str, more: bool) -> Value {
+    json!({ "items": [], "checkpoint": checkpoint, "hasMore": more, "epoch": epoch })
+}
+
+#[test]
+fn a_list_that_is_gone_from_its_beginning_on_is_asked_for_with_pauses() {
+    let mut bench = bench();
+    let asked = bench.pull(|_| (410, Value::Null));
+    assert!((1..=3).contains(&asked.len()), "{asked:?}");
+    assert!(bench.until_request(5_000).is_some(), "it comes back by its pause");
+}
+
+#[test]
+fn a_server_that_forgets_each_position_it_gives_is_asked_with_pauses() {
+    let mut bench = bench();
+    let answer = |what: &str| if what.contains("since") { (410, Value::Null) } else { (200, page("c", "e", true)) };
+    let asked = bench.pull(answer);
+    assert!((2..=6).contains(&asked.len()), "{asked:?}");
+}
+
+#[test]
+fn two_servers_with_histories_of_their_own_are_asked_with_pauses() {
+    let mut bench = bench();
+    let answer = |what: &str| (200, page("c", if what.contains("since") { "e2" } else { "e1" }, true));
+    let asked = bench.pull(answer);
+    assert!((2..=6).contains(&asked.len()), "{asked:?}");
+}
