@@ -131,7 +131,7 @@ impl World {
             }
             Err(_) => None,
             Ok(_) if there.contains(&Some(false)) && there.contains(&Some(true)) => {
-                Some(("E-15", format!("only a part of {} was written", wanted.mark)))
+                Some(("E-15", format!("only a part of {} was written: {there:?} of {:?}", wanted.mark, wanted.members)))
             }
             Ok(outcomes) => {
                 self.stale_read(done, wanted, before).or_else(|| self.loose_change(done.profile, wanted, outcomes))
@@ -139,13 +139,14 @@ impl World {
         }
     }
 
-    /// Which of its documents hold its mark; `None` for one that is not there.
+    /// Which of its documents hold its mark; `None` for one that is not there, or of whose two copies another was written.
     fn marked(&self, profile: usize, wanted: &Transaction) -> Vec<Option<bool>> {
         let disk = &self.profiles[profile].disk;
         let holds = |(collection, tag): &(Collection, String)| {
             let docs = disk.main_rows(collection).filter_map(|row| row.doc.as_ref());
             let marks = docs.filter(|doc| tag_of(doc).as_ref() == Some(tag)).map(|doc| doc.get(&wanted.mark).is_some());
-            marks.reduce(|left, right| left || right)
+            let twin = self.oracle.truths.get(tag).is_some_and(|truth| truth.twin);
+            marks.reduce(|left, right| left || right).filter(|marked| *marked || !twin)
         };
         wanted.members.iter().map(holds).collect()
     }

@@ -287,10 +287,7 @@ impl<D: Document> Engine<D> {
         if self.phase == Phase::Frozen {
             self.thaw();
         }
-        while !self.write_alone.is_empty() || !self.write_queue.is_empty() {
-            self.writing = false;
-            self.write();
-        }
+        self.write();
         self.release_lease();
         self.outputs.push_back(Output::Broadcast(self.farewell()));
         self.do_deferred();
@@ -309,7 +306,7 @@ impl<D: Document> Engine<D> {
         self.commit_closing(ticket);
     }
 
-    /// Closing ends after all writes, also those that are tried again one by one.
+    /// Closing ends after all writes, which still go one after another: one that fails is tried again before the next.
     pub(super) fn commit_closing(&mut self, ticket: u32) {
         self.commit(Purpose::Closing(ticket), Box::new(Nothing));
     }

@@ -256,12 +256,6 @@ impl<D: Document> Engine<D> {
             Err(_) if groups.len() > 1 => self.write_alone.extend(groups),
             Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
         }
-        if self.phase == Phase::Closed {
-            while !self.write_alone.is_empty() {
-                self.writing = false;
-                self.write();
-            }
-        }
         self.write();
     }
 

@@ -119,9 +119,10 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// The store said how often the numbers were reset: what was counted before another reset is forgotten.
+    /// The store said how often the numbers were reset: what was counted before another reset, or perhaps before one
+    /// because nothing was known yet, is forgotten.
     pub(super) fn numbers_read(&mut self, resets: u64, synced_at: Option<Time>) {
-        if self.counting.known.is_some_and(|known| known != resets) && !Mutant::TallyIgnoresResets.is_on() {
+        if self.counting.known.unwrap_or(0) != resets && !Mutant::TallyIgnoresResets.is_on() {
             self.counting.counted = Stats::default();
         }
         self.counting.known = Some(resets);
