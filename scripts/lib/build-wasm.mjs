@@ -43,6 +43,10 @@ const OPT = [
   '-Oz',
   '-Oz',
   ...NO_INLINING,
+  // Values kept in locals that are used twice: fewer bytes of code, and one percent more of what is downloaded.
+  '--skip-pass=local-cse',
+  // The first kilobyte is the far end of the stack: no address wraps round into it.
+  '--low-memory-unused',
   '--strip-debug',
   '--strip-producers',
   ...FEATURES.map((feature) => `--enable-${feature}`),

@@ -9,7 +9,7 @@ use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
-use crate::model::{Code, DocKey, Document, Failure, Pending, PendingState, Time};
+use crate::model::{Code, DocKey, Document, Failure, Listed, Pending, PendingState, Time};
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
@@ -142,7 +142,7 @@ impl Client {
     /// Writes operations as one atomic step; as a transaction when it is told what they stand on.
     pub fn write(&self, ops: JsValue, expected: JsValue) -> Promise {
         let list = JsDoc(ops).as_list().unwrap_or_default();
-        let ops = list.iter().filter_map(WriteOp::from_document).collect();
+        let ops = list.iter().filter_map(WriteOp::from_document).listed();
         match JsDoc::some(expected).map(|from| self.expected(&from)) {
             None => self.mailbox.ask(Command::Write(ops)),
             Some(Ok(expected)) => self.mailbox.ask(Command::Transact(ops, expected)),
@@ -170,7 +170,7 @@ impl Client {
     pub fn get_many(&self, collection: JsValue, ids: JsValue) -> Promise {
         self.read(|store, done| {
             let all = |found: Result<Vec<JsValue>, _>| done(found.map(|all| all.iter().collect::<Array>().into()));
-            let ids: Vec<String> = ids.unchecked_into::<Array>().iter().map(|id| text(&id)).collect();
+            let ids: Vec<String> = ids.unchecked_into::<Array>().iter().map(|id| text(&id)).listed();
             store.get(&text(&collection), &ids, Box::new(all));
         })
     }

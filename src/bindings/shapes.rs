@@ -5,7 +5,7 @@
 use crate::engine::machine::Engine;
 use crate::engine::outbox::Outbox;
 use crate::engine::plan::Choice;
-use crate::model::{Code, Document, Failure, Pending, PendingState, Record};
+use crate::model::{Code, Document, Failure, Listed, Pending, PendingState, Record};
 use crate::shell::clock;
 use crate::shell::document::JsDoc;
 use crate::shell::store::PendingQuery;
@@ -43,7 +43,7 @@ pub(super) fn pending_objects(rows: &[Pending<JsDoc>], engine: Option<&Engine<Js
     let known = |row: &Pending<JsDoc>| engine.and_then(|engine| depends(engine.outbox(), &row.mutation_id));
     let object = |row: &Pending<JsDoc>| {
         let depends = known(row).unwrap_or_default();
-        pending_object(row, JsDoc::list(depends.iter().map(|id| JsDoc::text(id)).collect()))
+        pending_object(row, JsDoc::list(depends.iter().map(|id| JsDoc::text(id)).listed()))
     };
     rows.iter().map(object).collect::<Array>().into()
 }
@@ -64,7 +64,7 @@ fn pending_object(row: &Pending<JsDoc>, depends_on: JsDoc) -> JsValue {
         "origin",
         "asks",
     ];
-    let mut fields: Vec<(&str, Option<JsDoc>)> = INTERNAL.iter().map(|field| (*field, None)).collect();
+    let mut fields: Vec<(&str, Option<JsDoc>)> = INTERNAL.iter().map(|field| (*field, None)).listed();
     fields.push(("dependsOn", Some(depends_on)));
     row.to_record().with(&fields).0
 }

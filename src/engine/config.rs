@@ -7,7 +7,7 @@ use super::merge::Strategy;
 use super::policy::backoff::Backoff;
 use super::policy::breaker::Rule;
 use super::policy::network::OnSlow;
-use crate::model::{Collection, Document, Kind};
+use crate::model::{Collection, Document, Kind, Listed};
 use crate::protocol::Endpoint;
 use std::rc::Rc;
 
@@ -85,7 +85,7 @@ impl Config {
     pub fn from_document<D: Document>(from: &D) -> Self {
         let collections = from.get("collections").and_then(|list| list.as_list()).unwrap_or_default();
         Self {
-            collections: collections.iter().filter_map(CollectionConfig::from_document).collect(),
+            collections: collections.iter().filter_map(CollectionConfig::from_document).listed(),
             user: from.text_of("user").map(Rc::from),
             sync: from.get("sync").as_ref().and_then(SyncConfig::from_document),
         }
@@ -100,9 +100,9 @@ impl Config {
     pub fn referring_to(&self, name: &Collection) -> Vec<(Collection, Rc<str>)> {
         let fields = |collection: &CollectionConfig| {
             let pointing = collection.references.iter().filter(|reference| reference.collection == *name);
-            pointing.map(|reference| (collection.name.clone(), reference.field.clone())).collect::<Vec<_>>()
+            pointing.map(|reference| (collection.name.clone(), reference.field.clone())).listed()
         };
-        self.collections.iter().flat_map(fields).collect()
+        self.collections.iter().flat_map(fields).listed()
     }
 
     /// Collections that are synced.
@@ -127,15 +127,15 @@ impl CollectionConfig {
         };
         Some(Self {
             path: from.text_of("path").unwrap_or_else(|| name.clone()),
-            references: references.iter().filter_map(reference).collect(),
+            references: references.iter().filter_map(reference).listed(),
             rolls_back: from.text_of("rejected").as_deref() == Some("rollback"),
             local: from.flag("local"),
             conflict: Strategy::from_text(from.text_of("conflict").as_deref()),
             groups: groups
                 .iter()
                 .filter_map(D::as_list)
-                .map(|group| group.iter().filter_map(D::as_text).collect())
-                .collect(),
+                .map(|group| group.iter().filter_map(D::as_text).listed())
+                .listed(),
             name: name.into(),
         })
     }

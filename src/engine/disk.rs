@@ -5,7 +5,7 @@
 
 use super::query::disk_select;
 use super::store::{Found, Plan, Read, Rows, Step, Write};
-use crate::model::{AuditEntry, Code, Collection, Conflict, DocKey, Document, Failure, Map, Pending, Row, Seq};
+use crate::model::{AuditEntry, Code, Collection, Conflict, DocKey, Document, Failure, Listed, Map, Pending, Row, Seq};
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -129,7 +129,7 @@ impl<D: Document> Disk<D> {
                 let refers = |row: &&Row<D>| {
                     row.doc.as_ref().and_then(|doc| doc.text_of(field)).is_some_and(|text| text == **id)
                 };
-                Found::MainRows(self.main_rows(collection).filter(refers).cloned().collect())
+                Found::MainRows(self.main_rows(collection).filter(refers).cloned().listed())
             }
             Read::MainPage { collection, after, limit } => {
                 Found::MainRows(self.main_page(collection, after.as_ref(), *limit))
@@ -137,12 +137,12 @@ impl<D: Document> Disk<D> {
             Read::Query(asked) => {
                 let found = disk_select(self, &asked.collection, &asked.query);
                 debug_assert!(found.is_ok(), "a query of a plan has a limit");
-                Found::MainRows(found.into_iter().flatten().cloned().collect())
+                Found::MainRows(found.into_iter().flatten().cloned().listed())
             }
             Read::LastPending => Found::Last(self.pending.keys().next_back().copied()),
             Read::PendingPage { after, limit } => {
                 let page = self.pending.after(Bound::Excluded(after)).iter();
-                Found::PendingRows(page.take(*limit).map(|(_, row)| row.clone()).collect())
+                Found::PendingRows(page.take(*limit).map(|(_, row)| row.clone()).listed())
             }
         }
     }
@@ -150,7 +150,7 @@ impl<D: Document> Disk<D> {
     fn main_page(&self, collection: &Collection, after: Option<&Rc<str>>, limit: usize) -> Vec<Row<D>> {
         let Some(table) = self.main.get(collection) else { return Vec::new() };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        table.after(start).iter().take(limit).map(|(_, row)| row.clone()).collect()
+        table.after(start).iter().take(limit).map(|(_, row)| row.clone()).listed()
     }
 
     fn write(&mut self, write: Write<D>) {

@@ -2,7 +2,7 @@
 
 use super::plan::{Choice, Expected, Report};
 use super::policy::network::Connection;
-use crate::model::{Collection, DocKey, Document, Failure, Patch, Priority, Time};
+use crate::model::{Collection, DocKey, Document, Failure, Listed, Patch, Priority, Time};
 use crate::protocol::{HttpResponse, NetworkFailure};
 use std::rc::Rc;
 
@@ -232,9 +232,9 @@ fn patch<D: Document>(from: &D) -> Patch<D> {
     let inc = from.get("inc").unwrap_or_else(D::object);
     let unset = from.get("unset").and_then(|list| list.as_list()).unwrap_or_default();
     Patch {
-        set: set.fields().into_iter().filter_map(|field| set.get(&field).map(|value| (field, value))).collect(),
-        unset: unset.iter().filter_map(Document::as_text).collect(),
-        inc: inc.fields().into_iter().filter_map(|field| inc.number_of(&field).map(|by| (field, by))).collect(),
+        set: set.fields().into_iter().filter_map(|field| set.get(&field).map(|value| (field, value))).listed(),
+        unset: unset.iter().filter_map(Document::as_text).listed(),
+        inc: inc.fields().into_iter().filter_map(|field| inc.number_of(&field).map(|by| (field, by))).listed(),
     }
 }
 
@@ -262,7 +262,7 @@ impl<D: Document> Message<D> {
         let flag = |flag: bool| Some(D::boolean(flag));
         match self {
             Self::Changed(collections) => {
-                let names = collections.iter().map(|name| D::text(name)).collect();
+                let names = collections.iter().map(|name| D::text(name)).listed();
                 D::object().with(&[("type", text("changed")), ("collections", Some(D::list(names)))])
             }
             Self::Outbox => D::object().with(&[("type", text("outbox"))]),
@@ -292,7 +292,7 @@ impl<D: Document> Message<D> {
         match from.text_of("type")?.as_str() {
             "changed" => {
                 let names = from.get("collections")?.as_list()?;
-                Some(Self::Changed(names.iter().filter_map(|name| name.as_text().map(Rc::from)).collect()))
+                Some(Self::Changed(names.iter().filter_map(|name| name.as_text().map(Rc::from)).listed()))
             }
             "outbox" => Some(Self::Outbox),
             "setting" => Some(Self::Setting(from.text_of("key")?.into())),

@@ -7,8 +7,8 @@
 
 use super::mutant::Mutant;
 use crate::model::{
-    is_temporary, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Priority, Row, Seq, Set,
-    Time,
+    is_temporary, ChangeKind, Code, DocKey, Document, Failure, Listed, Patch, Pending, PendingState, Priority, Row,
+    Seq, Set, Time,
 };
 use std::rc::Rc;
 
@@ -99,7 +99,7 @@ impl<D: Document> Lane<D> {
             if top.is_some() || deletes || self.changes.is_empty() {
                 row.doc = top;
             }
-            row.lane = self.changes.iter().map(|change| change.seq).collect();
+            row.lane = self.changes.iter().map(|change| change.seq).listed();
         }
     }
 
@@ -251,7 +251,7 @@ impl<D: Document> Lane<D> {
         row.doc = doc;
         row.at = now;
         row.local = false;
-        row.lane = self.changes.iter().map(|change| change.seq).collect();
+        row.lane = self.changes.iter().map(|change| change.seq).listed();
     }
 
     /// Data that came from elsewhere: a new confirmed state below whatever waits. A change that makes or removes the

@@ -12,7 +12,7 @@ mod tests;
 pub use entry::{references, temporary_references, Entry};
 
 use super::mutant::Mutant;
-use crate::model::{is_temporary, ChangeKind, DocKey, Map, PendingState, Seq, Set, Time};
+use crate::model::{is_temporary, ChangeKind, DocKey, Listed, Map, PendingState, Seq, Set, Time};
 use std::rc::Rc;
 
 /// Age at which a background change takes its turn among the person's own (milliseconds).
@@ -156,7 +156,7 @@ impl Outbox {
     pub fn ready(&self, now: Time, busy: impl Fn(&Entry) -> bool, limit: usize) -> Vec<Seq> {
         let entries = self.in_turn(now);
         let may_go = entries.filter(|entry| !busy(entry) && is_due(entry, now) && !self.waits(entry));
-        may_go.take(limit).map(|entry| entry.seq).collect()
+        may_go.take(limit).map(|entry| entry.seq).listed()
     }
 
     /// Heads in the order of their turns: high, then the person's and aged background ones by age, then the rest.
@@ -203,7 +203,7 @@ impl Outbox {
         if waits {
             return Together::Later;
         }
-        Together::Now(members.iter().copied().collect())
+        Together::Now(members.iter().copied().listed())
     }
 
     /// The changes of a change's transaction.
@@ -222,7 +222,7 @@ impl Outbox {
             }
             let mates = entry.group.as_ref().and_then(|own| self.groups.get(own)).into_iter().flat_map(Set::iter);
             let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-            let next: Vec<Seq> = mates.copied().chain(creates).filter(|next| !seen.contains(next)).collect();
+            let next: Vec<Seq> = mates.copied().chain(creates).filter(|next| !seen.contains(next)).listed();
             seen.extend(next.iter().copied());
             open.extend(next);
         }
@@ -241,7 +241,7 @@ impl Outbox {
         let before = lane.take_while(|seq| **seq != entry.seq);
         let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
         let all: Set<Seq> = before.copied().chain(creates).chain(self.held_by_group(entry)).collect();
-        all.iter().filter_map(|seq| Some(self.entries.get(seq)?.mutation_id.clone())).collect()
+        all.iter().filter_map(|seq| Some(self.entries.get(seq)?.mutation_id.clone())).listed()
     }
 
     /// Mutations that may still be heads: waiting ones with a pause, made due.

@@ -4,7 +4,7 @@ use super::input::Message;
 use super::plan::{AnyPlan, Change};
 use super::policy::network::Connection;
 use super::policy::triggers::Triggers;
-use crate::model::{Collection, Document, Failure, Time};
+use crate::model::{Collection, Document, Failure, Listed, Time};
 use crate::protocol::HttpRequest;
 use std::rc::Rc;
 
@@ -194,7 +194,7 @@ impl Status {
             ("pending", count(self.pending)),
             ("parked", count(self.parked)),
             ("conflicts", count(self.conflicts)),
-            ("holds", Some(D::list(self.holds.iter().map(|hold| D::text(hold)).collect()))),
+            ("holds", Some(D::list(self.holds.iter().map(|hold| D::text(hold)).listed()))),
             ("lastSyncedAt", time(self.last_synced_at)),
             ("nextAttemptAt", time(self.next_attempt_at)),
             ("error", self.error.as_ref().map(Failure::to_document)),

@@ -7,8 +7,8 @@
 
 use super::query::Query;
 use crate::model::{
-    sort_by, AuditEntry, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Map, Mark, Pending,
-    PullState, Record, Row, Seq, Stats,
+    sort_by, AuditEntry, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Listed, Map, Mark,
+    Pending, PullState, Record, Row, Seq, Stats,
 };
 use core::cmp::Ordering;
 use std::rc::Rc;
@@ -203,7 +203,7 @@ impl<D: Document> Rows<D> {
 
     /// Those of the reads that have no answer yet, each once.
     pub fn missing(&self, reads: impl IntoIterator<Item = Read>) -> Vec<Read> {
-        let mut missing: Vec<Read> = reads.into_iter().filter(|read| !self.has(read)).collect();
+        let mut missing: Vec<Read> = reads.into_iter().filter(|read| !self.has(read)).listed();
         sort_by(&mut missing, Ord::cmp);
         missing.dedup();
         missing

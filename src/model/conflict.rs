@@ -4,7 +4,7 @@
 //! (`state: 'conflict'`) and never goes by itself; of the resolved ones the last [`ConflictLog::CAPACITY`] are kept.
 
 use super::record::{number, object, text, texts, whole};
-use super::{Collection, Document, Record, Seq, Time};
+use super::{Collection, Document, Listed, Record, Seq, Time};
 use std::rc::Rc;
 
 /// What the two sides did; the first word is here, the second there.
@@ -146,7 +146,7 @@ impl ConflictLog {
         self.resolved.retain(|known| known != conflict_id);
         self.resolved.push(conflict_id.into());
         let excess = self.resolved.len().saturating_sub(Self::CAPACITY);
-        self.resolved.drain(..excess).collect()
+        self.resolved.drain(..excess).listed()
     }
 }
 
@@ -159,20 +159,20 @@ fn count(counters: &mut Vec<(String, u32)>, name: &str) {
 
 fn counters_record<D: Document>(counters: &[(String, u32)]) -> D {
     let fields: Vec<(&str, Option<D>)> =
-        counters.iter().map(|(name, counter)| (name.as_str(), number(Some(u64::from(*counter))))).collect();
+        counters.iter().map(|(name, counter)| (name.as_str(), number(Some(u64::from(*counter))))).listed();
     D::object().with(&fields)
 }
 
 fn counters_from<D: Document>(record: Option<D>) -> Vec<(String, u32)> {
     let record = record.unwrap_or_else(D::object);
     let counter = |name: String| whole(&record, &name).map(|counter| (name, counter as u32));
-    record.fields().into_iter().filter_map(counter).collect()
+    record.fields().into_iter().filter_map(counter).listed()
 }
 
 impl<D: Document> Record<D> for ConflictLog {
     fn to_record(&self) -> D {
         object(&[
-            ("resolved", Some(D::list(self.resolved.iter().map(|id| D::text(id)).collect()))),
+            ("resolved", Some(D::list(self.resolved.iter().map(|id| D::text(id)).listed()))),
             ("types", Some(counters_record(&self.types))),
             ("strategies", Some(counters_record(&self.strategies))),
         ])
@@ -225,7 +225,7 @@ impl<D: Document> Record<D> for Conflict<D> {
             ("base", self.base.clone()),
             ("local", self.local.clone()),
             ("remote", self.remote.clone()),
-            ("fields", Some(D::list(self.fields.iter().map(ConflictField::to_record).collect()))),
+            ("fields", Some(D::list(self.fields.iter().map(ConflictField::to_record).listed()))),
             ("detectedAt", number(Some(self.detected_at))),
             ("status", Some(D::text(if ended.is_some() { "resolved" } else { "open" }))),
             ("strategy", text(ended.map(|ended| &*ended.strategy))),
@@ -252,7 +252,7 @@ impl<D: Document> Record<D> for Conflict<D> {
             base: record.get("base"),
             local: record.get("local"),
             remote: record.get("remote"),
-            fields: fields.iter().filter_map(ConflictField::from_record).collect(),
+            fields: fields.iter().filter_map(ConflictField::from_record).listed(),
             detected_at: whole(record, "detectedAt").unwrap_or(0),
             resolution,
         })

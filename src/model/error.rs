@@ -3,7 +3,7 @@
 //! A failure says what went wrong by code and in one sentence, where it helps the status, and whether the same call
 //! can succeed later. It never holds document content. Texts for people are the face's, by code.
 
-use super::{Document, Time};
+use super::{Document, Listed, Time};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
@@ -215,7 +215,7 @@ impl Failure {
         let status = self.status.map(|status| D::number(f64::from(status)));
         let fields = (!self.fields.is_empty()).then(|| {
             let fields: Vec<(&str, Option<D>)> =
-                self.fields.iter().map(|(field, text)| (field.as_str(), Some(D::text(text)))).collect();
+                self.fields.iter().map(|(field, text)| (field.as_str(), Some(D::text(text)))).listed();
             D::object().with(&fields)
         });
         let mut parts = vec![
@@ -232,7 +232,7 @@ impl Failure {
     /// Reads what [`Failure::to_document`] wrote; `None` when it is something else.
     pub fn from_document<D: Document>(from: &D) -> Option<Self> {
         let fields = from.get("fields").map_or_else(Vec::new, |fields| {
-            fields.fields().into_iter().filter_map(|name| Some((name.clone(), fields.text_of(&name)?))).collect()
+            fields.fields().into_iter().filter_map(|name| Some((name.clone(), fields.text_of(&name)?))).listed()
         });
         Some(Self(Box::new(FailureBody {
             code: Code::try_from_text(&from.text_of("code")?)?,

@@ -4,7 +4,7 @@
 //! speak of, so that none can run ahead of them.
 
 use super::record::{number, object, text, texts, whole};
-use super::{Document, Record, Time};
+use super::{Document, Listed, Record, Time};
 use std::rc::Rc;
 
 /// The right to send, bounded in time. The epoch fences bookkeeping of an earlier holder.
@@ -127,7 +127,7 @@ impl<D: Document> Record<D> for PullState<D> {
             ("generation", number(Some(self.generation))),
             ("sweeping", self.sweeping.then(|| D::boolean(true))),
             ("rewinds", self.rewinds.then(|| D::boolean(true))),
-            ("wanted", (!self.wanted.is_empty()).then(|| D::list(self.wanted.iter().map(Wanted::to_record).collect()))),
+            ("wanted", (!self.wanted.is_empty()).then(|| D::list(self.wanted.iter().map(Wanted::to_record).listed()))),
         ])
     }
 
@@ -143,7 +143,7 @@ impl<D: Document> Record<D> for PullState<D> {
             wanted: record
                 .get("wanted")
                 .and_then(|list| list.as_list())
-                .map_or_else(Vec::new, |list| list.iter().filter_map(Wanted::from_record).collect()),
+                .map_or_else(Vec::new, |list| list.iter().filter_map(Wanted::from_record).listed()),
         })
     }
 }
@@ -170,7 +170,7 @@ impl<D: Document> Record<D> for Mark {
 
 impl<D: Document> Record<D> for Discarded {
     fn to_record(&self) -> D {
-        object(&[("mutationIds", Some(D::list(self.mutation_ids.iter().map(|id| D::text(id)).collect())))])
+        object(&[("mutationIds", Some(D::list(self.mutation_ids.iter().map(|id| D::text(id)).listed())))])
     }
 
     fn from_record(record: &D) -> Option<Self> {

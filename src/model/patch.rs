@@ -3,7 +3,7 @@
 //! A patch is what a person did to a document, apart from any version of it, so it can be applied again to another
 //! base (rebase). It works on whole top-level values; going deeper is the merge's business.
 
-use super::Document;
+use super::{Document, Listed};
 
 /// Fields to set, to remove and to increase.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl<D: Document> Patch<D> {
                 patch.set.push((field.clone(), value));
             }
         }
-        patch.unset = from.fields().into_iter().filter(|field| field != "id" && !kept.contains(field)).collect();
+        patch.unset = from.fields().into_iter().filter(|field| field != "id" && !kept.contains(field)).listed();
         patch
     }
 
@@ -63,11 +63,11 @@ impl<D: Document> Patch<D> {
             .inc
             .iter()
             .map(|(field, by)| (field.as_str(), D::number(to.number_of(field).unwrap_or(0.0) + by)))
-            .collect();
+            .listed();
         let set = self.set.iter().map(|(field, value)| (field.as_str(), Some(value.clone())));
         let unset = self.unset.iter().map(|field| (field.as_str(), None));
         let inc = sums.iter().map(|(field, value)| (*field, Some(value.clone())));
-        let fields: Vec<(&str, Option<D>)> = set.chain(unset).chain(inc).collect();
+        let fields: Vec<(&str, Option<D>)> = set.chain(unset).chain(inc).listed();
         to.with(&fields)
     }
 

@@ -4,7 +4,7 @@
 //! under `sent` and never changes between attempts (I-08). A change that was attempted is never folded into another.
 
 use super::record::{number, object, text, texts, whole};
-use super::{Collection, Document, Failure, Patch, Record, Seq, Time, Wait};
+use super::{Collection, Document, Failure, Listed, Patch, Record, Seq, Time, Wait};
 use std::rc::Rc;
 
 /// What a change does to its document.
@@ -185,10 +185,10 @@ impl Priority {
 
 fn patch_record<D: Document>(patch: &Patch<D>) -> Option<D> {
     let set: Vec<(&str, Option<D>)> =
-        patch.set.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).collect();
+        patch.set.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).listed();
     let inc: Vec<(&str, Option<D>)> =
-        patch.inc.iter().map(|(field, by)| (field.as_str(), Some(D::number(*by)))).collect();
-    let unset: Vec<D> = patch.unset.iter().map(|field| D::text(field)).collect();
+        patch.inc.iter().map(|(field, by)| (field.as_str(), Some(D::number(*by)))).listed();
+    let unset: Vec<D> = patch.unset.iter().map(|field| D::text(field)).listed();
     (!patch.is_empty()).then(|| {
         object(&[
             ("set", (!set.is_empty()).then(|| D::object().with(&set))),
@@ -203,21 +203,20 @@ fn patch_from<D: Document>(record: Option<&D>) -> Patch<D> {
     let set = record.get("set").unwrap_or_else(D::object);
     let inc = record.get("inc").unwrap_or_else(D::object);
     Patch {
-        set: set.fields().into_iter().filter_map(|field| set.get(&field).map(|value| (field, value))).collect(),
+        set: set.fields().into_iter().filter_map(|field| set.get(&field).map(|value| (field, value))).listed(),
         unset: texts(record, "unset"),
-        inc: inc.fields().into_iter().filter_map(|field| inc.number_of(&field).map(|by| (field, by))).collect(),
+        inc: inc.fields().into_iter().filter_map(|field| inc.number_of(&field).map(|by| (field, by))).listed(),
     }
 }
 
 fn touched_record<D: Document>(touched: &[(String, Time)]) -> Option<D> {
-    let fields: Vec<(&str, Option<D>)> =
-        touched.iter().map(|(field, at)| (field.as_str(), number(Some(*at)))).collect();
+    let fields: Vec<(&str, Option<D>)> = touched.iter().map(|(field, at)| (field.as_str(), number(Some(*at)))).listed();
     (!fields.is_empty()).then(|| D::object().with(&fields))
 }
 
 fn touched_from<D: Document>(record: Option<D>) -> Vec<(String, Time)> {
     let Some(record) = record else { return Vec::new() };
-    record.fields().into_iter().filter_map(|field| whole(&record, &field).map(|at| (field, at))).collect()
+    record.fields().into_iter().filter_map(|field| whole(&record, &field).map(|at| (field, at))).listed()
 }
 
 fn sent_record<D: Document>(sent: &Sent<D>) -> D {

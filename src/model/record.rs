@@ -3,7 +3,7 @@
 //! Every record is a plain object, readable in a browser's own inspector. Reading is tolerant of absent optional
 //! fields and strict about the rest: what cannot be read is `None`, never a guess.
 
-use super::{Document, Time};
+use super::{Document, Listed, Time};
 
 /// A value with a stored form.
 pub trait Record<D: Document>: Sized {
@@ -21,7 +21,7 @@ pub(super) fn whole<D: Document>(record: &D, field: &str) -> Option<Time> {
 /// A list of texts, empty when absent.
 pub(super) fn texts<D: Document>(record: &D, field: &str) -> Vec<String> {
     let items = record.get(field).and_then(|list| list.as_list()).unwrap_or_default();
-    items.iter().filter_map(Document::as_text).collect()
+    items.iter().filter_map(Document::as_text).listed()
 }
 
 /// An optional whole number as a value to store.
@@ -36,7 +36,7 @@ pub(super) fn text<D: Document>(value: Option<&str>) -> Option<D> {
 
 /// Builds an object of the fields that have a value.
 pub(super) fn object<D: Document>(fields: &[(&str, Option<D>)]) -> D {
-    let present: Vec<(&str, Option<D>)> = fields.iter().filter(|(_, value)| value.is_some()).cloned().collect();
+    let present: Vec<(&str, Option<D>)> = fields.iter().filter(|(_, value)| value.is_some()).cloned().listed();
     D::object().with(&present)
 }
 

@@ -5,7 +5,7 @@
 //! deletion has not reached the server yet.
 
 use super::record::{number, object, text, whole};
-use super::{Document, Record, Seq, Time};
+use super::{Document, Listed, Record, Seq, Time};
 use std::rc::Rc;
 
 /// A row of a collection's store.
@@ -64,7 +64,7 @@ impl<D: Document> Row<D> {
 impl<D: Document> Record<D> for Row<D> {
     fn to_record(&self) -> D {
         let lane =
-            (!self.lane.is_empty()).then(|| D::list(self.lane.iter().map(|seq| D::number(*seq as f64)).collect()));
+            (!self.lane.is_empty()).then(|| D::list(self.lane.iter().map(|seq| D::number(*seq as f64)).listed()));
         object(&[
             ("id", Some(D::text(&self.id))),
             ("key", (self.key != self.id).then(|| D::text(&self.key))),
@@ -90,7 +90,7 @@ impl<D: Document> Record<D> for Row<D> {
             at: whole(record, "at").unwrap_or(0),
             synced_at: whole(record, "synced"),
             server_at: whole(record, "serverAt"),
-            lane: lane.iter().filter_map(|seq| seq.as_number().map(|seq| seq as Seq)).collect(),
+            lane: lane.iter().filter_map(|seq| seq.as_number().map(|seq| seq as Seq)).listed(),
             seen: whole(record, "seen").unwrap_or(0),
             local: record.flag("local"),
         })

@@ -4,7 +4,7 @@
 //! Durations stand in buckets of a quarter of an octave: compact, and a percentile is right within an eighth.
 
 use super::record::{number, object, text, whole};
-use super::{Collection, Document, Map, Record, Time};
+use super::{Collection, Document, Listed, Map, Record, Time};
 use std::rc::Rc;
 
 /// Counters; sizes in bytes, times in milliseconds since the epoch.
@@ -122,7 +122,7 @@ impl Stats {
             ])
         };
         let fields: Vec<(&str, Option<D>)> =
-            self.collections.iter().map(|(name, of)| (&**name, Some(counts(of)))).collect();
+            self.collections.iter().map(|(name, of)| (&**name, Some(counts(of)))).listed();
         D::object().with(&fields)
     }
 }
@@ -216,7 +216,7 @@ impl<D: Document> Record<D> for Stats {
             ("requests", Some(self.requests.to_record())),
             ("collections", Some(self.collections_document())),
         ];
-        object(&self.counters::<D>().into_iter().chain(rest).collect::<Vec<_>>())
+        object(&self.counters::<D>().into_iter().chain(rest).listed())
     }
 
     fn from_record(record: &D) -> Option<Self> {
@@ -255,13 +255,13 @@ impl<D: Document> Record<D> for Durations {
         object(&[
             ("min", number(Some(self.least))),
             ("max", number(Some(self.most))),
-            ("buckets", Some(D::list(pairs.map(|value| D::number(value as f64)).collect()))),
+            ("buckets", Some(D::list(pairs.map(|value| D::number(value as f64)).listed()))),
         ])
     }
 
     fn from_record(record: &D) -> Option<Self> {
         let values: Vec<u64> =
-            record.get("buckets")?.as_list()?.iter().filter_map(|value| Some(value.as_number()? as u64)).collect();
+            record.get("buckets")?.as_list()?.iter().filter_map(|value| Some(value.as_number()? as u64)).listed();
         let buckets =
             values.chunks_exact(2).map(|pair| (pair[0] as u32, pair[1])).filter(|(at, _)| *at <= bucket(LONGEST));
         Some(Self { buckets: buckets.collect(), least: whole(record, "min")?, most: whole(record, "max")? })

@@ -8,7 +8,7 @@ use super::http::named_revision;
 use super::request::{record, Endpoint, JSON};
 use super::table::{write_verdict, Verdict};
 use super::{push, Body, HttpRequest, HttpResponse};
-use crate::model::{ChangeKind, Code, Document, Failure, Kind, Pending, Time};
+use crate::model::{ChangeKind, Code, Document, Failure, Kind, Listed, Pending, Time};
 use std::rc::Rc;
 
 /// The status of a member of an atomic batch that was refused for another member's sake.
@@ -64,7 +64,7 @@ pub fn batch_request<D: Document>(
         (true, Some(sent)) => Some(record(path, change, sent)),
         _ => member(path, change),
     };
-    let list = changes.iter().filter_map(member).collect();
+    let list = changes.iter().filter_map(member).listed();
     let url = endpoint.at(endpoint.batch.as_deref().unwrap_or_default());
     let body = D::object().with(&[("changes", Some(D::list(list))), ("atomic", Some(D::boolean(atomic)))]);
     let headers = [("Accept", JSON), ("Content-Type", JSON)];
@@ -88,7 +88,7 @@ fn member<D: Document>(path: &str, change: &Pending<D>) -> Option<D> {
         (if patches { "changes" } else { "doc" }, sent.body.clone()),
         ("revision", revision.map(D::text)),
     ];
-    Some(D::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).collect::<Vec<_>>()))
+    Some(D::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).listed()))
 }
 
 /// A path without its percent escapes: in a body the collection has its own name.
@@ -160,7 +160,7 @@ fn results<D: Document>(
     let list = response.json().and_then(|body| body.get("results")).and_then(|list| list.as_list());
     let Some(list) = list.filter(|_| response.status != 204) else { return nonsense(response, now) };
     let named: Vec<(Rc<str>, &D)> =
-        list.iter().filter_map(|result| Some((result.text_of("mutationId")?.into(), result))).collect();
+        list.iter().filter_map(|result| Some((result.text_of("mutationId")?.into(), result))).listed();
     let is_member = |id: &str| changes.iter().any(|change| *change.mutation_id == *id);
     let strangers = list.len() - named.iter().filter(|(id, _)| is_member(id)).count();
     let member = |change: &&Pending<D>| {
@@ -174,7 +174,7 @@ fn results<D: Document>(
             }
         })
     };
-    BatchOutcome::Results(changes.iter().map(member).collect(), strangers)
+    BatchOutcome::Results(changes.iter().map(member).listed(), strangers)
 }
 
 /// A result as the response it would have been; `None` when it is none, or speaks of another document.

@@ -3,7 +3,7 @@
 //! A merge patch cannot say "set to null": where that would be needed there is no patch, and the whole document goes
 //! out instead (design, section 15).
 
-use crate::model::{Document, Kind};
+use crate::model::{Document, Kind, Listed};
 
 /// The merge patch that turns `from` into `to`, or `None` where only the whole document can say it.
 pub fn merge_patch<D: Document>(from: &D, to: &D) -> Option<D> {
@@ -22,7 +22,7 @@ pub fn merge_patch<D: Document>(from: &D, to: &D) -> Option<D> {
     let gone = from.fields().into_iter().filter(|field| !kept.contains(field));
     patch.extend(gone.map(|field| (field, D::null())));
     let fields: Vec<(&str, Option<D>)> =
-        patch.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).collect();
+        patch.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).listed();
     Some(D::object().with(&fields))
 }
 

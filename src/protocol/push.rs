@@ -6,7 +6,7 @@
 use super::date::{http_date, retry_after, timestamp};
 use super::table::{write_verdict, Verdict};
 use super::{Body, HttpResponse};
-use crate::model::{is_id, is_temporary, ChangeKind, Code, Document, Failure, Time};
+use crate::model::{is_id, is_temporary, ChangeKind, Code, Document, Failure, Listed, Time};
 
 /// What the server made of a change.
 #[derive(Debug, Clone)]
@@ -293,11 +293,11 @@ fn field_messages<D: Document>(errors: D) -> Vec<(String, String)> {
     let message = |field: String| {
         let mut text = errors.text_of(&field)?;
         if text.len() > MAX_TEXT {
-            text = text.chars().take(MAX_TEXT / 4).collect();
+            text = text.chars().take(MAX_TEXT / 4).listed();
         }
         Some((field, text))
     };
-    named.filter_map(message).take(MAX_FIELDS).collect()
+    named.filter_map(message).take(MAX_FIELDS).listed()
 }
 
 fn problem_type<D: Document>(response: &HttpResponse<D>) -> Option<String> {

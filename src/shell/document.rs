@@ -6,7 +6,7 @@
 
 use super::error::holds;
 use super::names::name;
-use crate::model::{Document, Kind};
+use crate::model::{Document, Kind, Listed};
 use core::fmt;
 use js_sys::{Array, Object, Reflect, JSON};
 use wasm_bindgen::{JsCast, JsValue};
@@ -123,7 +123,7 @@ impl Document for JsDoc {
     }
 
     fn as_list(&self) -> Option<Vec<Self>> {
-        Array::is_array(&self.0).then(|| self.0.unchecked_ref::<Array>().iter().map(Self).collect())
+        Array::is_array(&self.0).then(|| self.0.unchecked_ref::<Array>().iter().map(Self).listed())
     }
 
     fn get(&self, field: &str) -> Option<Self> {
@@ -134,7 +134,7 @@ impl Document for JsDoc {
 
     fn fields(&self) -> Vec<String> {
         plain(&self.0)
-            .map_or_else(Vec::new, |object| Object::keys(object).iter().filter_map(|field| field.as_string()).collect())
+            .map_or_else(Vec::new, |object| Object::keys(object).iter().filter_map(|field| field.as_string()).listed())
     }
 
     fn with(&self, fields: &[(&str, Option<Self>)]) -> Self {

@@ -84,7 +84,9 @@ fn stream(http: &HttpRequest<JsDoc>, response: &JsValue) -> Result<(u16, Option<
     let kind = property(&headers, "get").dyn_into::<Function>().ok();
     let kind = kind.and_then(|get| get.call1(&headers, &"content-type".into()).ok()?.as_string()).unwrap_or_default();
     match status {
-        200 if kind.contains("event-stream") && !is_redirected(http, response) => Ok((status, Some(response.clone()))),
+        200 if kind.starts_with("text/event-stream") && !is_redirected(http, response) => {
+            Ok((status, Some(response.clone())))
+        }
         200 => Err(NetworkFailure::Unreachable),
         _ => Ok((status, None)),
     }

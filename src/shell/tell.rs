@@ -3,14 +3,14 @@
 use super::document::JsDoc;
 use crate::engine::output::{Event, Settled, Status};
 use crate::engine::plan::Change;
-use crate::model::{Collection, Document, Failure};
+use crate::model::{Collection, Document, Failure, Listed};
 
 /// The object of one event; `parked` says whether a change that ended without success is parked now.
 pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc {
     match event {
         Event::Status(status) => status_object(&status),
         Event::Changes { own, changes } => {
-            let changes = changes.into_iter().map(change_object).collect();
+            let changes = changes.into_iter().map(change_object).listed();
             tagged("changes", &[("own", Some(JsDoc::boolean(own))), ("changes", Some(JsDoc::list(changes)))])
         }
         Event::Stale(collections) => tagged("stale", &[("collections", Some(names(&collections)))]),
@@ -65,5 +65,5 @@ fn error_object(failure: &Failure, parked: bool) -> JsDoc {
 }
 
 fn names(collections: &[Collection]) -> JsDoc {
-    JsDoc::list(collections.iter().map(|name| JsDoc::text(name)).collect())
+    JsDoc::list(collections.iter().map(|name| JsDoc::text(name)).listed())
 }

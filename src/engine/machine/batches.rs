@@ -7,7 +7,7 @@
 use super::flight::{Cargo, Flight};
 use super::Engine;
 use crate::engine::mutant::Mutant;
-use crate::model::{Code, Document, Failure, Pending, Seq, Wait};
+use crate::model::{Code, Document, Failure, Listed, Pending, Seq, Wait};
 use crate::protocol::{
     batch_outcome, batch_request, Accepted, BatchOutcome, HttpResponse, Member, NetworkFailure, Outcome,
 };
@@ -36,7 +36,7 @@ impl<D: Document> Engine<D> {
         let changes: Vec<(&str, &Pending<D>)> = members
             .iter()
             .filter_map(|flight| Some((config.collection(&flight.key.collection)?.path.as_str(), &*flight.change)))
-            .collect();
+            .listed();
         let http = batch_request(&sync.endpoint, &changes, atomic);
         self.request(Cargo::Batch(members, atomic), http);
     }
@@ -49,7 +49,7 @@ impl<D: Document> Engine<D> {
     ) {
         let outcome = match result {
             Ok(response) => {
-                let changes: Vec<&Pending<D>> = members.iter().map(|flight| &*flight.change).collect();
+                let changes: Vec<&Pending<D>> = members.iter().map(|flight| &*flight.change).listed();
                 batch_outcome(&changes, atomic, &response, self.now)
             }
             Err(failure) => return self.batch_unanswered(members, failure),
@@ -68,7 +68,7 @@ impl<D: Document> Engine<D> {
                 self.heard_well();
                 let mut rest = members.into_iter();
                 let first = rest.next();
-                self.all_wait(rest.collect(), None);
+                self.all_wait(rest.listed(), None);
                 first.into_iter().for_each(|flight| self.needs_auth(flight, failure.clone()));
             }
             BatchOutcome::NeedsUpdate(failure) => {
@@ -124,7 +124,7 @@ impl<D: Document> Engine<D> {
     fn blame_first(&mut self, members: Vec<Flight<D>>, blame: impl FnOnce(&mut Self, Flight<D>)) {
         let mut members = members.into_iter();
         let first = members.next();
-        self.all_wait(members.collect(), None);
+        self.all_wait(members.listed(), None);
         if let Some(first) = first {
             blame(self, first);
         }
@@ -150,8 +150,8 @@ impl<D: Document> Engine<D> {
             Member::Missing if Mutant::MissingIsDone.is_on() => Some(Outcome::Done(Accepted::bare())),
             Member::NotAtFault | Member::Missing => None,
         };
-        let answers: Vec<Option<Outcome<D>>> = members.iter().zip(&results).map(outcome).collect();
-        let seqs: Vec<Seq> = members.iter().map(|flight| flight.seq).collect();
+        let answers: Vec<Option<Outcome<D>>> = members.iter().zip(&results).map(outcome).listed();
+        let seqs: Vec<Seq> = members.iter().map(|flight| flight.seq).listed();
         self.weigh(seqs.into_iter().zip(&answers).filter_map(|(seq, outcome)| Some((seq, outcome.as_ref()?))));
         let mut held = false;
         for ((flight, result), outcome) in members.into_iter().zip(results).zip(answers) {

@@ -10,7 +10,9 @@ use crate::engine::lane::{Action, Operation};
 use crate::engine::output::{Output, Reply};
 use crate::engine::plan::{Choice, Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{is_temporary, Code, DocKey, Document, Failure, PendingState, Priority, Seq, TEMPORARY_PREFIX};
+use crate::model::{
+    is_temporary, Code, DocKey, Document, Failure, Listed, PendingState, Priority, Seq, TEMPORARY_PREFIX,
+};
 use std::rc::Rc;
 
 /// Digits of a mutation id and of an idempotency key: 130 bits.
@@ -124,7 +126,7 @@ impl<D: Document> Engine<D> {
         }
         let group = (expected.is_some() && sends > 1).then(|| Rc::from(self.rng.text(ID_DIGITS)));
         let operation = |op| Operation { group: group.clone(), ..self.operation(op) };
-        let operations = ops.into_iter().map(operation).collect();
+        let operations = ops.into_iter().map(operation).listed();
         self.write_queue.push(Group { ticket, operations, expected: expected.unwrap_or_default() });
         self.write();
     }
@@ -151,7 +153,7 @@ impl<D: Document> Engine<D> {
     fn next_groups(&mut self) -> Vec<Group<D>> {
         let later = self.write_queue.iter().skip(1).position(|group| group.expected.asks());
         let count = later.map_or(self.write_queue.len(), |at| at + 1);
-        self.write_queue.drain(..count).collect()
+        self.write_queue.drain(..count).listed()
     }
 
     fn commit_write(&mut self, groups: Vec<Group<D>>) {
@@ -209,9 +211,9 @@ impl<D: Document> Engine<D> {
         let wanted = |seq: &Seq| !self.busy.contains(seq);
         let seqs: Vec<Seq> = match mutation_id {
             Some(mutation_id) => {
-                self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).collect()
+                self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).listed()
             }
-            None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).collect(),
+            None => self.outbox.iter().map(|entry| entry.seq).filter(wanted).listed(),
         };
         self.reach.hurry(self.now);
         self.commit(
@@ -296,7 +298,7 @@ impl<D: Document> Engine<D> {
         self.listen_work();
         self.want_lock();
         self.timers.clear();
-        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
+        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().listed();
         for request in requests {
             self.outputs.push_back(Output::GiveUp { request });
         }

@@ -12,7 +12,7 @@ use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
 use crate::engine::policy::backoff::MIN_PAUSE;
-use crate::model::{Code, Collection, DocKey, Document, Failure, Seq, Stats};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Listed, Seq, Stats};
 use crate::protocol::{Accepted, Remote};
 use std::rc::Rc;
 
@@ -269,7 +269,7 @@ impl<D: Document> Engine<D> {
         for group in written.groups {
             match group.result {
                 Ok(outcomes) => {
-                    let outcomes = outcomes.iter().map(outcome_document).collect();
+                    let outcomes = outcomes.iter().map(outcome_document).listed();
                     self.reply(group.ticket, Reply::Written(outcomes));
                 }
                 Err(failure) => self.refuse(group.ticket, failure),

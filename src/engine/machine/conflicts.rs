@@ -11,7 +11,7 @@ use super::{Engine, Timer};
 use crate::engine::outbox::Entry;
 use crate::engine::output::Event;
 use crate::engine::plan::{unknown_conflict, Ask, Choice, Effects, Noted, Rebased, Report, Resolve};
-use crate::model::{Code, Conflict, Document, Failure, Record, Seq, Time};
+use crate::model::{Code, Conflict, Document, Failure, Listed, Record, Seq, Time};
 use crate::protocol::date::http_date;
 use std::rc::Rc;
 
@@ -80,7 +80,7 @@ impl<D: Document> Engine<D> {
 
     /// Puts the questions that wait for the app's function.
     pub(super) fn ask_work(&mut self) {
-        let due: Vec<Seq> = self.outbox.asking().filter(|seq| !self.questions.contains_key(seq)).collect();
+        let due: Vec<Seq> = self.outbox.asking().filter(|seq| !self.questions.contains_key(seq)).listed();
         if due.is_empty() {
             return;
         }

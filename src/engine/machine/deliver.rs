@@ -5,7 +5,7 @@ use crate::engine::input::Message;
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
 use crate::engine::policy::breaker::Gate;
-use crate::model::{Collection, Document, Failure, PendingState, Set};
+use crate::model::{Collection, Document, Failure, Listed, PendingState, Set};
 
 use super::commits::Purpose;
 use super::push::Auth;
@@ -22,7 +22,7 @@ impl<D: Document> Engine<D> {
         if !changes.is_empty() {
             self.tell(Event::Changes { own, changes });
         }
-        let only_states: Vec<Collection> = states.iter().filter(|name| !documents.contains(name)).cloned().collect();
+        let only_states: Vec<Collection> = states.iter().filter(|name| !documents.contains(name)).cloned().listed();
         if !only_states.is_empty() {
             self.tell(Event::States(only_states));
         }
@@ -32,7 +32,7 @@ impl<D: Document> Engine<D> {
     /// The other tabs hear which collections moved, and whether the outbox did.
     pub(super) fn broadcast_moved(&mut self, documents: &Set<Collection>, effects: &Effects<D>) {
         if !documents.is_empty() {
-            let names = documents.iter().cloned().collect();
+            let names = documents.iter().cloned().listed();
             self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
         }
         if !effects.entries.is_empty() || !effects.removed.is_empty() {
@@ -71,7 +71,7 @@ impl<D: Document> Engine<D> {
         let Some(reading) = self.reading.take() else { return };
         let read = reading.entries.into_iter().filter(|entry| !reading.touched.contains(&entry.seq));
         let own = reading.touched.iter().filter_map(|seq| self.outbox.get(*seq).cloned());
-        let entries: Vec<_> = read.chain(own).collect();
+        let entries: Vec<_> = read.chain(own).listed();
         let before = self.row_states();
         self.outbox.reset(entries);
         if std::mem::take(&mut self.pass.hurries) {
@@ -114,7 +114,7 @@ impl<D: Document> Engine<D> {
             .map(|row| row.0.clone())
             .collect();
         if !moved.is_empty() {
-            self.tell(Event::States(moved.iter().cloned().collect()));
+            self.tell(Event::States(moved.iter().cloned().listed()));
         }
     }
 
@@ -147,7 +147,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn current_status(&self) -> Status {
         let pushing = !self.flights.is_empty() || !self.busy.is_empty();
         let pulling = self.is_pulling();
-        let mut holds: Vec<String> = self.holds.reasons().into_iter().map(String::from).collect();
+        let mut holds: Vec<String> = self.holds.reasons().into_iter().map(String::from).listed();
         if self.stopped && self.config.sync.is_some() {
             holds.push("stopped".into());
         } else if self.runs_by_order() && self.config.sync.is_some() {

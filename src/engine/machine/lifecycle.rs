@@ -7,7 +7,7 @@ use super::{Engine, Phase, Timer};
 use crate::engine::input::{Input, Signal};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output};
-use crate::model::{Collection, Document};
+use crate::model::{Collection, Document, Listed};
 use crate::protocol::NetworkFailure;
 
 /// A page has to be shown or hidden for so long to count as that (pitfalls C12).
@@ -64,7 +64,7 @@ impl<D: Document> Engine<D> {
     /// What its requests did is not known: they are made again, under their keys.
     fn enter_cache(&mut self) {
         self.freeze();
-        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().collect();
+        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().listed();
         for request in requests {
             self.outputs.push_back(Output::GiveUp { request });
             let result = Err(NetworkFailure::Unreachable);
@@ -102,7 +102,7 @@ impl<D: Document> Engine<D> {
     /// Messages that came while the page was frozen were left unread: any document may have changed, also after a
     /// transaction whose end is still to be told.
     fn tell_all_stale(&mut self) {
-        let names: Vec<Collection> = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        let names: Vec<Collection> = self.config.collections.iter().map(|collection| collection.name.clone()).listed();
         if !self.commits.is_empty() {
             self.overtaken.extend(names.iter().cloned());
         }

@@ -47,7 +47,7 @@ use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
-use crate::model::{Collection, Document, Lease, Map, Seq, Set, Time};
+use crate::model::{Collection, Document, Lease, Listed, Map, Seq, Set, Time};
 use answers::Suspect;
 use commits::Purpose;
 use conflicts::Question;
@@ -356,7 +356,7 @@ impl<D: Document> Engine<D> {
         let due = self.now + start_delay;
         let pulls = self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
         let synced = self.config.synced().filter(|_| pulls);
-        let names: Vec<Collection> = synced.map(|collection| collection.name.clone()).collect();
+        let names: Vec<Collection> = synced.map(|collection| collection.name.clone()).listed();
         for name in names {
             self.pulls.insert(name.clone(), Puller::default());
             if !self.stopped {

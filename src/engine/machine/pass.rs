@@ -9,7 +9,7 @@ use super::{Engine, Timer};
 use crate::engine::input::{Message, Wish};
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::policy::lease::TERM;
-use crate::model::{Document, Failure, Seq, Time};
+use crate::model::{Document, Failure, Listed, Seq, Time};
 
 /// The running pass, and who waits for it.
 #[derive(Debug)]
@@ -288,7 +288,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn pass_closed(&mut self) {
         let asking = self.pass.asking.take().map(|asking| asking.tickets).unwrap_or_default();
         let tickets = std::mem::take(&mut self.pass.waiting).into_iter().chain(asking);
-        for ticket in tickets.collect::<Vec<_>>() {
+        for ticket in tickets.listed() {
             let report = self.report_document(Some("closed"));
             self.reply(ticket, Reply::Report(report));
         }

@@ -9,7 +9,7 @@ use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::Output;
 use crate::engine::plan::{LoadPull, StartPull};
-use crate::model::{Collection, Document, PullState, Time, Wanted};
+use crate::model::{Collection, Document, Listed, PullState, Time, Wanted};
 use crate::protocol::{pull_request, single_request};
 
 /// Documents asked for in one page.
@@ -100,7 +100,7 @@ impl<D: Document> Engine<D> {
     /// Collections to be pulled that are not being pulled.
     pub(super) fn pulls_due(&self) -> Vec<Collection> {
         let due = self.pulls.iter().filter(|(_, puller)| puller.due && !puller.active && self.may_pull(puller));
-        due.map(|(name, _)| name.clone()).collect()
+        due.map(|(name, _)| name.clone()).listed()
     }
 
     /// Whether a due pull may run: on a slow connection only what was ordered, and what was never caught up.
@@ -225,7 +225,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn load_pulls(&mut self) {
         if !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadPull(_))) {
-            let collections: Vec<Collection> = self.pulls.keys().cloned().collect();
+            let collections: Vec<Collection> = self.pulls.keys().cloned().listed();
             let plan = LoadPull { collections: collections.clone() };
             self.commit(Purpose::LoadPull(collections), Box::new(plan));
         }
@@ -235,9 +235,9 @@ impl<D: Document> Engine<D> {
         self.pulls_loaded = true;
         for (name, state) in names.iter().zip(states) {
             if let Some(puller) = self.pulls.get_mut(name) {
-                let known: Vec<&str> = puller.fetch.iter().chain(&puller.fetching).map(|known| &*known.id).collect();
+                let known: Vec<&str> = puller.fetch.iter().chain(&puller.fetching).map(|known| &*known.id).listed();
                 let more = state.wanted.iter().filter(|wanted| !known.contains(&&*wanted.id)).cloned();
-                let more: Vec<Wanted> = more.collect();
+                let more: Vec<Wanted> = more.listed();
                 puller.fetch.extend(more);
                 if !puller.active {
                     puller.due |= !puller.fetch.is_empty();

@@ -10,7 +10,7 @@ use super::{Engine, Timer};
 use crate::engine::outbox::{Entry, Together};
 use crate::engine::plan::{Dispatch, Dispatched, Fence};
 use crate::engine::policy::breaker::Gate;
-use crate::model::{Document, Seq};
+use crate::model::{Document, Listed, Seq};
 use std::rc::Rc;
 
 /// Whether the server knows who we are.
@@ -127,7 +127,7 @@ impl<D: Document> Engine<D> {
             tokens = tokens.saturating_sub(costs);
             fits
         };
-        ready.into_iter().filter(|seq| affordable(seq)).collect()
+        ready.into_iter().filter(|seq| affordable(seq)).listed()
     }
 
     /// Whether the rest of its transaction is not ready to go with it.
@@ -165,9 +165,9 @@ impl<D: Document> Engine<D> {
         self.budget.take(repeats.count() as u32);
         self.busy.extend(load.seqs.iter().copied());
         self.begin_pass("change");
-        let changes = load.seqs.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).collect();
+        let changes = load.seqs.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).listed();
         let atomic = load.travel == Travel::Atomic;
-        let mates = load.seqs.iter().flat_map(|seq| self.outbox.mates(*seq)).collect();
+        let mates = load.seqs.iter().flat_map(|seq| self.outbox.mates(*seq)).listed();
         let plan = Dispatch { config: self.config.clone(), fence, changes, mates, atomic, now: self.now };
         self.commit(Purpose::Dispatch(load), Box::new(plan));
     }

@@ -6,7 +6,7 @@ use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::output::Event;
-use crate::model::{Document, Set};
+use crate::model::{Document, Listed, Set};
 
 /// Messages of other tabs within this time lead to one reading of the outbox.
 const GATHER: u64 = 40;
@@ -58,7 +58,7 @@ impl<D: Document> Engine<D> {
     /// The end of an own transaction may come after the news of a later one in another tab: what it told is old by then.
     pub(super) fn tell_overtaken(&mut self, last: bool) {
         if !self.overtaken.is_empty() {
-            self.tell(Event::Stale(self.overtaken.iter().cloned().collect()));
+            self.tell(Event::Stale(self.overtaken.iter().cloned().listed()));
         }
         if last {
             self.overtaken = Set::new();

@@ -7,7 +7,7 @@ use super::commits::{Purpose, STORE_PAUSE};
 use super::{Engine, Timer};
 use crate::engine::output::{Event, Settled};
 use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone, Written};
-use crate::model::{Code, DocKey, Document, Failure, PendingState, Seq, Set};
+use crate::model::{Code, DocKey, Document, Failure, Listed, PendingState, Seq, Set};
 use std::rc::Rc;
 
 /// A watched row.
@@ -55,7 +55,7 @@ impl<D: Document> Engine<D> {
             (seq > 0).then_some(())?;
             Some((outcome.mutation_id.clone()?, outcome.key.id.clone()))
         });
-        removed.chain(lost).collect()
+        removed.chain(lost).listed()
     }
 
     /// There is nothing on the server, as wanted.
@@ -70,7 +70,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn end_discarded(&mut self, effects: &Effects<D>) {
         let gone: Vec<Rc<str>> =
-            effects.removed.iter().filter_map(|seq| Some(self.outbox.get(*seq)?.mutation_id.clone())).collect();
+            effects.removed.iter().filter_map(|seq| Some(self.outbox.get(*seq)?.mutation_id.clone())).listed();
         for mutation_id in gone {
             self.end_failed(&mutation_id, Failure::new(Code::Discarded, "this change was discarded").at(self.now));
         }
@@ -94,7 +94,7 @@ impl<D: Document> Engine<D> {
             _ => !self.busy.contains(&watch.seq),
         };
         let wanted = self.watches.iter().filter(|(mutation_id, watch)| !watch.asked && ended(watch, mutation_id));
-        let wanted: Vec<Rc<str>> = wanted.map(|(mutation_id, _)| mutation_id.clone()).collect();
+        let wanted: Vec<Rc<str>> = wanted.map(|(mutation_id, _)| mutation_id.clone()).listed();
         for mutation_id in wanted {
             let Some(watch) = self.watches.get_mut(&mutation_id) else { continue };
             watch.asked = true;
@@ -131,7 +131,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn close_waiters(&mut self) {
-        let open: Vec<Rc<str>> = self.watches.keys().cloned().collect();
+        let open: Vec<Rc<str>> = self.watches.keys().cloned().listed();
         for mutation_id in open {
             let text = "the database was closed; the change is kept and will be sent";
             self.end_failed(&mutation_id, Failure::new(Code::Closed, text).at(self.now));

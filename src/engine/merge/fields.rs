@@ -4,7 +4,7 @@
 //! side. Fields of a group are one: both its start and its end come from the same side (pitfalls H9).
 
 use super::{field, same, Merged, OWNED};
-use crate::model::{Document, Set};
+use crate::model::{Document, Listed, Set};
 
 /// Whether two documents differ in anything but what the server sets itself.
 pub fn is_changed<D: Document>(from: &D, to: &D) -> bool {
@@ -38,7 +38,7 @@ pub fn merge_fields<D: Document>(
             taken.extend(unit.iter().map(|name| (name.clone(), local.get(name))));
         }
     }
-    let taken: Vec<(&str, Option<D>)> = taken.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let taken: Vec<(&str, Option<D>)> = taken.iter().map(|(name, value)| (name.as_str(), value.clone())).listed();
     Merged { doc: remote.with(&taken), fields }
 }
 
@@ -49,7 +49,7 @@ fn is_field_changed<D: Document>(from: &D, to: &D, name: &str) -> bool {
 /// Fields of any of the documents, in the order they are met, but for the server's own.
 fn names<D: Document>(docs: &[&D]) -> Vec<String> {
     let mut seen: Set<String> = Set::new();
-    let mut names: Vec<String> = docs.iter().flat_map(|doc| doc.fields()).collect();
+    let mut names: Vec<String> = docs.iter().flat_map(|doc| doc.fields()).listed();
     names.retain(|name| !OWNED.contains(&name.as_str()) && seen.insert(name.clone()));
     names
 }

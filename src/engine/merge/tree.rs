@@ -6,7 +6,7 @@
 //! named, and a person has to choose.
 
 use super::{field, same, Merged, OWNED};
-use crate::model::{ConflictField, Document, Kind, Map, Set};
+use crate::model::{ConflictField, Document, Kind, Listed, Map, Set};
 
 /// How deep a tree is looked into; what lies deeper is one value.
 const MAX_DEPTH: usize = 100;
@@ -71,7 +71,7 @@ impl<D: Document> TreeMerge<D> {
                 taken.push((name, merged));
             }
         }
-        let taken: Vec<(&str, Option<D>)> = taken.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let taken: Vec<(&str, Option<D>)> = taken.iter().map(|(name, value)| (name.as_str(), value.clone())).listed();
         remote.with(&taken)
     }
 
@@ -90,7 +90,7 @@ impl<D: Document> TreeMerge<D> {
             let name = item.text_of("id").unwrap_or_else(|| key.clone());
             self.value(&name, base.get(key), local.get(key), remote.get(key))
         });
-        D::list(merged.collect())
+        D::list(merged.listed())
     }
 }
 

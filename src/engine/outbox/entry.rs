@@ -2,7 +2,7 @@
 
 use crate::engine::config::Config;
 use crate::model::{
-    is_temporary, ChangeKind, DocKey, Document, Failure, Pending, PendingState, Priority, Seq, Time, Wait,
+    is_temporary, ChangeKind, DocKey, Document, Failure, Listed, Pending, PendingState, Priority, Seq, Time, Wait,
 };
 use std::rc::Rc;
 
@@ -76,10 +76,10 @@ pub fn references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey>
         .references
         .iter()
         .filter_map(|reference| id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id)));
-    refers.filter(|key| key.collection != row.collection || key.id != row.id).collect()
+    refers.filter(|key| key.collection != row.collection || key.id != row.id).listed()
 }
 
 /// Those of them that have only a temporary id yet.
 pub fn temporary_references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
-    references(row, config).into_iter().filter(|key| is_temporary(&key.id)).collect()
+    references(row, config).into_iter().filter(|key| is_temporary(&key.id)).listed()
 }

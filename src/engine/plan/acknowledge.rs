@@ -14,8 +14,8 @@ use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    sort_by, AuditEntry, ChangeKind, Collection, DocKey, Document, Pending, PullState, Record, Row, Seq, Set, Time,
-    Wanted,
+    sort_by, AuditEntry, ChangeKind, Collection, DocKey, Document, Listed, Pending, PullState, Record, Row, Seq, Set,
+    Time, Wanted,
 };
 use crate::protocol::Accepted;
 use std::rc::Rc;
@@ -48,7 +48,7 @@ impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
             collections.extend(self.config.referring_to(&self.key.collection).into_iter().map(|(name, _)| name));
         }
         let collections: Set<Collection> = collections.into_iter().collect();
-        Scope { collections: collections.iter().cloned().collect(), writes: true, strict: true }
+        Scope { collections: collections.iter().cloned().listed(), writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
@@ -85,15 +85,15 @@ impl<D: Document> Acknowledge<D> {
             return Vec::new();
         }
         let fields = self.config.referring_to(&self.key.collection).into_iter();
-        fields.map(|(collection, field)| Read::Referring { collection, field, id: self.key.id.clone() }).collect()
+        fields.map(|(collection, field)| Read::Referring { collection, field, id: self.key.id.clone() }).listed()
     }
 
     fn referring_keys(&self, rows: &Rows<D>) -> Vec<DocKey> {
         let keys_of = |read: Read| {
             let Read::Referring { collection, .. } = &read else { return Vec::new() };
-            rows.main_rows(&read).iter().map(|row| DocKey::new(collection, &row.id)).collect()
+            rows.main_rows(&read).iter().map(|row| DocKey::new(collection, &row.id)).listed()
         };
-        self.referring().into_iter().flat_map(keys_of).collect()
+        self.referring().into_iter().flat_map(keys_of).listed()
     }
 
     fn decide(

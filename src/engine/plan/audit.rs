@@ -7,12 +7,12 @@
 use super::world::Noted;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Rows, Write};
-use crate::model::{AuditEntry, Document, Mark, Record, Seq, Time};
+use crate::model::{AuditEntry, Document, Listed, Mark, Record, Seq, Time};
 use std::rc::Rc;
 
 /// Entries about conflicts that were found or ended.
 pub(super) fn settled<D>(noted: &[Noted<D>], user: Option<&Rc<str>>, now: Time) -> Vec<AuditEntry> {
-    noted.iter().map(|noted| AuditEntry::of_conflict(&noted.conflict, user, now)).collect()
+    noted.iter().map(|noted| AuditEntry::of_conflict(&noted.conflict, user, now)).listed()
 }
 
 /// Entries about changes that left the outbox because the server's document already is what they want.
@@ -34,5 +34,5 @@ pub(super) fn audited<D: Document>(rows: &Rows<D>, entries: Vec<AuditEntry>) -> 
     let moved = Mark { applied: mark.applied + 1, audited: first + count };
     let numbered = entries.into_iter().skip(skipped).zip(first..);
     let puts = numbered.map(|(entry, n)| Write::PutAudit(Box::new(AuditEntry { n, ..entry })));
-    puts.chain([Write::PutMeta(MetaKey::Mark, moved.to_record())]).collect()
+    puts.chain([Write::PutMeta(MetaKey::Mark, moved.to_record())]).listed()
 }

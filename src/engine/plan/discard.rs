@@ -11,7 +11,9 @@ use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Record, Seq, Time};
+use crate::model::{
+    AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Listed, Pending, PendingState, Record, Seq, Time,
+};
 use std::rc::Rc;
 
 /// Who takes the change back.
@@ -86,7 +88,7 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
             DiscardMode::RollBack => "rejected",
         };
         let mut entries: Vec<_> =
-            gone.iter().map(|change| AuditEntry::of(change, outcome, self.cause, self.now)).collect();
+            gone.iter().map(|change| AuditEntry::of(change, outcome, self.cause, self.now)).listed();
         let (mut writes, effects) = world.finish(&self.config);
         merged(rows, &effects.removed, &mut entries, self.now);
         writes.extend(audited(rows, entries));
@@ -129,7 +131,7 @@ impl Discard {
             conflict: Box::new(ended(known.clone(), "discard", self.now, new.as_ref())),
             fresh: false,
         });
-        let mut noted: Vec<Noted<D>> = ends.collect();
+        let mut noted: Vec<Noted<D>> = ends.listed();
         // What queued behind it was never compared with the state it stands on now.
         let before = gone.first().and_then(|change| change.origin.clone());
         let before = before.or_else(|| noted.first().and_then(|known| known.conflict.base.clone()));

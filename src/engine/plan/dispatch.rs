@@ -11,7 +11,9 @@ use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
 use crate::engine::outbox::{references, temporary_references, Entry};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time};
+use crate::model::{
+    AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Listed, Patch, Pending, PendingState, Seq, Time,
+};
 use crate::protocol::payload;
 use std::rc::Rc;
 
@@ -45,7 +47,7 @@ pub enum Dispatched<D> {
 
 impl<D: Document> Plan<D, Report<D>> for Dispatch {
     fn scope(&self) -> Scope {
-        let collections = self.config.collections.iter().map(|collection| collection.name.clone()).collect();
+        let collections = self.config.collections.iter().map(|collection| collection.name.clone()).listed();
         Scope { collections, writes: true, strict: true }
     }
 
@@ -71,7 +73,7 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
         }
         let mut writes = Vec::new();
         let decide = |(seq, fresh): &(Seq, Rc<str>)| self.decide(*seq, fresh, rows, &mut writes);
-        let mut dispatched: Vec<Dispatched<D>> = self.changes.iter().map(decide).collect();
+        let mut dispatched: Vec<Dispatched<D>> = self.changes.iter().map(decide).listed();
         if self.atomic && !dispatched.iter().all(|one| matches!(one, Dispatched::Send(..))) {
             writes.retain(|write| matches!(write, Write::PutPending(row) if row.state == PendingState::Parked));
             for (one, (seq, _)) in dispatched.iter_mut().zip(&self.changes) {
@@ -98,14 +100,14 @@ impl Dispatch {
             let Dispatched::Parked(entry, failure) = one else { return None };
             Some(AuditEntry::of(rows.pending(entry.seq)?, "parked", Some(failure.code), self.now))
         };
-        dispatched.iter().filter_map(entry).collect()
+        dispatched.iter().filter_map(entry).listed()
     }
 
     fn reads_of<D: Document>(&self, change: &Pending<D>) -> Vec<Read> {
         let own = Read::Main(DocKey { collection: change.collection.clone(), id: change.id.clone() });
         let aliases = temporary_references(change, &self.config).into_iter().map(Read::Alias);
         let refers = references(change, &self.config).into_iter().map(Read::Main);
-        refers.chain(aliases).chain([own]).collect()
+        refers.chain(aliases).chain([own]).listed()
     }
 
     /// Whether a document it refers to has an earlier create that the server has not acknowledged (I-07).

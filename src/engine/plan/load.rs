@@ -4,7 +4,7 @@ use super::Report;
 use crate::engine::config::Config;
 use crate::engine::outbox::Entry;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{Collection, Document, Seq, Time};
+use crate::model::{Collection, Document, Listed, Seq, Time};
 use std::rc::Rc;
 
 /// Rows read in one transaction.
@@ -42,7 +42,7 @@ impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
             return Step::Need(missing);
         }
         let found = rows.pending_rows(&page);
-        let entries = found.iter().map(|row| Entry::of(row, &self.config)).collect();
+        let entries = found.iter().map(|row| Entry::of(row, &self.config)).listed();
         let next = (found.len() == PAGE).then(|| found.last().map(|row| row.seq)).flatten();
         let stats = rows.stats().map_or((0, None), |stats| (stats.resets, stats.synced_at));
         Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next, stats }))
@@ -66,6 +66,6 @@ impl<D: Document> Plan<D, Report<D>> for LoadPull {
         if !missing.is_empty() {
             return Step::Need(missing);
         }
-        Step::Done(Vec::new(), Report::Pulls(self.collections.iter().map(|name| rows.pull_state(name)).collect()))
+        Step::Done(Vec::new(), Report::Pulls(self.collections.iter().map(|name| rows.pull_state(name)).listed()))
     }
 }

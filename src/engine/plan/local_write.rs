@@ -13,7 +13,7 @@ use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Map, Seq, Set, Time};
+use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Listed, Map, Seq, Set, Time};
 use std::rc::Rc;
 
 /// Places in the outbox per millisecond: places follow the clock, and always rise.
@@ -81,7 +81,7 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
         let written = self.operations().map(|op| &op.key.collection);
         let read = self.groups.iter().flat_map(|group| group.expected.collections());
         let collections: Set<Collection> = written.chain(read).cloned().collect();
-        Scope { collections: collections.iter().cloned().collect(), writes: true, strict: true }
+        Scope { collections: collections.iter().cloned().listed(), writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
@@ -99,7 +99,7 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
             Err(missing) => return Step::Need(missing),
         };
         let mut place = Places { next: self.first_place(rows) };
-        let groups = self.groups.iter().map(|group| self.run(group, &mut world, rows, &mut place)).collect::<Vec<_>>();
+        let groups = self.groups.iter().map(|group| self.run(group, &mut world, rows, &mut place)).listed();
         let mark = Read::Meta(MetaKey::Mark);
         let moves = world.needs_mark();
         if moves && !rows.has(&mark) {
@@ -224,5 +224,5 @@ fn changes<D: Document>(groups: &[GroupDone<D>]) -> Vec<Change<D>> {
         previous: None,
         doc: outcome.doc.clone(),
     })
-    .collect()
+    .listed()
 }

@@ -12,8 +12,8 @@ use crate::engine::merge::{decide, is_changed, merge_fields, Answer, Question, S
 use crate::engine::mutant::Mutant;
 use crate::engine::store::Rows;
 use crate::model::{
-    ChangeKind, Conflict, ConflictField, ConflictKind, Document, Patch, Pending, PendingState, Resolution, Severity,
-    Time,
+    ChangeKind, Conflict, ConflictField, ConflictKind, Document, Listed, Patch, Pending, PendingState, Resolution,
+    Severity, Time,
 };
 use std::rc::Rc;
 
@@ -184,14 +184,7 @@ impl<D: Document> Meeting<'_, D> {
         let free = |name: &String| !groups.iter().any(|group| group.contains(name));
         let counts =
             |name: &String| sides.remote.and_then(|doc| doc.get(name)).is_none_or(|value| value.as_number().is_some());
-        sides
-            .change
-            .changes
-            .inc
-            .iter()
-            .map(|(name, _)| name.clone())
-            .filter(|name| free(name) && counts(name))
-            .collect()
+        sides.change.changes.inc.iter().map(|(name, _)| name.clone()).filter(|name| free(name) && counts(name)).listed()
     }
 
     fn conflict(
@@ -292,7 +285,7 @@ pub(super) fn settle_on<D: Document>(
     let target = target.map(|doc| doc.with(&[("id", Some(D::text(&lane.key.id)))]));
     let change = &mut lane.changes[at];
     lane.dirty.insert(change.seq);
-    let inc: Vec<(String, f64)> = change.changes.inc.iter().filter(|(name, _)| added.contains(name)).cloned().collect();
+    let inc: Vec<(String, f64)> = change.changes.inc.iter().filter(|(name, _)| added.contains(name)).cloned().listed();
     let (kind, data, patch) = match (&target, &*new) {
         (Some(target), Some(below)) => (ChangeKind::Update, None, Patch { inc, ..Patch::between(below, target) }),
         (Some(target), None) => (ChangeKind::Create, Some(target.clone()), Patch::default()),
@@ -350,7 +343,7 @@ fn severity<D>(kind: ConflictKind, fields: &[ConflictField<D>]) -> Severity {
 /// The local document without its increments, which go on top of whatever comes out.
 fn without<D: Document>(sides: &Sides<'_, D>, added: &[String]) -> Option<D> {
     let (base, local) = sides.base.zip(sides.local)?;
-    let fields: Vec<(&str, Option<D>)> = added.iter().map(|name| (name.as_str(), base.get(name))).collect();
+    let fields: Vec<(&str, Option<D>)> = added.iter().map(|name| (name.as_str(), base.get(name))).listed();
     (!fields.is_empty()).then(|| local.with(&fields))
 }
 

@@ -6,7 +6,7 @@
 use crate::engine::config::{Config, Reference};
 use crate::engine::lane::{Action, Operation};
 use crate::engine::store::Rows;
-use crate::model::{is_temporary, DocKey, Document};
+use crate::model::{is_temporary, DocKey, Document, Listed};
 
 /// Temporary ids in the reference fields that an operation sets.
 pub(super) fn referred<D: Document>(op: &Operation<D>, config: &Config) -> Vec<DocKey> {
@@ -14,7 +14,7 @@ pub(super) fn referred<D: Document>(op: &Operation<D>, config: &Config) -> Vec<D
         let id = value(op, &reference.field)?.as_text().filter(|id| is_temporary(id))?;
         Some(DocKey::new(&reference.collection, &id))
     };
-    config.collection(&op.key.collection).map_or_else(Vec::new, |of| of.references.iter().filter_map(key).collect())
+    config.collection(&op.key.collection).map_or_else(Vec::new, |of| of.references.iter().filter_map(key).listed())
 }
 
 /// The operation with known ids in place of temporary ones.

@@ -10,7 +10,7 @@ use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{AuditEntry, Document, Failure, Pending, PendingState, Seq, Time, Wait};
+use crate::model::{AuditEntry, Document, Failure, Listed, Pending, PendingState, Seq, Time, Wait};
 use std::rc::Rc;
 
 /// What to write for one change.
@@ -85,7 +85,7 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
         let parked = row.state == PendingState::Parked && !Mutant::AuditForgetsParked.is_on();
         let code = row.last_error.as_ref().map(|failure| failure.code);
         let entry = parked.then(|| AuditEntry::of(&row, "parked", code, self.now));
-        let mut writes = audited(rows, entry.into_iter().collect());
+        let mut writes = audited(rows, entry.into_iter().listed());
         writes.push(Write::PutPending(row));
         Step::Done(writes, Report::Settled(settlement))
     }

@@ -6,7 +6,7 @@
 use super::world::{moved_mark, Change, Effects, Fence};
 use super::Report;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, PullState, Record, Row};
+use crate::model::{Collection, DocKey, Document, Listed, PullState, Record, Row};
 use std::rc::Rc;
 
 /// Rows looked at in one transaction.
@@ -43,8 +43,8 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         }
         let state: PullState<D> = rows.pull_state(&self.collection);
         let found = rows.main_rows(&page);
-        let gone: Vec<&Row<D>> = found.iter().filter(|row| is_gone(row, &state)).take(self.most).collect();
-        let mut writes: Vec<Write<D>> = gone.iter().map(|row| Write::DeleteMain(self.key(row))).collect();
+        let gone: Vec<&Row<D>> = found.iter().filter(|row| is_gone(row, &state)).take(self.most).listed();
+        let mut writes: Vec<Write<D>> = gone.iter().map(|row| Write::DeleteMain(self.key(row))).listed();
         let last =
             if gone.len() == self.most { gone.last().copied() } else { found.last().filter(|_| found.len() == PAGE) };
         let next = last.map(|row| row.id.clone());
@@ -57,7 +57,7 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         }
         let changes =
             gone.iter().map(|row| Change { key: self.key(row), row_key: row.key.clone(), previous: None, doc: None });
-        let effects = Effects { changes: changes.collect(), ..Effects::default() };
+        let effects = Effects { changes: changes.listed(), ..Effects::default() };
         Step::Done(writes, Report::Swept(effects, next))
     }
 }

@@ -6,7 +6,7 @@
 use super::Report;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Document, Record, Stats, Time};
+use crate::model::{Document, Listed, Record, Stats, Time};
 use std::rc::Rc;
 
 /// Adds to the numbers, or resets them.
@@ -55,6 +55,6 @@ impl<D: Document> Plan<D, Report<D>> for Tally {
         let stats = self.result(rows.stats());
         let changed = self.resets || !self.counted.is_empty();
         let write = changed.then(|| Write::PutMeta(MetaKey::Stats, stats.to_record()));
-        Step::Done(write.into_iter().collect(), Report::Tallied(Box::new(stats)))
+        Step::Done(write.into_iter().listed(), Report::Tallied(Box::new(stats)))
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::policy::lease::stands;
 use crate::engine::store::{MetaKey, Read, Rows, Write};
-use crate::model::{sort_by, Conflict, DocKey, Document, Lease, Map, Mark, Record, Resolution, Seq, Set};
+use crate::model::{sort_by, Conflict, DocKey, Document, Lease, Listed, Map, Mark, Record, Resolution, Seq, Set};
 use std::rc::Rc;
 
 /// A document that changed for the app.
@@ -79,7 +79,7 @@ pub(super) struct World<D> {
 impl<D: Document> World<D> {
     /// The lanes of these documents, or the rows that are still to be read. `fresh` documents cannot exist yet.
     pub(super) fn load(rows: &Rows<D>, keys: impl IntoIterator<Item = (DocKey, bool)>) -> Result<Self, Vec<Read>> {
-        let mut keys: Vec<(DocKey, bool)> = keys.into_iter().collect();
+        let mut keys: Vec<(DocKey, bool)> = keys.into_iter().listed();
         sort_by(&mut keys, Ord::cmp);
         keys.dedup_by(|next, kept| next.0 == kept.0);
         let stored = || keys.iter().filter(|(_, fresh)| !fresh).map(|(key, _)| key);
@@ -100,7 +100,7 @@ impl<D: Document> World<D> {
         let lane = |key: DocKey, fresh: bool| {
             let row = if fresh { None } else { rows.main(&key).cloned() };
             let places = row.as_ref().map_or(&[][..], |row| &row.lane);
-            let changes = places.iter().filter_map(|seq| rows.pending(*seq).cloned()).collect();
+            let changes = places.iter().filter_map(|seq| rows.pending(*seq).cloned()).listed();
             Lane::new(key, row, changes)
         };
         let lanes: Map<_, _> = keys.into_iter().map(|(key, fresh)| (key.clone(), lane(key, fresh))).collect();
@@ -160,14 +160,14 @@ impl<D: Document> World<D> {
                 writes.push(Write::PutMain(lane.key.collection.clone(), row));
             }
         }
-        effects.removed = held.iter().copied().collect();
+        effects.removed = held.iter().copied().listed();
         writes.extend(effects.removed.iter().map(|seq| Write::DeletePending(*seq)));
         (writes, effects)
     }
 }
 
 fn before<D>(lane: &Lane<D>) -> (bool, Vec<Seq>) {
-    (lane.row.is_some(), lane.changes.iter().map(|change| change.seq).collect())
+    (lane.row.is_some(), lane.changes.iter().map(|change| change.seq).listed())
 }
 
 /// The write that moves the mark.

@@ -3,7 +3,7 @@
 //! A trigger is only a reason that can be asked for; whether a pass runs is decided from the work there is. Passes do
 //! not overlap: what comes while one runs waits for the next, and the same key is one entry however often it comes.
 
-use crate::model::{Document, Time};
+use crate::model::{Document, Listed, Time};
 
 /// One reason, with how often it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Triggers {
                 ("count", Some(D::number(f64::from(trigger.count)))),
             ])
         };
-        let list = |all: &[Trigger]| Some(D::list(all.iter().map(one).collect()));
+        let list = |all: &[Trigger]| Some(D::list(all.iter().map(one).listed()));
         D::object().with(&[("running", list(&self.running)), ("waiting", list(&self.waiting))])
     }
 }

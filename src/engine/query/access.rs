@@ -5,7 +5,7 @@
 
 use super::key::Key;
 use super::{Condition, IndexDef, Query, Scalar, Test};
-use crate::model::sort_by;
+use crate::model::{sort_by, Listed};
 
 /// An end of a range: the key, and whether it is left out.
 pub type End = Option<(Key, bool)>;
@@ -49,7 +49,7 @@ impl Access {
     pub fn scan(query: &Query) -> Self {
         Self {
             ranges: vec![Range::default()],
-            residual: (0..query.conditions.len()).collect(),
+            residual: (0..query.conditions.len()).listed(),
             ordered: order(query).next().is_none(),
             ..Self::default()
         }
@@ -120,7 +120,7 @@ impl Range {
 }
 
 fn join(prefix: &[Key], last: Key) -> Key {
-    Key::List(prefix.iter().cloned().chain([last]).collect())
+    Key::List(prefix.iter().cloned().chain([last]).listed())
 }
 
 /// The best access for a query on a collection with these indexes.
@@ -155,7 +155,7 @@ enum Part {
 }
 
 fn candidate(query: &Query, path: &[String], multi: bool) -> Option<Access> {
-    let mut residual: Vec<usize> = (0..query.conditions.len()).collect();
+    let mut residual: Vec<usize> = (0..query.conditions.len()).listed();
     let mut prefixes: Vec<Vec<Key>> = vec![Vec::new()];
     let mut span = None;
     let mut loose = Vec::new();
@@ -191,7 +191,7 @@ fn is_prefix_enough(query: &Query, access: &Access, multi: bool, loose: &[&str])
 /// Takes what the conditions say about a path; those that the ranges will answer leave `residual`.
 fn part(query: &Query, path: &str, multi: bool, residual: &mut Vec<usize>, answer: bool) -> Option<Part> {
     let on_path = |at: &usize| query.conditions[*at].path == path && query.conditions[*at].any == multi;
-    let mine: Vec<usize> = (0..query.conditions.len()).filter(on_path).collect();
+    let mine: Vec<usize> = (0..query.conditions.len()).filter(on_path).listed();
     let valued = mine.iter().find_map(|at| Some((*at, values(&query.conditions[*at])?)));
     if let Some((at, values)) = valued {
         residual.retain(|other| !(answer && *other == at));
@@ -228,9 +228,9 @@ fn span_of(condition: &Condition) -> Option<(Range, bool)> {
 }
 
 fn cross(prefixes: &[Vec<Key>], values: &[Key]) -> Option<Vec<Vec<Key>>> {
-    let with = |prefix: &Vec<Key>, value: &Key| prefix.iter().cloned().chain([value.clone()]).collect();
+    let with = |prefix: &Vec<Key>, value: &Key| prefix.iter().cloned().chain([value.clone()]).listed();
     let all: Vec<Vec<Key>> =
-        prefixes.iter().flat_map(|prefix| values.iter().map(move |value| with(prefix, value))).collect();
+        prefixes.iter().flat_map(|prefix| values.iter().map(move |value| with(prefix, value))).listed();
     (all.len() <= MAX_RANGES).then_some(all)
 }
 
@@ -243,7 +243,7 @@ fn ranges(prefixes: &[Vec<Key>], span: Option<&Range>, single: bool, whole: bool
         (None, false, Some(_)) if whole => Range::only(Key::List(prefix.clone())),
         (None, false, _) => under(prefix),
     };
-    prefixes.iter().map(range).collect()
+    prefixes.iter().map(range).listed()
 }
 
 /// All compound keys that begin with a prefix. The lower end names the first key there is: a browser that wrongly puts

@@ -5,7 +5,7 @@
 use super::key::{compare_text, Key};
 use super::{IndexDef, Query};
 use crate::engine::disk::Disk;
-use crate::model::{sort_by, Code, Document, Failure, Row};
+use crate::model::{sort_by, Code, Document, Failure, Listed, Row};
 use core::cmp::Ordering;
 
 /// How many rows an answer without a limit may have.
@@ -22,7 +22,7 @@ impl Place {
     /// The place of a document.
     pub fn of<D: Document>(query: &Query, id: String, doc: &D) -> Self {
         let key = |path: &String| Key::of(&doc.at_path(path)?);
-        Self { keys: query.order_by.iter().map(key).collect(), id }
+        Self { keys: query.order_by.iter().map(key).listed(), id }
     }
 
     /// Order for a direction; what has no key comes last in both.
@@ -67,7 +67,7 @@ impl<T> Gather<T> {
     /// The rows in order, as many as asked for.
     pub fn finish(mut self) -> Vec<T> {
         self.sort();
-        self.rows.into_iter().map(|(_, item)| item).collect()
+        self.rows.into_iter().map(|(_, item)| item).listed()
     }
 
     fn sort(&mut self) {

@@ -3,7 +3,7 @@
 //! What has no key here (absent, `null`, booleans, objects, arrays that hold one of these) stands in no index.
 
 use super::IndexDef;
-use crate::model::{sort_by, Document, Kind};
+use crate::model::{sort_by, Document, Kind, Listed};
 use core::cmp::Ordering;
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ impl Key {
             Self::Number(number) if *number == f64::INFINITY => Self::Text("".into()),
             Self::Number(number) => Self::Number(next_up(*number)),
             Self::Text(text) => Self::Text([text, "\0"].concat().into()),
-            Self::List(items) => Self::List(items.iter().cloned().chain([Self::Number(f64::NEG_INFINITY)]).collect()),
+            Self::List(items) => Self::List(items.iter().cloned().chain([Self::Number(f64::NEG_INFINITY)]).listed()),
         }
     }
 
@@ -105,11 +105,11 @@ pub fn index_keys<D: Document>(doc: &D, index: &IndexDef) -> Vec<Key> {
             return Vec::new();
         };
         let items = if index.multi { value.as_list() } else { None };
-        let mut keys: Vec<Key> = items.unwrap_or_else(|| vec![value]).iter().filter_map(Key::of).collect();
+        let mut keys: Vec<Key> = items.unwrap_or_else(|| vec![value]).iter().filter_map(Key::of).listed();
         sort_by(&mut keys, Ord::cmp);
         keys.dedup();
         return keys;
     }
     let parts = index.path.iter().map(|path| Key::of(&doc.at_path(path)?)).collect::<Option<Vec<_>>>();
-    parts.map(Key::List).into_iter().collect()
+    parts.map(Key::List).into_iter().listed()
 }

@@ -4,7 +4,7 @@
 
 use super::key::Key;
 use super::{Condition, Query, Range, Scalar, Test};
-use crate::model::{Code, Document, Failure};
+use crate::model::{Code, Document, Failure, Listed};
 
 impl Query {
     /// The query that an object of the border's shape describes.
@@ -13,7 +13,7 @@ impl Query {
         let limit = from.number_of("limit").map(|limit| limit.max(0.0) as usize);
         Ok(Self {
             conditions: conditions.ok_or_else(|| Failure::new(Code::Validation, "a condition of the query"))?,
-            order_by: list(from, "orderBy").iter().filter_map(Document::as_text).collect(),
+            order_by: list(from, "orderBy").iter().filter_map(Document::as_text).listed(),
             descending: from.flag("descending"),
             limit,
         })

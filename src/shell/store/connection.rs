@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::open::{self, Fate, Handle};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, StoreConfig, StoreEvent, Told};
-use crate::model::{Code, Failure};
+use crate::model::{Code, Failure, Listed};
 use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
 use std::rc::Rc;
@@ -115,7 +115,7 @@ impl Connection {
     /// Makes an attempt on a connection.
     fn make(self: &Rc<Self>, attempt: Attempt, handle: Rc<Handle>) {
         let (start, mode, stores) = (attempt.start.clone(), attempt.mode, attempt.stores.clone());
-        let stores: Vec<&str> = stores.iter().map(|store| &**store).collect();
+        let stores: Vec<&str> = stores.iter().map(|store| &**store).listed();
         let (connection, on) = (self.clone(), handle.clone());
         let ended = move |end: Result<JsValue, Fault>| match end {
             Ok(report) => (attempt.done)(Ok(report)),

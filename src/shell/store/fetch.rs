@@ -12,7 +12,7 @@ use super::select::{select, Want};
 use super::tx::{Outcome, Tx};
 use super::{Table, Tables};
 use crate::engine::store::{Asked, Found, Read, Rows};
-use crate::model::{sort_by, Code, Collection, DocKey, Failure, Record, Row, Seq};
+use crate::model::{sort_by, Code, Collection, DocKey, Failure, Listed as _, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use crate::shell::names::name;
 use js_sys::Array;
@@ -63,7 +63,7 @@ impl Round {
     fn listed(mut self: Box<Self>, tx: &Tx, crowds: &[Collection], reads: Vec<Read>, lists: Vec<JsValue>) -> Outcome {
         let mut lists = lists.into_iter().map(JsCast::unchecked_into::<Array>);
         let crowds: Vec<(&Collection, Listed)> =
-            crowds.iter().zip(&mut lists).map(|(crowd, keys)| (crowd, Listed::new(&keys, crowd, &reads))).collect();
+            crowds.iter().zip(&mut lists).map(|(crowd, keys)| (crowd, Listed::new(&keys, crowd, &reads))).listed();
         for read in reads.iter().cloned() {
             match &read {
                 Read::Main(key)
@@ -215,7 +215,7 @@ fn wanted<'r>(reads: &'r [Read], crowd: &Collection) -> Vec<&'r str> {
         Read::Main(key) if key.collection == *crowd => Some(&*key.id),
         _ => None,
     };
-    let mut ids: Vec<&str> = reads.iter().filter_map(id).collect();
+    let mut ids: Vec<&str> = reads.iter().filter_map(id).listed();
     sort_by(&mut ids, |left, right| left.encode_utf16().cmp(right.encode_utf16()));
     ids
 }
@@ -234,7 +234,7 @@ fn list(tx: &Tx, crowd: &Collection, reads: &[Read]) -> Result<IdbRequest, Fault
 
 impl Listed {
     fn new(keys: &Array, crowd: &Collection, reads: &[Read]) -> Self {
-        let mut present: Vec<String> = keys.iter().filter_map(|key| key.as_string()).collect();
+        let mut present: Vec<String> = keys.iter().filter_map(|key| key.as_string()).listed();
         let is_cut = keys.length() == most(wanted(reads, crowd).len());
         let seen_to = present.last().filter(|_| is_cut).cloned();
         sort_by(&mut present, Ord::cmp);
@@ -257,5 +257,5 @@ fn crowded(reads: &[Read]) -> Vec<Collection> {
             None => counts.push((key.collection.clone(), 1)),
         }
     }
-    counts.into_iter().filter(|(_, count)| *count > MANY).map(|(collection, _)| collection).collect()
+    counts.into_iter().filter(|(_, count)| *count > MANY).map(|(collection, _)| collection).listed()
 }

@@ -9,7 +9,7 @@ use super::run::alias_key;
 use super::schema::IDS;
 use super::tx::{Mode, Outcome, Then, Tx};
 use super::Done;
-use crate::model::{is_temporary, DocKey, Failure};
+use crate::model::{is_temporary, DocKey, Failure, Listed};
 use crate::shell::later::later;
 use crate::shell::names::name;
 use core::cell::RefCell;
@@ -43,14 +43,14 @@ impl Gets {
 
     fn drain(&self) {
         let wanted = self.queue.take();
-        let keys: Vec<DocKey> = wanted.iter().flat_map(|(keys, _)| keys.iter().cloned()).collect();
+        let keys: Vec<DocKey> = wanted.iter().flat_map(|(keys, _)| keys.iter().cloned()).listed();
         let stores = scope(&keys);
         let reading = Rc::new(Reading { keys, documents: RefCell::default() });
         let read = reading.clone();
         let done = Box::new(move |end: Result<JsValue, Failure>| {
             let mut documents = reading.documents.take().into_iter();
             for (keys, done) in wanted {
-                done(end.as_ref().map(|_| documents.by_ref().take(keys.len()).collect()).map_err(Clone::clone));
+                done(end.as_ref().map(|_| documents.by_ref().take(keys.len()).listed()).map_err(Clone::clone));
             }
         });
         self.connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(move |tx| read.clone().start(tx)), done));
@@ -68,7 +68,7 @@ impl Reading {
         let reading = self.clone();
         let then: Then = Box::new(move |tx, records| {
             // `undefined` stands for a row that is not there and for one whose document is gone.
-            reading.documents.replace(records.iter().map(document).collect());
+            reading.documents.replace(records.iter().map(document).listed());
             tx.finish(JsValue::UNDEFINED)
         });
         if self.keys.iter().any(|key| is_temporary(&key.id)) {
@@ -92,7 +92,7 @@ pub(super) fn find(tx: &Tx, keys: Vec<DocKey>, then: Then) -> Outcome {
 fn aliases(tx: &Tx, keys: &[DocKey], records: Vec<JsValue>, then: Then) -> Outcome {
     let missed = keys.iter().zip(&records).enumerate();
     let missed = missed.filter(|(_, (key, record))| record.is_undefined() && is_temporary(&key.id));
-    let missed: Vec<(usize, DocKey)> = missed.map(|(at, (key, _))| (at, key.clone())).collect();
+    let missed: Vec<(usize, DocKey)> = missed.map(|(at, (key, _))| (at, key.clone())).listed();
     if missed.is_empty() {
         return then(tx, records);
     }

@@ -8,7 +8,7 @@ use super::Table;
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Map, Pending, Record, Row, Seq};
+use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Listed, Map, Pending, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -60,7 +60,7 @@ pub(super) fn run<R>(disk: &mut Disk<JsDoc>, tables: &[Rc<Table>], plan: &dyn Pl
 
 fn is_violated(disk: &Disk<JsDoc>, collection: &str, index: &IndexDef) -> bool {
     let docs = disk.main_rows(collection).filter_map(|row| row.doc.as_ref());
-    let mut keys: Vec<Key> = docs.flat_map(|doc| index_keys(doc, index)).collect();
+    let mut keys: Vec<Key> = docs.flat_map(|doc| index_keys(doc, index)).listed();
     sort_by(&mut keys, Ord::cmp);
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -89,7 +89,7 @@ pub(super) fn query(disk: &Disk<JsDoc>, table: &Table, query: &Query) -> Result<
 
 pub(super) fn rows(disk: &Disk<JsDoc>, table: &Table, query: &Query, pulled: bool) -> Result<JsValue, Failure> {
     let copy = |row: &Row<JsDoc>| Row { doc: row.doc.as_ref().map(JsDoc::deep_copy), ..row.clone() };
-    let rows: Vec<Row<JsDoc>> = disk_query(disk, &table.name, query, &table.indexes)?.into_iter().map(copy).collect();
+    let rows: Vec<Row<JsDoc>> = disk_query(disk, &table.name, query, &table.indexes)?.into_iter().map(copy).listed();
     let complete = !pulled || disk.meta(&MetaKey::Pull(table.name.clone()).name()).is_some_and(is_complete);
     Ok(out::rows_object(&rows, &changes(disk, &rows), complete))
 }
@@ -100,7 +100,7 @@ pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {
 }
 
 pub(super) fn pending_list(disk: &Disk<JsDoc>, query: &PendingQuery) -> Vec<Pending<JsDoc>> {
-    disk.pending_rows().filter(|row| query.takes(row)).take(query.limit).cloned().collect()
+    disk.pending_rows().filter(|row| query.takes(row)).take(query.limit).cloned().listed()
 }
 
 pub(super) fn conflicts(disk: &Disk<JsDoc>) -> JsValue {

@@ -30,7 +30,7 @@ use self::gets::Gets;
 use self::select::Want;
 use crate::engine::query::{disk_count, Gather, IndexDef, Place, Query};
 use crate::engine::store::{Plan, Step};
-use crate::model::{Code, Collection, DocKey, Document, Failure, Pending, PendingState, Time};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Listed, Pending, PendingState, Time};
 use crate::shell::document::JsDoc;
 use core::cell::Cell;
 use core::fmt;
@@ -172,10 +172,10 @@ impl Store {
     /// The documents of ids or former temporary ids, the caller's own; `undefined` where there is none.
     pub fn get(&self, collection: &str, ids: &[String], done: Done<Vec<JsValue>>) {
         let Some((table, done)) = self.table(collection, done) else { return };
-        let keys: Vec<DocKey> = ids.iter().map(|id| DocKey::new(&table.name, id)).collect();
+        let keys: Vec<DocKey> = ids.iter().map(|id| DocKey::new(&table.name, id)).listed();
         match &self.backend {
             Backend::Memory(disk) => {
-                let found = Ok(keys.iter().map(|key| memory::get(&disk.borrow(), key)).collect());
+                let found = Ok(keys.iter().map(|key| memory::get(&disk.borrow(), key)).listed());
                 done(found);
             }
             Backend::Idb(_, gets) => gets.get(keys, done),

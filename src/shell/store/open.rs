@@ -7,7 +7,7 @@
 use super::fault::Fault;
 use super::tx::{Mode, Tx};
 use super::{early, schema, StoreConfig, StoreEvent, Told};
-use crate::model::{Code, Failure};
+use crate::model::{Code, Failure, Listed};
 use core::cell::{Cell, OnceCell};
 use gloo_timers::callback::Timeout;
 use idb::Factory;
@@ -248,7 +248,7 @@ fn refuse(fault: Fault, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
 /// Looks whether the schema is as declared, and what the name of this database's life is.
 fn check(handle: Rc<Handle>, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS, schema::AUDIT];
-    let stores: Vec<&str> = own.into_iter().chain(config.tables.iter().map(|table| &*table.name)).collect();
+    let stores: Vec<&str> = own.into_iter().chain(config.tables.iter().map(|table| &*table.name)).listed();
     let (opened, config) = (handle.clone(), config.clone());
     let ended = move |end: Result<JsValue, Fault>| {
         let id = match end {

@@ -2,7 +2,7 @@
 
 use super::host;
 use crate::engine::query::row_state;
-use crate::model::{Document, Failure, Map, Pending, Row, Seq};
+use crate::model::{Document, Failure, Listed, Map, Pending, Row, Seq};
 use crate::shell::document::JsDoc;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
@@ -48,7 +48,7 @@ pub(super) fn meta(row: &Row<JsDoc>, changes: &Changes) -> JsDoc {
         ("attempts", Some(JsDoc::number(f64::from(attempts)))),
         ("lastError", error.map(Failure::to_document)),
     ];
-    JsDoc::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).collect::<Vec<_>>())
+    JsDoc::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).listed())
 }
 
 /// The stored conflicts, and how many there ever were.

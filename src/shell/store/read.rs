@@ -13,7 +13,7 @@ use super::{Done, Table};
 use crate::engine::query::Query;
 use crate::engine::store::MetaKey;
 use crate::model::{
-    AuditEntry, Collection, DocKey, Document, Failure, Mark, Pending, PendingState, PullState, Record, Row, Seq,
+    AuditEntry, Collection, DocKey, Document, Failure, Listed, Mark, Pending, PendingState, PullState, Record, Row, Seq,
 };
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
@@ -64,7 +64,7 @@ pub(super) fn rows(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Quer
         let pull = MetaKey::Pull(table.name.clone()).name();
         let end: Then = Box::new(move |tx, records| {
             let rows: Vec<Row<JsDoc>> = records.into_iter().map(parse).collect::<Result<_, _>>()?;
-            let seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).collect();
+            let seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).listed();
             let last = tx.store(META)?.get(&JsValue::from_str(&pull))?;
             let end = move |tx: &Tx, changes: Changes, pull: JsValue| {
                 tx.finish(out::rows_object(&rows, &changes, !pulled || is_complete(&JsDoc(pull))))

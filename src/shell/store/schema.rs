@@ -10,7 +10,7 @@ use super::range::after_key;
 use super::tx::{Outcome, Tx};
 use super::{StoreConfig, Table};
 use crate::engine::query::IndexDef;
-use crate::model::{Code, Document, Record, Row};
+use crate::model::{Code, Document, Listed, Record, Row};
 use crate::shell::document::JsDoc;
 use idb::{IndexParams, KeyPath, ObjectStore, ObjectStoreParams};
 use js_sys::Array;
@@ -67,7 +67,7 @@ impl Table {
 
 /// The key path of an index in the stored row.
 fn key_path(index: &IndexDef) -> KeyPath {
-    let stored: Vec<String> = index.path.iter().map(|path| ["doc.", path].concat()).collect();
+    let stored: Vec<String> = index.path.iter().map(|path| ["doc.", path].concat()).listed();
     match &stored[..] {
         [path] => KeyPath::new_single(path),
         paths => KeyPath::new_array(paths.iter().map(String::as_str)),
@@ -129,10 +129,10 @@ pub(super) fn upgrade(database: &IdbDatabase, tx: &Tx, config: Rc<StoreConfig>, 
     let then = move |tx: &Tx, mut known: Vec<JsValue>| {
         let is_new = known.pop().unwrap_or_default().is_undefined();
         let ours = JsDoc(known.pop().unwrap_or_default()).as_list().unwrap_or_default();
-        let ours: Vec<Rc<str>> = ours.iter().filter_map(Document::as_text).map(Rc::from).collect();
+        let ours: Vec<Rc<str>> = ours.iter().filter_map(Document::as_text).map(Rc::from).listed();
         remember(tx, &config, is_new.then_some(&*life), &ours)?;
         let foreign = |name: &Rc<str>| before.contains(name) && !ours.contains(name);
-        let foreign = config.tables.iter().map(|table| table.name.clone()).filter(foreign).collect();
+        let foreign = config.tables.iter().map(|table| table.name.clone()).filter(foreign).listed();
         Box::new(Wrap { foreign, now: config.now, keys: Vec::new() }).next(tx)
     };
     tx.ask(known, Box::new(then))
@@ -140,7 +140,7 @@ pub(super) fn upgrade(database: &IdbDatabase, tx: &Tx, config: Rc<StoreConfig>, 
 
 fn names(database: &IdbDatabase) -> Vec<Rc<str>> {
     let list = database.object_store_names();
-    (0..list.length()).filter_map(|at| list.get(at)).map(Rc::from).collect()
+    (0..list.length()).filter_map(|at| list.get(at)).map(Rc::from).listed()
 }
 
 fn ensure(
@@ -183,7 +183,7 @@ fn remember(tx: &Tx, config: &StoreConfig, life: Option<&str>, ours: &[Rc<str>])
     let meta = tx.store(META)?;
     let tables = config.tables.iter().map(|table| &table.name);
     let all = ours.iter().chain(tables.filter(|name| !ours.contains(name)));
-    let list = JsDoc::list(all.map(|name| JsDoc::text(name)).collect());
+    let list = JsDoc::list(all.map(|name| JsDoc::text(name)).listed());
     meta.put(&list.0, &COLLECTIONS.into())?;
     if let Some(life) = life {
         meta.put(&life.into(), &STORE_ID.into())?;

@@ -15,7 +15,7 @@ use super::Table;
 use crate::engine::query::{
     choose, index_keys, too_large, Access, Gather, IndexDef, Key, Place as Standing, Query, Range, MAX_ROWS,
 };
-use crate::model::{sort_by, Code, Document, Set};
+use crate::model::{sort_by, Code, Document, Listed, Set};
 use crate::shell::document::JsDoc;
 use crate::shell::names::name;
 use js_sys::{Array, Reflect};
@@ -221,7 +221,7 @@ impl Scan {
         let request = keys_at(&self.place, &of_last)?;
         let then = move |tx: &Tx, mut answers: Vec<JsValue>| {
             let ids = listed(answers.pop().unwrap_or_default())?;
-            let rest: Vec<JsValue> = ids.iter().skip(seen as usize).collect();
+            let rest: Vec<JsValue> = ids.iter().skip(seen as usize).listed();
             self.by_ids(tx, rest.into_iter(), after)
         };
         tx.ask(vec![request], Box::new(then))
@@ -266,10 +266,10 @@ impl Scan {
         let request = self.place.get_all_keys(&query_of(keys)?, MAX_KEYS)?;
         let then = move |tx: &Tx, mut answers: Vec<JsValue>| {
             let ids = listed(answers.pop().unwrap_or_default())?;
-            let mut ids: Vec<String> = ids.iter().filter_map(|id| id.as_string()).collect();
+            let mut ids: Vec<String> = ids.iter().filter_map(|id| id.as_string()).listed();
             sort_by(&mut ids, Ord::cmp);
             ids.dedup();
-            let ids: Vec<JsValue> = ids.iter().map(|id| JsValue::from_str(id)).collect();
+            let ids: Vec<JsValue> = ids.iter().map(|id| JsValue::from_str(id)).listed();
             self.by_ids(tx, ids.into_iter(), None)
         };
         tx.ask(vec![request], Box::new(then))
