@@ -293,7 +293,7 @@ fn field_messages<D: Document>(errors: D) -> Vec<(String, String)> {
     let message = |field: String| {
         let mut text = errors.text_of(&field)?;
         if text.len() > MAX_TEXT {
-            text = text.chars().take(MAX_TEXT / 4).listed();
+            text = text.chars().take(MAX_TEXT / 4).collect();
         }
         Some((field, text))
     };
