@@ -13,6 +13,15 @@
 //! Floors 0 to 3 know no browser, no clock and no randomness: the browser crates do not even exist in a native build.
 //! `native` is the opposite: a JSON document for tests and the simulator, absent from the shipped module.
 
+/// Checks what must hold wherever the tests run: in every native build. The shipped module has no byte of it.
+macro_rules! native_assert {
+    ($($check:tt)*) => {
+        if cfg!(not(target_arch = "wasm32")) {
+            assert!($($check)*);
+        }
+    };
+}
+
 pub mod engine;
 pub mod model;
 pub mod protocol;

@@ -136,7 +136,7 @@ impl<D: Document> Disk<D> {
             }
             Read::Query(asked) => {
                 let found = disk_select(self, &asked.collection, &asked.query);
-                debug_assert!(found.is_ok(), "a query of a plan has a limit");
+                native_assert!(found.is_ok(), "a query of a plan has a limit");
                 Found::MainRows(found.into_iter().flatten().cloned().listed())
             }
             Read::LastPending => Found::Last(self.pending.keys().next_back().copied()),

@@ -183,7 +183,7 @@ impl<D: Document> Rows<D> {
             (Read::LastPending, Found::Last(seq)) => self.last_pending = Some(seq),
             (read, Found::MainRows(rows)) => drop(self.main_pages.insert(read, rows)),
             (read, Found::PendingRows(rows)) => drop(self.pending_pages.insert(read, rows)),
-            (read, _) => debug_assert!(false, "a store answered {read:?} with another kind of row"),
+            (read, _) => native_assert!(false, "a store answered {read:?} with another kind of row"),
         }
     }
 

@@ -46,7 +46,7 @@ mod tests {
     use serde_json::{json, Map, Value};
 
     fn patch(from: Value, to: Value) -> Option<Value> {
-        merge_patch(&Json::from(from), &Json::from(to)).map(|patch| (*patch.0).clone())
+        merge_patch(&Json::from(from), &Json::from(to)).map(|patch| patch.to_value())
     }
 
     /// RFC 7396, section 2, as written there.

@@ -94,7 +94,7 @@ fn a_collection_has_its_own_name_in_a_body() {
     {
         let sent = batch_request(&endpoint(), &[(path, &change)], true);
         assert_eq!(sent.url, "https://x.test/_batch");
-        let sent = sent.body.expect("a body").0;
+        let sent = sent.body.expect("a body").to_value();
         assert_eq!(sent["changes"][0]["collection"], name);
         assert_eq!(sent["changes"][0]["revision"], "7");
         assert_eq!(sent["atomic"], true);

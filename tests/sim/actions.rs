@@ -248,11 +248,11 @@ fn brief(command: &Command<Json>) -> String {
         Command::Write(ops) | Command::Transact(ops, _) => {
             let brief = |op: &WriteOp<Json>| {
                 let kind = match &op.kind {
-                    WriteKind::Put(doc) => format!("put {}", doc.0),
-                    WriteKind::Add(doc) => format!("add {}", doc.0),
+                    WriteKind::Put(doc) => format!("put {doc}"),
+                    WriteKind::Add(doc) => format!("add {doc}"),
                     WriteKind::Patch(patch) => {
                         let set: Vec<String> =
-                            patch.set.iter().map(|(field, value)| format!("{field}={}", value.0)).collect();
+                            patch.set.iter().map(|(field, value)| format!("{field}={value}")).collect();
                         format!("patch {set:?} -{:?} +{:?}", patch.unset, patch.inc)
                     }
                     WriteKind::Remove => "remove".into(),

@@ -7,6 +7,7 @@
 use super::net::Wire;
 use super::server::from_core;
 use super::world::World;
+use seakeep::model::Document;
 use seakeep::native::Json;
 use seakeep::protocol::{Body, HttpResponse};
 use seakeep_server::core::CoreRequest;
@@ -55,9 +56,10 @@ fn member_parcel(member: &Value) -> Parcel {
 
 /// The status a batch's answer gives for one change; `None` when it gives none.
 pub(crate) fn status_of(response: &HttpResponse<Json>, mutation: &str) -> Option<u16> {
-    let Body::Json(Json(body)) = &response.body else { return None };
-    let mut results = body["results"].as_array()?.iter().filter(|result| result["mutationId"] == mutation);
-    results.find_map(|result| u16::try_from(result["status"].as_u64()?).ok())
+    let Body::Json(body) = &response.body else { return None };
+    let of = |result: &&Json| result.field("mutationId").and_then(Json::str) == Some(mutation);
+    let mut results = body.field("results")?.items().iter().filter(of);
+    results.find_map(|result| Some(result.number_of("status")? as u16))
 }
 
 impl World {

@@ -4,7 +4,6 @@ use super::net::{Fate, Wire};
 use seakeep::engine::input::{Input, Message, Signal};
 use seakeep::native::Json;
 use seakeep::protocol::{HttpResponse, NetworkFailure};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// One scheduled event. `life` is the life of the tab it was meant for.
@@ -88,10 +87,14 @@ impl Event {
 /// What a sleeping tab gets when it runs again.
 pub(crate) type Stashed = Input<Json>;
 
+/// When an event is due, what decides among equal times, and its number.
+type Place = (u64, u64, u64);
+
 /// Events by time.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    events: BTreeMap<(u64, u64, u64), Event>,
+    /// The latest first: there are some twenty, and the earliest is taken from the end.
+    events: Vec<(Place, Event)>,
     count: u64,
 }
 
@@ -99,43 +102,45 @@ impl Queue {
     /// Schedules an event; `tie` decides among equal times.
     pub(crate) fn add(&mut self, at: u64, tie: u64, event: Event) {
         self.count += 1;
-        self.events.insert((at, tie, self.count), event);
+        let place = (at, tie, self.count);
+        let index = self.events.partition_point(|(held, _)| *held > place);
+        self.events.insert(index, (place, event));
     }
 
     /// The earliest event.
     pub(crate) fn next(&mut self) -> Option<(u64, Event)> {
-        self.events.pop_first().map(|((at, ..), event)| (at, event))
+        self.events.pop().map(|((at, ..), event)| (at, event))
     }
 
     /// The event of the highest rank among those due by then; the earliest of equals.
     pub(crate) fn best(&self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<&Event> {
-        self.place_of_best(until, rank).and_then(|place| self.events.get(&place))
+        self.index_of_best(until, rank).map(|index| &self.events[index].1)
     }
 
     /// Takes it.
     pub(crate) fn take_best(&mut self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<(u64, Event)> {
-        let place = self.place_of_best(until, rank)?;
-        self.events.remove(&place).map(|event| (place.0, event))
+        let ((at, ..), event) = self.events.remove(self.index_of_best(until, rank)?);
+        Some((at, event))
     }
 
-    fn place_of_best(&self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<(u64, u64, u64)> {
-        let due = self.events.range(..=(until, u64::MAX, u64::MAX));
-        due.rev().max_by_key(|(_, event)| rank(event)).map(|(place, _)| *place)
+    fn index_of_best(&self, until: u64, rank: impl Fn(&Event) -> u64) -> Option<usize> {
+        let first = self.events.partition_point(|((at, ..), _)| *at > until);
+        (first..self.events.len()).max_by_key(|index| rank(&self.events[*index].1))
     }
 
     /// When the earliest event is due.
     pub(crate) fn due(&self) -> Option<u64> {
-        self.events.first_key_value().map(|((at, ..), _)| *at)
+        self.events.last().map(|((at, ..), _)| *at)
     }
 
     /// Drops what the schedule itself brings about, keeping what is under way.
     pub(crate) fn drop_sources(&mut self) {
-        self.events.retain(|_, event| !matches!(event, Event::Action | Event::Turn | Event::Stranger));
+        self.events.retain(|(_, event)| !matches!(event, Event::Action | Event::Turn | Event::Stranger));
     }
 
     /// Whether a message between tabs is under way.
     pub(crate) fn has_messages(&self) -> bool {
-        self.events.values().any(|event| matches!(event, Event::Message { .. }))
+        self.events.iter().any(|(_, event)| matches!(event, Event::Message { .. }))
     }
 
     /// Drops everything.

@@ -3,6 +3,7 @@
 //! It never decides about a change itself; it only adds what surrounds a real server: gateways that fail before or
 //! after the change was executed, limits, logins, replicas that lag, backups that are put back.
 
+use seakeep::model::Document;
 use seakeep::native::Json;
 use seakeep::protocol::{Body, HttpRequest, HttpResponse};
 use seakeep_server::core::memory::MemoryTables;
@@ -83,7 +84,7 @@ pub(crate) fn to_core(http: &HttpRequest<Json>) -> CoreRequest {
         request = request.header(name, value.clone());
     }
     if let Some(body) = &http.body {
-        request.body = body.0.to_string().into_bytes();
+        request.body = body.to_string().into_bytes();
     }
     request
 }
@@ -91,8 +92,8 @@ pub(crate) fn to_core(http: &HttpRequest<Json>) -> CoreRequest {
 /// A response as the shell gives it.
 pub(crate) fn from_core(response: &CoreResponse) -> HttpResponse<Json> {
     let header = |name: &str| response.header_value(name).map(String::from);
-    let body = match response.json() {
-        Some(value) => Body::Json(value.into()),
+    let body = match std::str::from_utf8(&response.body).ok().and_then(Json::parse) {
+        Some(value) => Body::Json(value),
         None if response.body.is_empty() => Body::Empty,
         None => Body::Broken(response.body.len()),
     };

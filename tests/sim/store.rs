@@ -7,11 +7,15 @@ use super::event::Event;
 use super::world::World;
 use seakeep::engine::disk::Disk;
 use seakeep::engine::plan::{AnyPlan, Report};
-use seakeep::engine::store::Write;
+use seakeep::engine::store::{MetaKey, Write};
 use seakeep::model::{Code, Collection, DocKey, Failure, Lease, Pending, PullState, Record, Row};
 use seakeep::native::Json;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::rc::Rc;
+
+/// The states of pulls, shared between what stands and what stood before.
+pub(crate) type Pulls = Rc<[(Collection, PullState<Json>)]>;
 
 /// A transaction that waits for its turn.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub(crate) struct Profile {
     pub(crate) disk: Disk<Json>,
     /// The lease and the states of pulls as stored, read anew whenever they are written.
     pub(crate) lease: Option<Lease>,
-    pub(crate) pulls: Vec<(Collection, PullState<Json>)>,
+    pub(crate) pulls: Pulls,
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) last_job: u64,
     /// Tabs that hold (the first) and wait for the lock.
@@ -48,7 +52,7 @@ pub(crate) struct Done {
     pub(crate) rows: Vec<(DocKey, Option<Row<Json>>)>,
     pub(crate) pending: Vec<(u64, Option<Pending<Json>>)>,
     pub(crate) lease: Option<Lease>,
-    pub(crate) pulls: Vec<(Collection, PullState<Json>)>,
+    pub(crate) pulls: Pulls,
     pub(crate) report: Report<Json>,
 }
 
@@ -112,7 +116,8 @@ impl World {
         let disk = &mut self.profiles[profile].disk;
         let rows = documents.into_iter().map(|key| (key.clone(), disk.main(&key).cloned())).collect();
         let pending = places.into_iter().map(|seq| (seq, disk.pending(seq).cloned())).collect();
-        let bookkeeping = writes.iter().any(|write| matches!(write, Write::PutMeta(..)));
+        let bookkeeping =
+            writes.iter().any(|write| matches!(write, Write::PutMeta(MetaKey::Lease | MetaKey::Pull(_), _)));
         disk.apply(writes)?;
         let (lease, pulls) = self.profiles[profile].note_meta(bookkeeping);
         if !empty {
@@ -126,7 +131,7 @@ impl World {
 
 impl Profile {
     /// Reads the lease and the states of pulls anew; gives what stood there before.
-    pub(crate) fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Vec<(Collection, PullState<Json>)>) {
+    pub(crate) fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Pulls) {
         if !changed {
             return (self.lease.clone(), self.pulls.clone());
         }
@@ -136,7 +141,7 @@ impl Profile {
     }
 }
 
-fn pulls_of(disk: &Disk<Json>) -> Vec<(Collection, PullState<Json>)> {
+fn pulls_of(disk: &Disk<Json>) -> Pulls {
     let state = |name: &str| {
         let record = disk.meta(&format!("pull:{name}"))?;
         Some((Collection::from(name), PullState::from_record(record)?))

@@ -3,7 +3,6 @@
 //! All of them are opaque to clients. Time comes in as milliseconds since 1970; this file reads no clock.
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 // The last millisecond of the year 9999: neither text form of time goes further.
@@ -30,11 +29,8 @@ pub(super) fn digest(parts: &[&[u8]]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize()[..16].iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    hash.finalize()[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The strong entity tag of a revision.

@@ -135,7 +135,7 @@ impl Model {
 /// What the payload makes of the server's document.
 fn execute(server: Option<Value>, change: &Pending<Json>) -> Option<Value> {
     let sent = change.sent.as_ref().expect("it was sent");
-    let body = sent.body.as_ref().map(|body| (*body.0).clone());
+    let body = sent.body.as_ref().map(Json::to_value);
     match (&*sent.method, change.kind) {
         ("DELETE", ChangeKind::Delete) => None,
         ("PUT", _) => body,

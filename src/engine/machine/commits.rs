@@ -145,7 +145,7 @@ impl<D: Document> Engine<D> {
             (Purpose::Ask(seq), Report::Asked(conflict)) => self.ask_about(seq, conflict),
             (Purpose::Verdict(seq), report) => self.answered_question(seq, report),
             (purpose, report) => {
-                debug_assert!(matches!(report, Report::Nothing), "{purpose:?} reported {report:?}");
+                native_assert!(matches!(report, Report::Nothing), "{purpose:?} reported {report:?}");
             }
         }
     }

@@ -173,7 +173,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn dispatched(&mut self, load: &Load, dispatched: Vec<Dispatched<D>>) {
-        debug_assert_eq!(load.seqs.len(), dispatched.len(), "a dispatch answers for each of its changes");
+        native_assert!(load.seqs.len() == dispatched.len(), "a dispatch answers for each of its changes");
         let mut moved = crate::engine::plan::Effects::default();
         let mut flights = Vec::with_capacity(dispatched.len());
         for one in dispatched {

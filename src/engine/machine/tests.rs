@@ -88,7 +88,7 @@ impl Bench {
                     self.engine.handle_input(self.now, Input::Committed { commit, result });
                 }
                 Output::Request { request, http } => {
-                    self.bodies.push(http.body.map_or(Value::Null, |body| (*body.0).clone()));
+                    self.bodies.push(http.body.map_or(Value::Null, |body| body.to_value()));
                     self.requests.push((self.now - START, request, format!("{} {}", http.method, http.url)));
                 }
                 Output::Reply { ticket, result } => self.replies.push((ticket, result)),

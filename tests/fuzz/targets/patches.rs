@@ -1,6 +1,6 @@
 //! Patches between any two documents: what a patch says arrives, and nothing else.
 
-use seakeep::model::{Document, Patch};
+use seakeep::model::{Document, Kind, Patch};
 use seakeep::native::Json;
 use seakeep::protocol::merge_patch as between;
 use serde_json::{Map, Value};
@@ -20,14 +20,14 @@ pub(super) fn merge_patch(data: &[u8]) {
 /// Documents, one in each line.
 pub(super) fn documents<const N: usize>(data: &[u8]) -> Option<[Json; N]> {
     let text = String::from_utf8_lossy(data);
-    let read = |line: &str| Json::parse(line).filter(|doc| doc.0.is_object());
+    let read = |line: &str| Json::parse(line).filter(|doc| doc.kind() == Kind::Object);
     let all: Vec<Json> = text.lines().take(N).map(read).collect::<Option<_>>()?;
     all.try_into().ok()
 }
 
 fn check_wire(from: &Json, to: &Json) {
     if let Some(patch) = between(from, to) {
-        let arrived = Json::from(applied((*from.0).clone(), &patch.0));
+        let arrived = Json::from(applied(from.to_value(), &patch.to_value()));
         assert!(arrived.same(to), "what the server makes of the patch is the document");
     }
 }

@@ -138,7 +138,7 @@ impl World {
         }
         if let Ok(Reply::Written(outcomes)) = &result {
             self.check_own_writes(tab, &asked);
-            self.trace(|| format!("  {:?}", outcomes.iter().map(|outcome| outcome.0.to_string()).collect::<Vec<_>>()));
+            self.trace(|| format!("  {:?}", outcomes.iter().map(ToString::to_string).collect::<Vec<_>>()));
             self.tabs[tab].watched.extend(outcomes.iter().filter_map(|outcome| outcome.text_of("mutationId")));
         }
         if !self.tabs[tab].open.values().any(|asked| asked.what == "write") {

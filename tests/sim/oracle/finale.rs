@@ -228,8 +228,8 @@ impl World {
                 (Some(row), Some(value)) if row.doc.as_ref().is_some_and(|doc| doc.same(&value)) => {}
                 (None, None) => {}
                 (row, value) => {
-                    let (local, remote) =
-                        (row.and_then(|row| row.doc.as_ref()).map(|doc| &doc.0), value.map(|value| value.0));
+                    let local = row.and_then(|row| row.doc.as_ref()).map(Json::to_string);
+                    let remote = value.as_ref().map(Json::to_string);
                     return Some(format!("{collection}/{} is {local:?} here, {remote:?} there", document.id));
                 }
             }
@@ -263,7 +263,7 @@ impl World {
             if list.is_some() || bits.is_some() {
                 lost = Some(format!(
                     "{tag} on the server is {}, acknowledged were {:?} and {:x?}",
-                    doc.0, truth.lists, truth.bits
+                    doc, truth.lists, truth.bits
                 ));
             }
         }

@@ -129,8 +129,8 @@ pub(crate) fn tag_of(doc: &Json) -> Option<String> {
 
 /// A tab's list in a document.
 pub(crate) fn list_of(doc: &Json, tab: usize) -> Vec<u64> {
-    let numbers = doc.0.get(LISTS[tab]).and_then(|list| list.as_array());
-    numbers.into_iter().flatten().filter_map(serde_json::Value::as_u64).collect()
+    let numbers = doc.field(LISTS[tab]).map_or(&[][..], Json::items);
+    numbers.iter().filter_map(Document::as_number).map(|number| number as u64).collect()
 }
 
 /// The sum of increments in a document.

@@ -256,10 +256,10 @@ impl World {
         if !matches!(done.kind, "ApplyPage" | "Sweep") {
             return;
         }
-        for (name, state) in self.profiles[done.profile].pulls.clone() {
-            let before = done.pulls.iter().find(|(known, _)| *known == name).map(|(_, state)| state.clone());
+        for (name, state) in &*self.profiles[done.profile].pulls.clone() {
+            let before = done.pulls.iter().find(|(known, _)| known == name).map(|(_, state)| state.clone());
             let before = before.unwrap_or_default();
-            let (Some((old, _)), Some((new, epoch))) = (position(&before), position(&state)) else {
+            let (Some((old, _)), Some((new, epoch))) = (position(&before), position(state)) else {
                 continue;
             };
             if new < old && before.epoch == state.epoch && before.generation == state.generation {
@@ -267,7 +267,7 @@ impl World {
             }
             // A full pull may leave deleted documents out: its sweep at the end finds them.
             if !state.sweeping {
-                self.check_covered(done, &name, new, &epoch);
+                self.check_covered(done, name, new, &epoch);
             }
         }
     }

@@ -96,7 +96,7 @@ impl World {
         if name == "progress" {
             let whole = detail.number_of("total").unwrap_or(f64::INFINITY);
             if !runs || detail.number_of("done").is_none_or(|done| done > whole) {
-                return self.broken("I-47", format!("tab {tab} tells progress {:?}, a pass runs: {runs}", detail.0));
+                return self.broken("I-47", format!("tab {tab} tells progress {detail:?}, a pass runs: {runs}"));
             }
         }
         self.oracle.telling.counts[profile].add(name, detail);

@@ -29,7 +29,7 @@ impl Bench {
     }
 
     fn events(&self, name: &str) -> Vec<(u64, Value)> {
-        let of = |(at, told, detail): &(u64, &str, Json)| (*told == name).then(|| (*at, (*detail.0).clone()));
+        let of = |(at, told, detail): &(u64, &str, Json)| (*told == name).then(|| (*at, detail.to_value()));
         self.told.iter().filter_map(of).collect()
     }
 
@@ -115,7 +115,7 @@ fn numbers_are_those_of_the_events_survive_the_tab_and_begin_anew_when_asked() {
     let told = bench.ask(Command::Stats).expect("numbers");
     assert_eq!(told.number_of("successRate"), Some(0.5));
     assert_eq!(
-        *told.get("byCollection").expect("collections").0,
+        told.get("byCollection").expect("collections").to_value(),
         json!({ "notes": { "pushed": 1, "pulled": 0, "failed": 1 } })
     );
     assert_eq!(told.get("requestMs").and_then(|of| of.number_of("max")), Some(80.0));
