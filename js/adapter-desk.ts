@@ -7,7 +7,7 @@
 import type { checkId, isTemporary } from './ids.js';
 import type { Log } from './log.js';
 import type { isPlain, snapshotDocument, snapshotValue } from './snapshot.js';
-import type { Adapter, AdapterContext } from './types-sync.js';
+import type { Adapter, AdapterContext } from './types-adapter.js';
 
 /** What of the face the transport works with. */
 export interface Tools {

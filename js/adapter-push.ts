@@ -7,7 +7,7 @@
 
 import { type Desk, documentOf, idOf, NO_RESULT, NoResult, type Plain, revisionOf } from './adapter-desk.js';
 import type { Answer } from './adapter-reply.js';
-import type { OutgoingChange } from './types-sync.js';
+import type { OutgoingChange } from './types-adapter.js';
 
 /** A change as the engine gives it: what the adapter gets, and whether the server makes the id. */
 type Change = { -readonly [K in keyof OutgoingChange]: OutgoingChange[K] } & { temporary?: boolean };

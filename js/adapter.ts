@@ -10,7 +10,7 @@ import { type Desk, NO_RESULT, NoResult, type Plain, type Tools } from './adapte
 import { lookUp, pullPage } from './adapter-pull.js';
 import { pushAll, pushInOrder } from './adapter-push.js';
 import { one, reply } from './adapter-reply.js';
-import type { Adapter, AdapterContext } from './types-sync.js';
+import type { Adapter, AdapterContext } from './types-adapter.js';
 
 /** What takes the place of the network. */
 export interface Transport {

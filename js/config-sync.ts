@@ -18,7 +18,8 @@ import {
   refuseUnsupported,
 } from './check.js';
 import { refuse } from './errors.js';
-import type { Adapter, SyncOptions } from './types-sync.js';
+import type { Adapter } from './types-adapter.js';
+import type { SyncOptions } from './types-sync-options.js';
 
 /** Presets: the periodic 30 s loop, 5 attempts, 3 request retries of 1 s/2 s/4 s, 1 s between items, 5 s start delay. */
 export const assistantSync: Readonly<Partial<SyncOptions>> = /* @__PURE__ */ Object.freeze({

@@ -22,7 +22,7 @@ import { checkSync } from './config-sync.js';
 import { refuse } from './errors.js';
 import { badCharacter, pathFault, shown } from './text.js';
 import type { OpenOptions } from './types.js';
-import type { Adapter } from './types-sync.js';
+import type { Adapter } from './types-adapter.js';
 
 /** Messages by field, or nothing. */
 export type Validate = (doc: object) => unknown;

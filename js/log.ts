@@ -29,6 +29,7 @@ const SYNC_LEVELS: { [event: string]: LogEntry['level'] } = {
   'auth-required': 'warn',
   'update-required': 'error',
   'captive-portal': 'warn',
+  'unknown-results': 'warn',
 };
 /** How much each event of the database matters; the rest is 'info'. */
 export const STORE_LEVELS: { [event: string]: LogEntry['level'] } = {
@@ -42,7 +43,7 @@ export const STORE_LEVELS: { [event: string]: LogEntry['level'] } = {
 /** What of an event's detail a line may hold: counts, codes and names the app itself declared. */
 const SHOWN = (
   'reason collection mutationId attempts nextAttemptAt pushed pulled conflicts parked failed durationMs skipped ' +
-  'changed deleted online reachable leader epoch state until code status type strategy phase done total'
+  'changed deleted count online reachable leader epoch state until code status type strategy phase done total'
 ).split(' ');
 
 /** A line about an event of sync. */

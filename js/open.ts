@@ -18,7 +18,7 @@ import { type DefaultSource, load, wasmBytes } from './load.js';
 import { takeLock } from './locks.js';
 import { isPlain, snapshotDocument, snapshotValue } from './snapshot.js';
 import type { DestroyFunction, OpenFunction, OpenOptions } from './types.js';
-import type { Adapter } from './types-sync.js';
+import type { Adapter } from './types-adapter.js';
 import { storedName } from './user.js';
 
 /** The schemas of open handles by stored name: a Set holds one entry for each handle. */

@@ -10,6 +10,8 @@ export { type ErrorCode, type ErrorFamily, isSeakeepError, SeakeepError } from '
 export { version } from './load.js';
 export { increment } from './patch.js';
 export type * from './types.js';
+export type * from './types-adapter.js';
 export type * from './types-outbox.js';
 export type * from './types-sync.js';
+export type * from './types-sync-options.js';
 export type * from './types-told.js';

@@ -10,7 +10,8 @@ import { open } from './index.js';
 import { FakeClock, settle } from './testing-clock.js';
 import { FakeServer } from './testing-server.js';
 import type { CollectionOptions, Database } from './types.js';
-import type { Adapter, SyncOptions } from './types-sync.js';
+import type { Adapter } from './types-adapter.js';
+import type { SyncOptions } from './types-sync-options.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the documents are the app's own.
 type Doc = { [field: string]: any };

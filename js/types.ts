@@ -8,7 +8,8 @@
 
 import type { SeakeepError } from './errors.js';
 import type { ConflictStrategy, Conflicts, Outbox } from './types-outbox.js';
-import type { ErrorInfo, Settings, Sync, SyncOptions, SyncReport } from './types-sync.js';
+import type { ErrorInfo, Settings, Sync, SyncReport } from './types-sync.js';
+import type { SyncOptions } from './types-sync-options.js';
 import type { Audit, Metrics } from './types-told.js';
 
 /** The shape of a database: its collections by name, each with the type of its documents. */
@@ -72,7 +73,12 @@ export interface CollectionOptions<T> {
   conflict?: ConflictStrategy<T>;
   /** Groups of fields that must win together under 'fields' (for example start and end of one interval). */
   fieldGroups?: string[][];
-  /** What happens to the local document when the server refuses a change for good. Default 'park'. */
+  /**
+   * What happens to the local document when the server refuses a change for good. 'park' (default): it stays as it is here, and the
+   * change waits in the outbox for a person. 'rollback': the change is dropped, the document is again what the server has, and the event
+   * `rejected` says why. A change of a transaction parks in any case, and the others of it wait with it: without it they
+   * would be half of a transaction. `Write.synced` rejects with the cause, and says `parked` where it is.
+   */
   rejected?: 'park' | 'rollback';
   /** Never synced. */
   local?: boolean;

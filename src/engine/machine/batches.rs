@@ -7,6 +7,7 @@
 use super::flight::{Cargo, Flight};
 use super::Engine;
 use crate::engine::mutant::Mutant;
+use crate::engine::output::Event;
 use crate::model::{Code, Document, Failure, Listed, Pending, Seq, Wait};
 use crate::protocol::{
     batch_outcome, batch_request, Accepted, BatchOutcome, HttpResponse, Member, NetworkFailure, Outcome,
@@ -137,7 +138,10 @@ impl<D: Document> Engine<D> {
     }
 
     fn results_came(&mut self, members: Vec<Flight<D>>, atomic: bool, results: Vec<Member<D>>, strangers: usize) {
-        self.strange_results += strangers;
+        if strangers > 0 {
+            let detail = D::object().with(&[("count", Some(D::number(strangers as f64)))]);
+            self.tell(Event::Sync { name: "unknown-results", detail });
+        }
         if atomic && results.iter().all(|result| matches!(result, Member::NotAtFault)) {
             let text = "the server refused a transaction and named none of its changes as the reason; retrying";
             let failure = Failure::new(Code::BadResponse, text).at(self.now);

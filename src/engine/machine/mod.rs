@@ -136,8 +136,6 @@ pub struct Engine<D: Document> {
     batch_limit: usize,
     /// Changes that a batch left without a result.
     alone: Set<Seq>,
-    /// Results for changes that were in no batch.
-    strange_results: usize,
     /// Answers of the server so far, and changes that alone do not get through.
     answers: u64,
     suspects: Map<Seq, Suspect>,
@@ -241,7 +239,6 @@ impl<D: Document> Engine<D> {
             takes_batches: true,
             batch_limit,
             alone: Set::new(),
-            strange_results: 0,
             answers: 0,
             suspects: Map::new(),
             culprit: None,
@@ -321,11 +318,6 @@ impl<D: Document> Engine<D> {
     /// The state of sync.
     pub fn status(&self) -> Status {
         self.current_status()
-    }
-
-    /// Results of batches that were for no change of theirs, so far.
-    pub fn strange_results(&self) -> usize {
-        self.strange_results
     }
 
     /// Whether nothing is under way: no commit, no request.

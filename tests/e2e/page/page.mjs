@@ -12,6 +12,7 @@ const SHORT = {
 const EVENTS = [
   ...['started', 'completed', 'failed', 'acknowledged', 'retrying', 'parked', 'rejected', 'conflict', 'resolved'],
   ...['pulled', 'network', 'leader', 'auth-required', 'captive-portal', 'update-required'],
+  ...['breaker', 'unknown-results'],
 ];
 
 /** Opens `window.db`; `sync: null` for a local one, `short: false` for the package's own times. */
