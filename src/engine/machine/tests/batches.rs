@@ -3,7 +3,7 @@
 use super::{put, Bench};
 use crate::engine::input::{Command, Input};
 use crate::engine::plan::Expected;
-use crate::model::{Code, PendingState};
+use crate::model::{Code, Document, PendingState};
 use crate::protocol::{Body, HttpResponse};
 use serde_json::{json, Value};
 use PendingState::{Parked, Waiting};
@@ -89,7 +89,7 @@ fn each_result_stands_for_itself() {
     assert_eq!(bench.stands("c"), Some((Waiting, 0, Some(Code::BadResponse))), "missing is unknown");
     assert_eq!(bench.stands("d"), Some((Waiting, 1, Some(Code::Server))));
     let strange = bench.told.iter().find(|(_, name, _)| *name == "unknown-results");
-    assert_eq!(strange.and_then(|(_, _, detail)| detail.0["count"].as_f64()), Some(1.0), "a result for nobody is told");
+    assert_eq!(strange.and_then(|(_, _, detail)| detail.number_of("count")), Some(1.0), "a result for nobody is told");
     let key = bench.bodies[0]["changes"][2]["idempotencyKey"].clone();
     let (_, what) = bench.then().expect("what failed or is missing goes again, alone");
     assert!(what.starts_with("PUT https://x.test/notes/"), "{what}");
