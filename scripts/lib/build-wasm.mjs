@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { arrange } from './arrange.mjs';
 import { digest, filesIn, fresh } from './fresh.mjs';
 import { nodeBin, pkg, root, toolsBin } from './paths.mjs';
 import { run, step } from './run.mjs';
@@ -65,7 +66,7 @@ export async function buildWasm() {
   );
   const compiled = join(await targetFolder(), TARGET, 'release', 'seakeep.wasm');
   const module = join(pkg, 'seakeep_bg.wasm');
-  const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT, 'short names 3'];
+  const also = [await wasmBindgenVersion(), ...BINDGEN, ...OPT, 'short names 3', 'arranged 1'];
   await fresh(
     'wasm-bindgen and wasm-opt',
     { from: [compiled], to: [module, join(pkg, 'seakeep.js')], also },
@@ -74,6 +75,7 @@ export async function buildWasm() {
       mkdirSync(pkg);
       await run(join(toolsBin, 'wasm-bindgen'), [compiled, '--out-dir', pkg, '--out-name', 'seakeep', ...BINDGEN]);
       await run(join(nodeBin, 'wasm-opt'), [...OPT, module, '-o', module], { name: 'wasm-opt' });
+      arrange(module);
       shorten(module, join(pkg, 'seakeep.js'), env.SEAKEEP_BUILD);
     },
   );
