@@ -52,6 +52,10 @@ impl<D: Document> Disk<D> {
         for _ in 0..MAX_ROUNDS {
             match plan.step(&rows) {
                 Step::Done(writes, report) => return Ok((writes, report)),
+                Step::Guess(writes, report) if !writes.iter().any(|write| self.refuses(write)) => {
+                    return Ok((writes, report));
+                }
+                Step::Guess(..) => rows = Rows::new(true),
                 Step::Need(reads) => {
                     for read in reads {
                         let found = self.find(&read);
@@ -63,14 +67,27 @@ impl<D: Document> Disk<D> {
         Err(Failure::new(Code::TxAborted, "a plan kept asking for rows"))
     }
 
-    /// Applies the writes of one transaction; nothing is written when a place in the outbox is taken.
+    /// Applies the writes of one transaction; nothing is written when a row to be inserted finds its place taken.
     pub fn apply(&mut self, writes: Vec<Write<D>>) -> Result<(), Failure> {
-        let taken = |write: &Write<D>| matches!(write, Write::AddPending(row) if self.pending.contains_key(&row.seq));
-        if writes.iter().any(taken) {
-            return Err(Failure::new(Code::TxAborted, "a place in the outbox was taken"));
+        match writes.iter().find(|write| self.refuses(write)) {
+            Some(Write::AddMain(..)) => Err(Failure::new(Code::UniqueViolation, "a row with this id exists")),
+            Some(_) => Err(Failure::new(Code::TxAborted, "a place in the outbox was taken")),
+            None => {
+                writes.into_iter().for_each(|write| self.write(write));
+                Ok(())
+            }
         }
-        writes.into_iter().for_each(|write| self.write(write));
-        Ok(())
+    }
+
+    /// Whether a row that is to be inserted finds its place taken.
+    fn refuses(&self, write: &Write<D>) -> bool {
+        match write {
+            Write::AddPending(row) => self.pending.contains_key(&row.seq),
+            Write::AddMain(collection, row) => {
+                self.main.get(collection).is_some_and(|table| table.contains_key(&row.id))
+            }
+            _ => false,
+        }
     }
 
     /// One main row.
@@ -155,7 +172,7 @@ impl<D: Document> Disk<D> {
 
     fn write(&mut self, write: Write<D>) {
         match write {
-            Write::PutMain(collection, row) => {
+            Write::PutMain(collection, row) | Write::AddMain(collection, row) => {
                 self.main.get_or_insert_with(collection, Map::new).insert(row.id.clone(), row);
             }
             Write::DeleteMain(key) => {

@@ -47,11 +47,14 @@ pub enum Mutant {
     SendsPastItsLease,
     PagesWhole,
     PartsTogether,
+    GuessReplacesDocument,
+    GuessReplacesChange,
+    MarkStandsStill,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -92,6 +95,9 @@ impl Mutant {
         Self::SendsPastItsLease,
         Self::PagesWhole,
         Self::PartsTogether,
+        Self::GuessReplacesDocument,
+        Self::GuessReplacesChange,
+        Self::MarkStandsStill,
     ];
 
     /// Whether this bug is switched on.

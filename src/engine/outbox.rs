@@ -47,6 +47,8 @@ pub struct Outbox {
     by_conflict: Map<Rc<str>, Seq>,
     /// Those of them that wait for the app's function.
     asking: Set<Seq>,
+    /// The last place that was ever known here; `None` before the store was read.
+    last: Option<Seq>,
 }
 
 impl Outbox {
@@ -54,6 +56,7 @@ impl Outbox {
     pub fn put(&mut self, entry: Entry) {
         self.remove(entry.seq);
         self.count(&entry, true);
+        self.last = self.last.map(|last| last.max(entry.seq));
         let key = entry.key.clone();
         self.by_mutation.insert(entry.mutation_id.clone(), entry.seq);
         self.lanes.get_or_insert_with(key.clone(), Set::new).insert(entry.seq);
@@ -91,10 +94,20 @@ impl Outbox {
         Some(entry)
     }
 
-    /// Replaces everything.
+    /// Replaces everything by what the store holds.
     pub fn reset(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        *self = Self::default();
+        *self = Self { last: self.last.or(Some(0)), ..Self::default() };
         entries.into_iter().for_each(|entry| self.put(entry));
+    }
+
+    /// The last place that was ever known here; `None` before the store was read.
+    pub fn last(&self) -> Option<Seq> {
+        self.last
+    }
+
+    /// Whether changes of a document wait.
+    pub fn holds(&self, key: &DocKey) -> bool {
+        self.lanes.contains_key(key)
     }
 
     /// One entry.

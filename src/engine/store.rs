@@ -2,7 +2,8 @@
 //!
 //! A [`Plan`] is one transaction, decided by pure code: from the rows read so far it either names more rows it needs
 //! or decides what to write. A store (IndexedDB in the browser, [`super::disk::Disk`] in memory) reads, asks, writes
-//! and reports after `complete`. A plan may be asked again from an empty set of rows after a lost connection, so it
+//! and reports after `complete`. What can be known beforehand need not be read: a plan may guess that the rows it inserts
+//! find their places free, and the store's refusal is its comparison. A plan may be asked again from an empty set of rows after a lost connection, so it
 //! must not remember anything. Nothing here touches a store.
 
 use super::query::Query;
@@ -133,6 +134,7 @@ pub struct Rows<D> {
     main_pages: Map<Read, Vec<Row<D>>>,
     pending_pages: Map<Read, Vec<Pending<D>>>,
     last_pending: Option<Option<Seq>>,
+    refused: bool,
 }
 
 impl<D> Default for Rows<D> {
@@ -146,6 +148,7 @@ impl<D> Default for Rows<D> {
             main_pages: Map::new(),
             pending_pages: Map::new(),
             last_pending: None,
+            refused: false,
         }
     }
 }
@@ -172,6 +175,16 @@ pub enum Found<D> {
 }
 
 impl<D: Document> Rows<D> {
+    /// No rows; `refused` when a guess of this plan was refused before.
+    pub fn new(refused: bool) -> Self {
+        Self { refused, ..Self::default() }
+    }
+
+    /// Whether a guess of this plan was refused: it must read what it had guessed.
+    pub fn is_refused(&self) -> bool {
+        self.refused
+    }
+
     /// Keeps what the store found.
     pub fn keep(&mut self, read: Read, found: Found<D>) {
         match (read, found) {
@@ -289,6 +302,8 @@ impl<D: Document> Rows<D> {
 pub enum Write<D> {
     /// Inserts or replaces a main row.
     PutMain(Collection, Row<D>),
+    /// Inserts a main row; none may stand there, otherwise the transaction aborts.
+    AddMain(Collection, Row<D>),
     /// Removes a main row.
     DeleteMain(DocKey),
     /// Inserts an outbox row; its place must be free, otherwise the transaction aborts.
@@ -329,6 +344,9 @@ pub enum Step<D, R> {
     Need(Vec<Read>),
     /// Write this and report that.
     Done(Vec<Write<D>>, R),
+    /// The same where every row that is inserted finds its place free. Where one does not, nothing is written, and the
+    /// plan is asked again from the beginning, with rows that say so: then it guesses no more.
+    Guess(Vec<Write<D>>, R),
 }
 
 impl<D, R> core::fmt::Debug for dyn Plan<D, R> {

@@ -5,7 +5,7 @@
 //! the border. The debug form says nothing, so that no document can reach a log.
 
 use super::error::holds;
-use super::names::name;
+use super::names::{name, word};
 use crate::model::{Document, Kind, Listed};
 use core::fmt;
 use js_sys::{Array, Object, Reflect, JSON};
@@ -74,7 +74,7 @@ impl Document for JsDoc {
     }
 
     fn text(value: &str) -> Self {
-        Self(JsValue::from_str(value))
+        Self(word(value))
     }
 
     fn number(value: f64) -> Self {

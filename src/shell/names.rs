@@ -6,8 +6,10 @@
 use core::cell::RefCell;
 use wasm_bindgen::JsValue;
 
-const PLACES: usize = 128;
+/// A power of two; each text has two places next to each other.
+const PLACES: usize = 512;
 const LONGEST: usize = 40;
+const LONGEST_WORD: usize = 16;
 
 type Place = Option<(Box<str>, JsValue)>;
 
@@ -24,15 +26,26 @@ pub(crate) fn name(text: &str) -> JsValue {
         if names.is_empty() {
             names.resize_with(PLACES, || None);
         }
-        let place = &mut names[place_of(text)];
-        match place {
-            Some((known, value)) if **known == *text => value.clone(),
-            _ => place.insert((text.into(), JsValue::from_str(text))).1.clone(),
+        let at = place_of(text);
+        for place in &names[at..at + 2] {
+            if let Some((_, value)) = place.as_ref().filter(|(known, _)| **known == *text) {
+                return value.clone();
+            }
         }
+        names.swap(at, at + 1);
+        names[at].insert((text.into(), JsValue::from_str(text))).1.clone()
     })
+}
+
+/// The JavaScript string of a text, kept when it is a short one: most of those are words that come again.
+pub(crate) fn word(text: &str) -> JsValue {
+    if text.len() > LONGEST_WORD {
+        return JsValue::from_str(text);
+    }
+    name(text)
 }
 
 fn place_of(text: &str) -> usize {
     let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
-    text.bytes().fold(2_166_136_261, mix) as usize % PLACES
+    (text.bytes().fold(2_166_136_261, mix) as usize * 2) % PLACES
 }

@@ -110,6 +110,50 @@ pub(crate) async fn rounds_of_reads_see_what_was_written<B: Backend>() {
     assert!(store.get("n1").await.is_none());
 }
 
+/// Inserts a note and its change; once refused it says so and writes under another place and id.
+fn guess<D: Document>(seq: u64, id: &'static str) -> Script<D, bool> {
+    let decide = move |rows: &Rows<D>| {
+        let json = |id: &str| [r#"{"id":""#, id, r#"","a":2}"#].concat();
+        let (seq, id) = if rows.is_refused() { (seq + 100, [id, "-anew"].concat()) } else { (seq, id.to_string()) };
+        let add = Write::AddMain(NOTES.into(), row(&doc(&json(&id))));
+        (vec![add, Write::AddPending(pending(seq, &id, &id))], rows.is_refused())
+    };
+    Script::new(Vec::new(), decide).guessing()
+}
+
+async fn stored<B: Backend>(store: &B, id: &'static str, seq: u64) -> (Option<f64>, Option<Rc<str>>) {
+    let read = vec![Read::Main(note(id)), Read::Pending(seq)];
+    let look = Script::new(vec![read], move |rows: &Rows<B::Doc>| {
+        let a = rows.main(&note(id)).and_then(|row| row.doc.as_ref()?.get("a")?.as_number());
+        (Vec::new(), (a, rows.pending(seq).map(|row| row.id.clone())))
+    });
+    store.run(look.reading()).await.expect("reading")
+}
+
+pub(crate) async fn a_guess_that_is_right_is_written<B: Backend>() {
+    let store = B::open().await;
+    let refused = store.run(guess(7, "n1")).await.expect("nothing stands there");
+    assert!(!refused);
+    assert_eq!(stored(&store, "n1", 7).await, (Some(2.0), Some(Rc::from("n1"))));
+}
+
+pub(crate) async fn a_guess_that_is_wrong_leaves_nothing_and_is_asked_anew<B: Backend>() {
+    let store = B::open().await;
+    let first = vec![put(r#"{"id":"n1","a":1}"#), Write::AddPending(pending(7, "n1", "m1"))];
+    store.run(writing(first)).await.expect("writing");
+    // A document stands there; the place is free.
+    assert!(store.run(guess(8, "n1")).await.expect("asked anew"));
+    assert_eq!(stored(&store, "n1", 8).await, (Some(1.0), None));
+    assert_eq!(stored(&store, "n1-anew", 108).await, (Some(2.0), Some(Rc::from("n1-anew"))));
+    // The place is taken; no document stands there.
+    assert!(store.run(guess(7, "n2")).await.expect("asked anew"));
+    assert_eq!(stored(&store, "n2", 7).await, (None, Some(Rc::from("n1"))));
+    assert_eq!(stored(&store, "n2-anew", 107).await, (Some(2.0), Some(Rc::from("n2-anew"))));
+    // Once is enough: the second refusal is the answer.
+    let failure = store.run(guess(8, "n1")).await.expect_err("both stand there");
+    assert!(matches!(failure.code, Code::UniqueViolation | Code::TxAborted), "{failure}");
+}
+
 fn conflict<D: Document>(id: &str) -> Conflict<D> {
     Conflict {
         conflict_id: id.into(),

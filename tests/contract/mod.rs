@@ -51,6 +51,7 @@ pub(crate) struct Script<D, R> {
     rounds: Vec<Vec<Read>>,
     strict: bool,
     writes: bool,
+    guesses: bool,
     decide: Decide<D, R>,
 }
 
@@ -63,13 +64,18 @@ impl<D, R> fmt::Debug for Script<D, R> {
 impl<D: Document, R> Script<D, R> {
     /// Reads in rounds, then decides.
     pub(crate) fn new(rounds: Vec<Vec<Read>>, decide: impl Fn(&Rows<D>) -> (Vec<Write<D>>, R) + 'static) -> Self {
-        Self { rounds, strict: true, writes: true, decide: Rc::new(decide) }
+        Self { rounds, strict: true, writes: true, guesses: false, decide: Rc::new(decide) }
     }
 
     /// A relaxed one.
     #[allow(dead_code, reason = "durability shows in IndexedDB alone")]
     pub(crate) fn relaxed(self) -> Self {
         Self { strict: false, ..self }
+    }
+
+    /// One that guesses until it is refused.
+    pub(crate) fn guessing(self) -> Self {
+        Self { guesses: true, ..self }
     }
 
     /// One that may not write.
@@ -96,6 +102,9 @@ impl<D: Document, R> Plan<D, R> for Script<D, R> {
             }
         }
         let (writes, report) = (self.decide)(rows);
+        if self.guesses && !rows.is_refused() {
+            return Step::Guess(writes, report);
+        }
         Step::Done(writes, report)
     }
 }
@@ -139,6 +148,8 @@ macro_rules! contract {
         $each! {
             bodies: writes_land_together_or_not_at_all,
             bodies: rounds_of_reads_see_what_was_written,
+            bodies: a_guess_that_is_wrong_leaves_nothing_and_is_asked_anew,
+            bodies: a_guess_that_is_right_is_written,
             bodies: conflicts_are_kept_by_their_id,
             bodies: a_plan_that_writes_nothing_reports,
             bodies: rows_that_refer_are_found_by_their_field,

@@ -8,7 +8,7 @@ use super::world::World;
 use seakeep::engine::disk::Disk;
 use seakeep::engine::plan::{AnyPlan, Report};
 use seakeep::engine::store::{MetaKey, Write};
-use seakeep::model::{Code, Collection, DocKey, Failure, Lease, Pending, PullState, Record, Row};
+use seakeep::model::{Code, Collection, DocKey, Failure, Lease, Mark, Pending, PullState, Record, Row};
 use seakeep::native::Json;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -53,6 +53,8 @@ pub(crate) struct Done {
     pub(crate) pending: Vec<(u64, Option<Pending<Json>>)>,
     pub(crate) lease: Option<Lease>,
     pub(crate) pulls: Pulls,
+    /// What other tabs tell a change by.
+    pub(crate) mark: (usize, u64),
     pub(crate) report: Report<Json>,
 }
 
@@ -116,6 +118,7 @@ impl World {
         let disk = &mut self.profiles[profile].disk;
         let rows = documents.into_iter().map(|key| (key.clone(), disk.main(&key).cloned())).collect();
         let pending = places.into_iter().map(|seq| (seq, disk.pending(seq).cloned())).collect();
+        let mark = mark_of(disk);
         let bookkeeping =
             writes.iter().any(|write| matches!(write, Write::PutMeta(MetaKey::Lease | MetaKey::Pull(_), _)));
         disk.apply(writes)?;
@@ -123,7 +126,7 @@ impl World {
         if !empty {
             self.note_safe(profile, job.plan.scope().strict);
         }
-        let done = Done { tab, profile, kind, rows, pending, lease, pulls, report };
+        let done = Done { tab, profile, kind, rows, pending, lease, pulls, mark, report };
         self.committed(&done, empty);
         Ok(done.report)
     }
@@ -139,6 +142,12 @@ impl Profile {
         let pulls = pulls_of(&self.disk);
         (std::mem::replace(&mut self.lease, lease), std::mem::replace(&mut self.pulls, pulls))
     }
+}
+
+/// How many rows the outbox has, and the mark of change: what the face compares.
+pub(crate) fn mark_of(disk: &Disk<Json>) -> (usize, u64) {
+    let mark = disk.meta("mark").and_then(Mark::from_record);
+    (disk.pending_rows().count(), mark.map_or(0, |mark| mark.applied))
 }
 
 fn pulls_of(disk: &Disk<Json>) -> Pulls {
@@ -165,7 +174,9 @@ fn touched(writes: &[Write<Json>]) -> (Vec<DocKey>, Vec<u64>) {
     let (mut documents, mut places) = (Vec::new(), Vec::new());
     for write in writes {
         match write {
-            Write::PutMain(collection, row) => documents.push(DocKey::new(collection, &row.id)),
+            Write::PutMain(collection, row) | Write::AddMain(collection, row) => {
+                documents.push(DocKey::new(collection, &row.id));
+            }
             Write::DeleteMain(key) => documents.push(key.clone()),
             Write::AddPending(row) | Write::PutPending(row) => places.push(row.seq),
             Write::DeletePending(seq) => places.push(*seq),

@@ -158,8 +158,20 @@ impl<D: Document> Engine<D> {
 
     fn commit_write(&mut self, groups: Vec<Group<D>>) {
         self.writing = true;
-        let plan = LocalWrite { config: self.config.clone(), groups: groups.clone(), now: self.now };
+        let (config, after, new) = (self.config.clone(), self.outbox.last(), self.are_new(&groups));
+        let plan = LocalWrite { config, groups: groups.clone(), now: self.now, after, new };
         self.commit(Purpose::Write(groups), Box::new(plan));
+    }
+
+    /// Whether the documents of these writes are likely to be new.
+    fn are_new(&mut self, groups: &[Group<D>]) -> bool {
+        let known = |op: &Operation<D>| self.outbox.holds(&op.key);
+        if groups.iter().flat_map(|group| &group.operations).any(known) {
+            return false;
+        }
+        let (left, _) = &mut self.wary;
+        *left = left.saturating_sub(1);
+        *left == 0
     }
 
     fn operation(&mut self, op: WriteOp<D>) -> Operation<D> {

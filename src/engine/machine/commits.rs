@@ -19,6 +19,9 @@ use std::rc::Rc;
 /// Pause before bookkeeping is tried again after the store failed.
 pub(super) const STORE_PAUSE: u64 = 1_000;
 
+/// So many writes are made without a guess at most, after guesses that were wrong.
+const MOST_WARY: u8 = 64;
+
 /// What a commit is for.
 #[derive(Debug)]
 pub(super) enum Purpose<D> {
@@ -260,6 +263,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn groups_written(&mut self, written: Written<D>) {
+        self.learn(written.new);
         self.watch_writes(&written.groups);
         let unmade = self.unmade(&written);
         for entry in written.effects.entries.iter().filter(|entry| entry.group.is_some()) {
@@ -278,6 +282,19 @@ impl<D: Document> Engine<D> {
         self.end_unmade(unmade);
         if self.phase == Phase::Closed {
             self.close_waiters();
+        }
+    }
+
+    /// After a wrong guess that documents are new twice as many writes as before go without one, after a right one half.
+    fn learn(&mut self, new: Option<bool>) {
+        let count = self.wary.1;
+        match new {
+            Some(true) => self.wary.1 = count / 2,
+            Some(false) => {
+                let count = (count * 2).clamp(2, MOST_WARY);
+                self.wary = (count, count);
+            }
+            None => {}
         }
     }
 

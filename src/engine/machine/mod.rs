@@ -78,6 +78,8 @@ pub struct Engine<D: Document> {
 
     writing: bool,
     write_queue: Vec<Group<D>>,
+    /// Writes whose documents are not guessed to be new any more, and how many there were after the last wrong guess.
+    wary: (u8, u8),
     /// Groups whose common transaction failed: each gets one of its own.
     write_alone: VecDeque<Group<D>>,
     /// Commands that wait for a reading of the outbox, or for the page to thaw.
@@ -204,6 +206,7 @@ impl<D: Document> Engine<D> {
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),
+            wary: (0, 0),
             write_alone: VecDeque::new(),
             deferred: Vec::new(),
             deciding: false,

@@ -4,15 +4,19 @@
 //! of the app: all of its operations or none, and none when what it stands on is no longer so; another group's failure
 //! does not touch it. Folding happens here, inside
 //! the write's own transaction; a journal would append the operations instead and fold them later.
+//!
+//! A read costs a way to the browser's process and back before anything is written. So what this tab can know is guessed:
+//! the next place in the outbox, and that no document stands under an id that an app names for the first time. Each guess
+//! is an insertion, which the store refuses when it is wrong; then the same is decided from rows that were read.
 
 use super::expect::Expected;
-use super::refer::{referred, resolved};
+use super::refer::{referred, refers, resolved};
 use super::world::{signed_mark, Change, Effects, World};
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
 use crate::engine::mutant::Mutant;
-use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
+use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{is_temporary, Code, Collection, DocKey, Document, Failure, Listed, Map, Seq, Set, Time};
 use std::rc::Rc;
 
@@ -20,6 +24,9 @@ use std::rc::Rc;
 const PLACES: u64 = 2_048;
 /// The last time that gives places (the year 2100): a clock beyond it may not use up the numbers.
 const LAST_TIME: Time = 4_102_444_800_000;
+
+/// So many documents may be guessed to be new: where one is not, all are written again.
+const MOST_GUESSED: usize = 16;
 
 /// One call of the app.
 #[derive(Debug, Clone)]
@@ -41,6 +48,10 @@ pub struct LocalWrite<D> {
     pub groups: Vec<Group<D>>,
     /// When.
     pub now: Time,
+    /// The last place in the outbox that this tab knows of, if it may guess the next.
+    pub after: Option<Seq>,
+    /// Whether the documents are likely to be new.
+    pub new: bool,
 }
 
 /// What one operation left.
@@ -74,6 +85,8 @@ pub struct Written<D> {
     pub groups: Vec<GroupDone<D>>,
     /// What moved.
     pub effects: Effects<D>,
+    /// Whether the documents were rightly guessed to be new, when they were.
+    pub new: Option<bool>,
 }
 
 impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
@@ -85,20 +98,25 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
+        let after = self.after.filter(|_| !rows.is_refused() && !self.operations().any(|op| refers(op, &self.config)));
+        let new = after.is_some() && self.new && self.may_be_new(rows);
         let aliases = self.operations().filter(|op| may_be_alias(op)).map(|op| Read::Alias(op.key.clone()));
         let referred = self.operations().flat_map(|op| referred(op, &self.config)).map(Read::Alias);
         let expected = self.groups.iter().flat_map(|group| group.expected.reads(rows));
-        let first = aliases.chain(referred).chain([Read::LastPending]).chain(self.mains(rows)).chain(expected);
+        let last = after.is_none().then_some(Read::LastPending);
+        let mains = self.mains(rows).filter(|_| !new);
+        let first = aliases.chain(referred).chain(last).chain(mains).chain(expected);
         let first = rows.missing(first);
         if !first.is_empty() {
             return Step::Need(first);
         }
-        let keys = self.operations().map(|op| (current_key(op, rows), op.fresh));
+        let keys = self.operations().map(|op| (current_key(op, rows), op.fresh || new));
         let mut world = match World::load(rows, keys) {
             Ok(world) => world,
             Err(missing) => return Step::Need(missing),
         };
-        let mut place = Places { next: self.first_place(rows) };
+        let last = after.map_or_else(|| rows.last_pending(), |after| after.max(world.last_place()));
+        let mut place = Places { next: (last + 1).max(self.now.min(LAST_TIME) * PLACES) };
         let groups = self.groups.iter().map(|group| self.run(group, &mut world, rows, &mut place)).listed();
         let mark = Read::Meta(MetaKey::Mark);
         let moves = world.needs_mark();
@@ -110,7 +128,18 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
             writes.extend(self.operations().next().map(|op| signed_mark(rows, &op.mutation_id)));
         }
         effects.changes = changes(&groups);
-        Step::Done(writes, Report::Written(Written { groups, effects }))
+        let wrong = rows.is_refused() && self.new && self.may_be_new(rows);
+        let report = Report::Written(Written { groups, effects, new: (new || wrong).then_some(new) });
+        if after.is_none() {
+            return Step::Done(writes, report);
+        }
+        if new {
+            writes = writes.into_iter().map(insert).listed();
+        }
+        if Mutant::GuessReplacesChange.is_on() {
+            writes = writes.into_iter().map(replace).listed();
+        }
+        Step::Guess(writes, report)
     }
 }
 
@@ -124,8 +153,14 @@ impl<D: Document> LocalWrite<D> {
         self.operations().filter(|op| !op.fresh).map(|op| Read::Main(current_key(op, rows)))
     }
 
-    fn first_place(&self, rows: &Rows<D>) -> Seq {
-        (rows.last_pending() + 1).max(self.now.min(LAST_TIME) * PLACES)
+    /// Whether all that is done is to make documents which nothing else has to be known of.
+    fn may_be_new(&self, rows: &Rows<D>) -> bool {
+        let few = self.operations().count() <= MOST_GUESSED;
+        let makes = |op: &Operation<D>| {
+            let writes = matches!(op.action, Action::Put(_) | Action::Add(_));
+            writes && !op.local && (op.fresh || (few && !is_temporary(&op.key.id)))
+        };
+        self.operations().all(makes) && self.groups.iter().all(|group| group.expected.reads(rows).next().is_none())
     }
 
     fn run(&self, group: &Group<D>, world: &mut World<D>, rows: &Rows<D>, place: &mut Places) -> GroupDone<D> {
@@ -151,6 +186,22 @@ impl<D: Document> LocalWrite<D> {
             undo.into_entries().into_iter().for_each(|(_, lane)| world.put(lane));
         }
         GroupDone { ticket: group.ticket, result: failure.map_or(Ok(outcomes), |error| Err(error.at(self.now))) }
+    }
+}
+
+/// Makes a document's row one that must find its place free.
+fn insert<D: Document>(write: Write<D>) -> Write<D> {
+    match write {
+        Write::PutMain(collection, row) if !Mutant::GuessReplacesDocument.is_on() => Write::AddMain(collection, row),
+        other => other,
+    }
+}
+
+/// The seeded bug: a place that is taken is written over.
+fn replace<D>(write: Write<D>) -> Write<D> {
+    match write {
+        Write::AddPending(row) => Write::PutPending(row),
+        other => other,
     }
 }
 
@@ -226,3 +277,6 @@ fn changes<D: Document>(groups: &[GroupDone<D>]) -> Vec<Change<D>> {
     })
     .listed()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,12 @@ pub(super) fn referred<D: Document>(op: &Operation<D>, config: &Config) -> Vec<D
     config.collection(&op.key.collection).map_or_else(Vec::new, |of| of.references.iter().filter_map(key).listed())
 }
 
+/// Whether an operation sets a reference: its place must be above that document's, whoever made it.
+pub(super) fn refers<D: Document>(op: &Operation<D>, config: &Config) -> bool {
+    let references = config.collection(&op.key.collection).map(|of| &of.references);
+    references.into_iter().flatten().any(|reference| value(op, &reference.field).is_some())
+}
+
 /// The operation with known ids in place of temporary ones.
 pub(super) fn resolved<D: Document>(op: &Operation<D>, config: &Config, rows: &Rows<D>) -> Operation<D> {
     let mut op = op.clone();

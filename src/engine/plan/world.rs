@@ -1,7 +1,8 @@
 //! The lanes a transaction works on: read together, changed in memory, written back as a whole.
 //!
 //! What changed is found by comparing with what was read, so no plan lists its writes by hand. Every commit either
-//! adds a row to the outbox or moves the mark, so another tab can tell that something happened.
+//! leaves more rows in the outbox and takes none out, or moves the mark; so another tab can tell by their number and the
+//! mark that something happened, wherever in the outbox the new rows are.
 
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
@@ -9,7 +10,9 @@ use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::policy::lease::stands;
 use crate::engine::store::{MetaKey, Read, Rows, Write};
-use crate::model::{sort_by, Conflict, DocKey, Document, Lease, Listed, Map, Mark, Record, Resolution, Seq, Set};
+use crate::model::{
+    sort_by, Conflict, DocKey, Document, Lease, Listed, Map, Mark, Pending, Record, Resolution, Seq, Set,
+};
 use std::rc::Rc;
 
 /// A document that changed for the app.
@@ -128,10 +131,19 @@ impl<D: Document> World<D> {
         self.lanes.insert(lane.key.clone(), lane);
     }
 
-    /// Whether writing this world back frees places without taking one, so that the mark must move.
+    /// Whether writing this world back does anything else than to add rows to the outbox, so that the mark must move.
     pub(super) fn needs_mark(&self) -> bool {
         let held: Set<Seq> = self.before.values().flat_map(|(_, places)| places.iter().copied()).collect();
-        !self.lanes.values().any(|lane| lane.changes.iter().any(|change| !held.contains(&change.seq)))
+        let stands = |change: &&Pending<D>| held.contains(&change.seq);
+        let changes = || self.lanes.values().flat_map(|lane| &lane.changes);
+        let kept = changes().filter(stands).count();
+        (kept < held.len() && !Mutant::MarkStandsStill.is_on()) || changes().count() == kept
+    }
+
+    /// The last place that a change of these lanes has; 0 when they have none.
+    pub(super) fn last_place(&self) -> Seq {
+        let changes = self.lanes.values().flat_map(|lane| &lane.changes);
+        changes.map(|change| change.seq).max().unwrap_or(0)
     }
 
     /// The writes that make the store equal to this world, and what they move.

@@ -8,7 +8,7 @@ use super::Table;
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
-use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Listed, Map, Pending, Record, Row, Seq};
+use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Listed, Map, Pending, Record, Row};
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
@@ -118,7 +118,6 @@ pub(super) fn audit(disk: &Disk<JsDoc>) -> JsValue {
 }
 
 pub(super) fn mark(disk: &Disk<JsDoc>) -> JsValue {
-    let last: Seq = disk.pending_rows().last().map_or(0, |row| row.seq);
     let record = disk.meta(&MetaKey::Mark.name()).cloned();
-    mark_text(last, &record.unwrap_or(JsDoc(JsValue::UNDEFINED)))
+    mark_text(disk.pending_rows().count(), &record.unwrap_or(JsDoc(JsValue::UNDEFINED)))
 }

@@ -163,6 +163,10 @@ impl Store {
                 report.set(Some(done));
                 Step::Done(writes, ())
             }
+            Step::Guess(writes, done) => {
+                report.set(Some(done));
+                Step::Guess(writes, ())
+            }
         });
         let missing = || Failure::new(Code::TxAborted, "a plan ended without a report");
         let ended = move |end: Result<JsValue, Failure>| done(end.and_then(|_| reported.take().ok_or_else(missing)));

@@ -2,7 +2,7 @@
 
 use super::connection::{Attempt, Connection};
 use super::fault::Fault;
-use super::fetch::{key_of, last_key, parse, PAGE};
+use super::fetch::{parse, PAGE};
 use super::gets::{find, scope};
 use super::out::{self, Changes};
 use super::range::after_key;
@@ -221,23 +221,22 @@ fn one(
     connection.attempt(Attempt::new(vec![store.into()], Mode::Read, Rc::new(start), done));
 }
 
-/// The last place of the outbox and the mark of change, read together.
+/// How many rows the outbox has and the mark of change, read together.
 pub(super) fn mark(connection: &Rc<Connection>, done: Done<JsValue>) {
     let start = |tx: &Tx| {
-        let last = last_key(tx, PENDING)?;
+        let count = tx.store(PENDING)?.count(&JsValue::UNDEFINED)?;
         let mark = tx.store(META)?.get(&JsValue::from_str(&MetaKey::Mark.name()))?;
         let end: Then = Box::new(|tx, found| {
-            let [last, mark] = <[JsValue; 2]>::try_from(found).unwrap_or_default();
-            let last = key_of(last).and_then(|key| key.as_f64()).unwrap_or(0.0);
-            tx.finish(mark_text(last as Seq, &JsDoc(mark)))
+            let [count, mark] = <[JsValue; 2]>::try_from(found).unwrap_or_default();
+            tx.finish(mark_text(count.as_f64().unwrap_or(0.0) as usize, &JsDoc(mark)))
         });
-        tx.ask_last(vec![last, mark], end)
+        tx.ask_last(vec![count, mark], end)
     };
     connection.attempt(Attempt::new(vec![PENDING.into(), META.into()], Mode::Read, Rc::new(start), done));
 }
 
 /// One text for both parts of the mark.
-pub(super) fn mark_text(last: Seq, record: &JsDoc) -> JsValue {
+pub(super) fn mark_text(count: usize, record: &JsDoc) -> JsValue {
     let applied = Mark::from_record(record).unwrap_or_default().applied;
-    [last.to_string().as_str(), ":", applied.to_string().as_str()].concat().into()
+    [count.to_string().as_str(), ":", applied.to_string().as_str()].concat().into()
 }

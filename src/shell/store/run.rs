@@ -1,7 +1,8 @@
 //! Runs a plan: one transaction, rounds of reads, the writes, `complete`.
 //!
 //! All reads of a round go out together; the plan is asked in the very event that answers the last of them, and its
-//! writes go out there. The plan decides, the rows decide; nothing here does.
+//! writes go out there. A guess that the store refuses left nothing behind; the plan is asked once more, in a transaction
+//! of its own. The plan decides, the rows decide; nothing here does.
 
 use super::connection::{Attempt, Connection};
 use super::fault::Fault;
@@ -10,9 +11,9 @@ use super::schema::{AUDIT, CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
 use crate::engine::store::{MetaKey, Rows, Scope, Step, Write};
-use crate::model::{Code, DocKey, Document, Record, Row, Seq};
+use crate::model::{Code, DocKey, Document, Failure, Record, Row, Seq};
 use crate::shell::document::JsDoc;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -27,6 +28,9 @@ struct Run {
     tables: Tables,
     ask: RefCell<Ask>,
     witness: RefCell<Option<Witness>>,
+    /// Whether the plan has guessed, and whether that was refused.
+    guessed: Cell<bool>,
+    refused: Cell<bool>,
 }
 
 /// What proves that a commit whose end was not seen has taken place: a new row of the outbox, or the mark that names a
@@ -63,15 +67,41 @@ pub(super) fn run(connection: &Rc<Connection>, tables: &Tables, scope: Scope, as
         (true, false) => Mode::Relaxed,
         (true, true) => Mode::Strict,
     };
-    let run = Rc::new(Run { tables: tables.clone(), ask: RefCell::new(ask), witness: RefCell::default() });
-    connection.attempt(Attempt::new(stores, mode, Rc::new(move |tx| run.start(tx)), done));
+    let run = Rc::new(Run {
+        tables: tables.clone(),
+        ask: RefCell::new(ask),
+        witness: RefCell::default(),
+        guessed: Cell::default(),
+        refused: Cell::default(),
+    });
+    run.attempt(connection, stores, mode, done);
 }
 
 impl Run {
+    /// Makes the transaction, and another when its guess is refused.
+    fn attempt(self: Rc<Self>, connection: &Rc<Connection>, stores: Vec<Rc<str>>, mode: Mode, done: Done<JsValue>) {
+        let (run, again, scope) = (self.clone(), connection.clone(), stores.clone());
+        let ended = move |end: Result<JsValue, Failure>| match end {
+            Err(failure) if run.is_refused(&failure) => run.attempt(&again, scope, mode, done),
+            end => done(end),
+        };
+        connection.attempt(Attempt::new(stores, mode, Rc::new(move |tx| self.start(tx)), Box::new(ended)));
+    }
+
+    /// Whether a failure is the refusal of a guess, which happens once; its transaction was taken back.
+    fn is_refused(&self, failure: &Failure) -> bool {
+        let refuses = matches!(failure.code, Code::UniqueViolation | Code::TxAborted);
+        let refused = refuses && self.guessed.take() && !self.refused.replace(true);
+        if refused {
+            self.witness.take();
+        }
+        refused
+    }
+
     /// One attempt; the first thing is to see whether an earlier one was committed after all.
     fn start(self: &Rc<Self>, tx: &Tx) -> Outcome {
         let Some(Witness { store, key, field, value }) = self.witness.take() else {
-            return self.decide(tx, Rows::default(), 0);
+            return self.decide(tx, Rows::new(self.refused.get()), 0);
         };
         let run = self.clone();
         let then = move |tx: &Tx, mut found: Vec<JsValue>| {
@@ -79,7 +109,7 @@ impl Run {
             if row.and_then(|row| row.text_of(field)).is_some_and(|found| found == value) {
                 return tx.finish(JsValue::UNDEFINED);
             }
-            run.decide(tx, Rows::default(), 0)
+            run.decide(tx, Rows::new(run.refused.get()), 0)
         };
         tx.ask(vec![tx.store(store)?.get(&key)?], Box::new(then))
     }
@@ -96,6 +126,10 @@ impl Run {
                 fetch::round(tx, &self.tables, rows, reads, Box::new(move |tx, rows| run.decide(tx, rows, round + 1)))
             }
             Step::Done(writes, ()) => self.issue(tx, writes),
+            Step::Guess(writes, ()) => {
+                self.guessed.set(true);
+                self.issue(tx, writes)
+            }
         }
     }
 
@@ -116,6 +150,7 @@ fn write(tx: &Tx, write: Write<JsDoc>) -> Outcome {
     let number = |seq: Seq| JsValue::from_f64(seq as f64);
     match write {
         Write::PutMain(collection, row) => tx.store(&collection)?.put(&record(&row), &IN_LINE),
+        Write::AddMain(collection, row) => tx.store(&collection)?.add(&record(&row), &IN_LINE),
         Write::DeleteMain(key) => tx.store(&key.collection)?.delete(&JsValue::from_str(&key.id)),
         Write::AddPending(row) => tx.store(PENDING)?.add(&row.to_record().0, &IN_LINE),
         Write::PutPending(row) => tx.store(PENDING)?.put(&row.to_record().0, &IN_LINE),

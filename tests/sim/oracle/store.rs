@@ -2,7 +2,7 @@
 
 use super::conflicts::{is_acknowledged, is_in_conflict};
 use super::{any_attempted, bits_of, list_of, tag_of, ODD};
-use crate::store::Done;
+use crate::store::{mark_of, Done};
 use crate::world::World;
 use seakeep::engine::lane::overlay;
 use seakeep::engine::plan::Report;
@@ -32,8 +32,19 @@ impl World {
         }
         self.check_conflicts(done);
         self.check_places(done);
+        self.check_mark(done);
         self.check_documents(done);
         self.check_checkpoints(done);
+    }
+
+    /// I-14: another tab can tell that a document moved, without any message.
+    fn check_mark(&mut self, done: &Done) {
+        let disk = &self.profiles[done.profile].disk;
+        let doc = |row: Option<&Row<Json>>| row.and_then(|row| row.doc.clone());
+        let moved = |(key, before): &(DocKey, Option<Row<Json>>)| doc(before.as_ref()) != doc(disk.main(key));
+        if mark_of(disk) == done.mark && done.rows.iter().any(moved) {
+            self.broken("I-14", format!("{} moved a document and not what other tabs tell it by", done.kind));
+        }
     }
 
     fn note_births(&mut self, done: &Done) {
