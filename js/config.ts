@@ -42,7 +42,7 @@ export interface Checked {
   adapter: Adapter | undefined;
   log: NonNullable<OpenOptions<object>['log']>;
   wasm: OpenOptions<object>['wasm'];
-  /** Equal for equal schemas: two handles of one name in one page must agree. */
+  /** Equal for equal schemas, in whatever order they name their collections: two handles of one name in one page must agree. */
   schema: string;
 }
 
@@ -104,7 +104,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
     adapter: sync?.adapter,
     log: typeof given.log === 'function' ? (given.log as Checked['log']) : oneOf(given.log, 'log', LEVELS, 'off'),
     wasm: given.wasm as Checked['wasm'],
-    schema: JSON.stringify([version, collections]),
+    schema: JSON.stringify([version, [...collections].sort((a, b) => (a.name < b.name ? -1 : 1))]),
   };
 }
 

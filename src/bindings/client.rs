@@ -5,7 +5,7 @@
 use super::shapes::{choice, pending_objects, pending_query};
 use super::{config::store_config, crash};
 use crate::engine::config::Config;
-use crate::engine::input::{Command, Input, Wish, WriteOp};
+use crate::engine::input::{Command, Input, Signal, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
@@ -371,10 +371,20 @@ fn told(mailbox: &Rc<Mailbox>) -> Told {
         let (name, detail) = match event {
             StoreEvent::UpgradeBlocked => ("upgrade-blocked", JsDoc::object()),
             StoreEvent::ClosedForUpgrade => ("closed-for-upgrade", JsDoc::object()),
-            StoreEvent::StorageLost => {
-                ("storage-lost", JsDoc::object().with(&[("pendingLost", Some(JsDoc::number(0.0)))]))
-            }
+            StoreEvent::StorageLost => return storage_lost(&mailbox),
         };
         mailbox.post(Letter::Tell(tell::database_event(name, detail)));
     })
+}
+
+/// Tells the app how many changes went with the store, and then the engine that they did.
+fn storage_lost(mailbox: &Rc<Mailbox>) {
+    let own = mailbox.clone();
+    let look = move |engine: Option<&Engine<JsDoc>>| {
+        let lost = JsDoc::number(engine.map_or(0, |engine| engine.outbox().len()) as f64);
+        let detail = JsDoc::object().with(&[("pendingLost", Some(lost))]);
+        own.post(Letter::Tell(tell::database_event("storage-lost", detail)));
+    };
+    mailbox.post(Letter::Look(Box::new(look)));
+    mailbox.post(Letter::Input(Input::Signal(Signal::Wiped)));
 }

@@ -80,6 +80,8 @@ pub enum Signal {
     Cached,
     /// The page runs again.
     Resumed,
+    /// The database was deleted and made anew, empty.
+    Wiped,
     /// The lock between tabs is this one's. It says nothing but that the lease may be looked at now.
     Unlocked,
 }

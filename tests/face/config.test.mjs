@@ -53,6 +53,13 @@ test('defaults', () => {
   assert.equal(checkOptions('n', base).config.sync, undefined);
 });
 
+test('a schema is the same in whatever order it names its collections', () => {
+  const schema = (...names) =>
+    checkOptions('n', { collections: Object.fromEntries(names.map((name) => [name, {}])) }).schema;
+  assert.equal(schema('a', 'b', 'c'), schema('c', 'a', 'b'));
+  assert.notEqual(schema('a', 'b'), schema('a', 'c'));
+});
+
 test('optional parts of the profile, and the breaker', async () => {
   const sync = (options) => ({ ...base, sync: { url: 'https://example.org/api', ...options } });
   const checked = (options) => checkOptions('n', sync(options)).config.sync;

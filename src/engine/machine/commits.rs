@@ -104,7 +104,7 @@ impl<D: Document> Engine<D> {
             (_, result) if self.phase == Phase::Closed => self.tell_others(result),
             (purpose, Ok(Report::Fenced)) => self.fenced(purpose),
             (purpose, Ok(report)) => self.reported(purpose, report),
-            (purpose, Err(failure)) => self.failed(purpose, &failure),
+            (purpose, Err(failure)) => self.failed(purpose, &failure.at(self.now)),
         }
         last
     }

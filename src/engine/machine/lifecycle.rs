@@ -28,6 +28,7 @@ impl<D: Document> Engine<D> {
             Signal::Cached => self.enter_cache(),
             Signal::Resumed if self.phase == Phase::Frozen => self.resume(),
             Signal::Unlocked if self.phase == Phase::Running => self.look_at_lease(),
+            Signal::Wiped => self.store_wiped(),
             Signal::Resumed | Signal::Unlocked => {}
         }
     }

@@ -6,7 +6,8 @@ use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::output::Event;
-use crate::model::{Document, Listed, Set};
+use crate::model::{Code, Document, Failure, Listed, Set};
+use std::rc::Rc;
 
 /// Messages of other tabs within this time lead to one reading of the outbox.
 const GATHER: u64 = 40;
@@ -31,6 +32,23 @@ impl<D: Document> Engine<D> {
         }
         if !self.stopped && self.config.sync.as_ref().is_some_and(|sync| sync.pull_interval > 0) {
             self.freshen_pulls();
+        }
+    }
+
+    /// Nothing that was known of the store holds any more. What waited to be sent is lost, and nobody is told that the
+    /// server has it; everything is pulled again.
+    pub(super) fn store_wiped(&mut self) {
+        let text = "the stored data was deleted before the server had this change";
+        let watched: Vec<Rc<str>> = self.watches.keys().cloned().collect();
+        for mutation_id in watched {
+            self.end_failed(&mutation_id, Failure::new(Code::StorageUnavailable, text).at(self.now));
+        }
+        self.outbox.reset(Vec::new());
+        self.pulls_loaded = false;
+        self.pulls.values_mut().for_each(|puller| puller.state = None);
+        self.want_pulls(None);
+        if self.phase != Phase::Frozen {
+            self.read_outbox();
         }
     }
 

@@ -313,6 +313,7 @@ fn events() -> Vec<(&'static str, Input<Json>)> {
         ("offline", Input::Signal(Signal::Offline)),
         ("visible", Input::Signal(Signal::Visible)),
         ("frozen", Input::Signal(Signal::Frozen)),
+        ("wiped", Input::Signal(Signal::Wiped)),
         ("changed", Input::Message(Message::Changed(vec!["notes".into()]))),
         ("outbox", Input::Message(Message::Outbox)),
         ("ask", Input::Message(Message::Ask { id: "x".into(), wish: Wish::all() })),

@@ -1,6 +1,9 @@
-//! Servers that answer by the letter and lead nowhere: a pull must come to an end, or to a pause.
+//! Servers that answer by the letter and lead nowhere: a pull must come to an end, or to a pause. And a store that was
+//! wiped by strangers.
 
 use super::Bench;
+use crate::engine::disk::Disk;
+use crate::engine::input::Signal;
 use crate::protocol::{Body, HttpResponse};
 use serde_json::{json, Value};
 
@@ -58,4 +61,32 @@ fn two_servers_with_histories_of_their_own_are_asked_with_pauses() {
     let answer = |what: &str| (200, page("c", if what.contains("since") { "e2" } else { "e1" }, true));
     let asked = bench.pull(answer);
     assert!((2..=6).contains(&asked.len()), "{asked:?}");
+}
+
+#[test]
+fn after_the_store_was_wiped_nothing_old_waits_and_all_is_pulled_again() {
+    let mut bench = bench();
+    bench.pull(|_| (200, page("c", "e", false)));
+    bench.write("a");
+    assert_eq!(bench.engine.outbox().len(), 1);
+    bench.disk = Disk::default();
+    bench.give(super::Input::Signal(Signal::Wiped));
+    assert!(bench.engine.outbox().is_empty(), "what is lost does not wait");
+    let answered = bench.requests.len() - 1;
+    bench.respond(answered, HttpResponse::new(200, Body::Json(json!({ "id": "a" }).into())));
+    while bench.requests[answered + 1..].iter().all(|(_, _, what)| !what.contains("/notes")) {
+        assert!(bench.until_request(100_000).is_some(), "it is pulled again");
+    }
+    let asked: Vec<&str> = bench.requests[answered + 1..].iter().map(|(_, _, what)| &**what).collect();
+    assert!(asked.iter().all(|what| what.starts_with("GET") && !what.contains("since")), "{asked:?}");
+}
+
+#[test]
+fn a_failure_of_the_store_says_when_it_was() {
+    let mut bench = bench();
+    bench.pull(|_| (200, page("c", "e", false)));
+    bench.fails = true;
+    bench.give(super::Input::Signal(Signal::Wiped));
+    let at = bench.engine.status().error.map(|failure| failure.at);
+    assert!(at.is_some_and(|at| at >= super::START), "{at:?}");
 }
