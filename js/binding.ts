@@ -24,6 +24,8 @@ export interface ClientConfig {
   name: string;
   user?: string;
   version: number;
+  /** Which writer this code is: databases that a higher one has opened are closed to it. */
+  writer: number;
   storage: 'indexeddb' | 'memory';
   durability: 'strict' | 'relaxed';
   persist: boolean;

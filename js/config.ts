@@ -46,6 +46,11 @@ export interface Checked {
   schema: string;
 }
 
+/**
+ * Raised when older code must not write what this code stores: it is then kept out (`src/shell/store/open.rs`). Another
+ * number than the build's own is a second version of the package, for tests.
+ */
+const WRITER = typeof __SEAKEEP_WRITER__ === 'number' ? __SEAKEEP_WRITER__ : 1;
 const KNOWN = 'version collections user sync durability cache persist storage wasm log'.split(' ');
 const UNSUPPORTED = ['migrations', 'encryption'];
 const COLLECTION = 'indexes references validate conflict fieldGroups rejected local path'.split(' ');
@@ -88,6 +93,7 @@ export function checkOptions(name: unknown, value: unknown, page?: string): Chec
     name: checkedName,
     ...(user === undefined ? {} : { user }),
     version,
+    writer: WRITER,
     storage: oneOf(given.storage, 'storage', ['indexeddb', 'memory'], 'indexeddb'),
     durability: oneOf(given.durability, 'durability', ['strict', 'relaxed'], 'strict'),
     persist: flag(given.persist, 'persist', true),

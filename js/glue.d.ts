@@ -14,4 +14,5 @@ declare module '*/pkg/seakeep.js' {
 
 /** Put in by the build; absent in unit tests. */
 declare const __SEAKEEP_VERSION__: string | undefined;
+declare const __SEAKEEP_WRITER__: number | undefined;
 declare const __SEAKEEP_BUILD__: string | undefined;

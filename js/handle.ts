@@ -59,6 +59,8 @@ export class Handle {
   private closing: Promise<void> | undefined;
   private listen: Transport['listen'] | undefined;
   private deaf: (() => void) | undefined;
+  /** Called when no call of the engine is open. */
+  private idle: (() => void) | undefined;
 
   constructor(
     readonly checked: Checked,
@@ -133,7 +135,10 @@ export class Handle {
       try {
         work(this.client)
           .then(done, failed)
-          .finally(() => this.open.delete(reject));
+          .finally(() => {
+            this.open.delete(reject);
+            if (this.open.size === 0) this.idle?.();
+          });
       } catch (thrown) {
         this.open.delete(reject);
         failed(thrown);
@@ -274,9 +279,25 @@ export class Handle {
       this.dropAll();
       for (const live of [...this.lives]) live.wake();
     }
-    this.events.emit(name, publicDetail(detail));
-    if (name === 'closed-for-upgrade')
-      this.end(refuse('CLOSED', 'this handle was closed because another tab upgrades the database'));
+    const deleted = name === 'deleted';
+    const closed = deleted || name === 'closed-for-upgrade';
+    this.events.emit(closed ? 'closed-for-upgrade' : name, publicDetail(detail));
+    if (!closed) return;
+    this.end(
+      deleted
+        ? refuse('CLOSED', 'this handle was closed because another tab deletes the database')
+        : refuse('DB_VERSION_NEWER', 'newer code has taken the database over in another tab', {
+            hint: 'load the newer code; what was acknowledged is kept and will be sent',
+          }),
+      false,
+    );
+    // What is under way is told how it really ended.
+    this.idle = () => {
+      this.idle = undefined;
+      void this.client.close().catch(() => undefined);
+      this.release();
+    };
+    if (this.open.size === 0) this.idle();
   }
 
   private settle(event: Extract<EngineEvent, { type: 'settled' }>): void {

@@ -36,6 +36,7 @@ fn fresh_name() -> String {
 
 fn config(name: &str, memory: bool) -> StoreConfig {
     StoreConfig {
+        writer: 1,
         name: name.into(),
         version: 1,
         memory,

@@ -46,12 +46,17 @@ function sources() {
   return [...filesIn(join(root, 'js')), ...settings.map((name) => join(root, name))];
 }
 
-async function bundle(platform, entry, define) {
+/** The browser's bundle as that of another writer, elsewhere: a second version of the package for tests. */
+export async function bundleOfWriter(writer, outdir) {
+  await bundle('browser', 'index.ts', { ...(await constants()), __SEAKEEP_WRITER__: String(writer) }, outdir);
+}
+
+async function bundle(platform, entry, define, outdir = dist) {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
     entryPoints: [join('js', entry)],
-    outdir: dist,
+    outdir,
     bundle: true,
     format: 'esm',
     platform,

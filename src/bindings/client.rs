@@ -368,9 +368,18 @@ fn hook(hooks: &JsValue, name: &str) -> Option<Function> {
 fn told(mailbox: &Rc<Mailbox>) -> Told {
     let mailbox = mailbox.clone();
     Rc::new(move |event| {
+        // What the engine says of it comes before the handle's own end.
+        match event {
+            StoreEvent::ClosedForUpgrade => mailbox.post(Letter::Input(Input::Signal(Signal::Outdated))),
+            StoreEvent::Deleted => {
+                mailbox.post(Letter::Input(Input::Command { ticket: 0, command: Command::Close }));
+            }
+            StoreEvent::UpgradeBlocked | StoreEvent::StorageLost => {}
+        }
         let (name, detail) = match event {
             StoreEvent::UpgradeBlocked => ("upgrade-blocked", JsDoc::object()),
             StoreEvent::ClosedForUpgrade => ("closed-for-upgrade", JsDoc::object()),
+            StoreEvent::Deleted => ("deleted", JsDoc::object()),
             StoreEvent::StorageLost => return storage_lost(&mailbox),
         };
         mailbox.post(Letter::Tell(tell::database_event(name, detail)));

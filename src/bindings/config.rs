@@ -12,6 +12,7 @@ pub(super) fn store_config(config: &JsDoc, entropy: String, now: Time) -> StoreC
     StoreConfig {
         name: config.text_of("name").unwrap_or_default(),
         version: config.number_of("version").unwrap_or(1.0) as u32,
+        writer: config.number_of("writer").unwrap_or(1.0) as u32,
         memory: config.text_of("storage").as_deref() == Some("memory"),
         strict: config.text_of("durability").as_deref() != Some("relaxed"),
         tables: collections.iter().filter_map(table).listed(),

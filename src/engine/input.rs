@@ -84,6 +84,8 @@ pub enum Signal {
     Wiped,
     /// The lock between tabs is this one's. It says nothing but that the lease may be looked at now.
     Unlocked,
+    /// Newer code has taken the database over: nothing of this one is written any more.
+    Outdated,
 }
 
 /// What tabs tell each other.

@@ -50,11 +50,13 @@ pub enum Mutant {
     GuessReplacesDocument,
     GuessReplacesChange,
     MarkStandsStill,
+    OutdatedGoesOn,
+    OutdatedKeepsWaiting,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -98,6 +100,8 @@ impl Mutant {
         Self::GuessReplacesDocument,
         Self::GuessReplacesChange,
         Self::MarkStandsStill,
+        Self::OutdatedGoesOn,
+        Self::OutdatedKeepsWaiting,
     ];
 
     /// Whether this bug is switched on.

@@ -217,9 +217,9 @@ impl Running {
 
     /// What would keep the page out of the back/forward cache is closed; the store opens again when it is asked.
     fn suspend(&self, suspended: bool) {
+        self.store.suspend(suspended);
         if suspended {
             self.tabs.close();
-            self.store.suspend();
         } else {
             self.tabs.reopen();
             // A page that came back has not left: its word is taken back.

@@ -122,6 +122,36 @@ async fn a_newer_database_is_refused() {
 }
 
 #[wasm_bindgen_test]
+async fn a_database_of_a_later_writer_is_refused_whatever_its_schema() {
+    let name = fresh_name();
+    let older = config(&name, false);
+    let (old, heard) = open(older.clone()).await.expect("opening");
+    old.run(writing(vec![put(r#"{"id":"n1","name":"x"}"#)])).await.expect("writing");
+    let mut newer = older.clone();
+    newer.writer = 2;
+    let (store, _) = open(newer.clone()).await.expect("the older writer gives way");
+    assert_eq!(*heard.borrow(), [StoreEvent::ClosedForUpgrade]);
+    assert_eq!(names(&store).await, ["x"]);
+    let late = old.run(writing(vec![put(r#"{"id":"n1","name":"late"}"#)])).await;
+    assert_eq!(late.err().map(|failure| failure.code), Some(Code::DbVersionNewer));
+    store.close();
+    let mut raised = older;
+    raised.version = 7;
+    let refused = open(raised).await.err().expect("a higher schema does not help");
+    assert_eq!(refused.code, Code::DbVersionNewer);
+    assert!(refused.message.contains("writer 2"), "{}", refused.message);
+    newer.version = 3;
+    newer.writer = 3;
+    open(newer.clone()).await.expect("a later writer and a later schema").0.close();
+    (newer.version, newer.writer) = (2, 4);
+    let refused = open(newer).await.err().expect("a later writer takes no schema down");
+    assert_eq!(refused.code, Code::DbVersionNewer);
+    let (store, _) = open(StoreConfig { writer: 3, version: 3, ..config(&name, false) }).await.expect("as it was");
+    assert_eq!(names(&store).await, ["x"]);
+    store.close();
+}
+
+#[wasm_bindgen_test]
 async fn another_schema_needs_another_version() {
     let name = fresh_name();
     let first = config(&name, false);
@@ -164,7 +194,7 @@ async fn an_older_tab_gives_way_to_an_upgrade() {
     let (new, _) = open(second).await.expect("the older tab gives way");
     settled(written).await;
     assert_eq!(*heard.borrow(), [StoreEvent::ClosedForUpgrade]);
-    assert_eq!(old.get(NOTES, "n1").await.err().map(|failure| failure.code), Some(Code::Closed));
+    assert_eq!(old.get(NOTES, "n1").await.err().map(|failure| failure.code), Some(Code::DbVersionNewer));
     assert_eq!(names(&new).await, ["last word"]);
 }
 
@@ -211,6 +241,6 @@ async fn a_deleted_database_is_let_go() {
     let name = fresh_name();
     let (store, heard) = open(config(&name, false)).await.expect("opening");
     destroy(&name).await.expect("the open handle gives way");
-    assert_eq!(*heard.borrow(), [StoreEvent::ClosedForUpgrade]);
+    assert_eq!(*heard.borrow(), [StoreEvent::Deleted]);
     assert!(store.get(NOTES, "n1").await.is_err());
 }

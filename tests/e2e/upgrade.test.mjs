@@ -104,5 +104,5 @@ test('A-01 a tab that holds version 1 open gives way to the upgrade and is told'
   assert.deepEqual(kept, { id: 'kept', name: 'Kept' });
   await until('the event', () => page.evaluate(() => seen.some((one) => one.event === 'closed-for-upgrade')));
   const late = await page.evaluate(() => outcome(() => assistants.put({ name: 'Late' })));
-  assert.equal(late.error.code, 'CLOSED');
+  assert.equal(late.error.code, 'DB_VERSION_NEWER');
 });

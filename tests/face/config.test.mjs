@@ -14,6 +14,7 @@ test('defaults', () => {
   assert.deepEqual(config, {
     name: 'n',
     version: 1,
+    writer: 1,
     storage: 'indexeddb',
     durability: 'strict',
     persist: true,

@@ -37,6 +37,7 @@ mod store;
 mod surroundings;
 mod tab;
 mod transactions;
+mod versions;
 mod world;
 
 use options::Options;

@@ -35,6 +35,8 @@ pub(crate) struct Mishaps {
     etag: u64,
     hostile: u64,
     bulk: u64,
+    /// Newer code is deployed.
+    pub(crate) deploys: u64,
     /// Drift of each device's clock, in thousandths.
     drift: [i64; 2],
     /// A partition of a device: whether requests or only answers are lost, and until when.
@@ -63,6 +65,7 @@ impl Mishaps {
         if chance.below(8) == 0 {
             mishaps.drift = [0, 1].map(|_| chance.below(101) as i64 - 50);
         }
+        mishaps.deploys = if chance.below(8) == 0 { 1 + chance.below(100) } else { 0 };
         chance.leave(outer);
         mishaps
     }

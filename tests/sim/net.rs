@@ -63,6 +63,7 @@ impl Wire {
 impl World {
     /// A tab makes a request.
     pub(crate) fn send(&mut self, tab: usize, request: u32, http: &HttpRequest<Json>) {
+        self.check_silent(tab, "request");
         let core = to_core(http);
         let wire = Rc::new(Wire {
             tab,

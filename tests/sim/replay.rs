@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Events with streams of their own: what a file may name.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "world",
     "wake",
     "commit",
@@ -36,6 +36,7 @@ const NAMES: [&str; 18] = [
     "open",
     "calm",
     "mishap",
+    "version",
     "connection",
     "tag",
 ];

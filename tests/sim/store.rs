@@ -41,6 +41,9 @@ pub(crate) struct Profile {
     pub(crate) offset: i64,
     /// Jumps of the clock so far.
     pub(crate) jumps: u32,
+    /// The newest version of the code that has opened the store, and the one that tabs load.
+    pub(crate) version: u32,
+    pub(crate) deployed: u32,
 }
 
 /// A step about to be written, with what stood there before.
@@ -64,6 +67,7 @@ impl World {
         let life = self.tabs[tab].life;
         self.count_burst(tab, &plan);
         self.check_parts(tab, &plan);
+        self.check_silent(tab, "transaction");
         let outer = self.chance.enter("order", tab);
         let slow = self.chance.hit(self.faults.slow_commit);
         let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };
@@ -84,7 +88,8 @@ impl World {
         if self.chance.hit(self.faults.crash_before) {
             return self.crash(job.tab);
         }
-        let result = match self.store_fault(&job) {
+        let fault = self.version_fault(job.tab).or_else(|| self.store_fault(&job));
+        let result = match fault {
             Some(failure) => Err(failure),
             None => self.write_and_tell(&job, profile),
         };

@@ -20,6 +20,7 @@ impl World {
         let delay = self.chance.delay(3_000, 30_000);
         self.schedule(delay, Event::Turn);
         self.mishap_turn();
+        self.version_turn();
         let tab = self.chance.below(4) as usize;
         let faults = self.faults.clone();
         if self.chance.hit(faults.crash) {
@@ -128,6 +129,7 @@ impl World {
         self.trace(|| format!("tab {tab} freezes (told: {told})"));
         if told {
             let signal = if self.chance.hit(500) { Signal::Cached } else { Signal::Frozen };
+            self.tabs[tab].dozes = true;
             self.give(tab, Input::Signal(signal));
             self.tabs[tab].drowsy_until = self.now + self.chance.below(3_000);
         }
@@ -147,6 +149,7 @@ impl World {
         self.trace(|| format!("tab {tab} thaws"));
         let first = self.chance.hit(500);
         if told && first {
+            self.tabs[tab].dozes = false;
             self.give(tab, Input::Signal(Signal::Resumed));
         }
         let cut = self.chance.hit(300);
@@ -160,6 +163,7 @@ impl World {
             self.give(tab, input);
         }
         if told && !first {
+            self.tabs[tab].dozes = false;
             self.give(tab, Input::Signal(Signal::Resumed));
         }
         if !told {

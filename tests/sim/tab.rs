@@ -88,6 +88,13 @@ pub(crate) struct Tab {
     pub(crate) wakes: u64,
     /// Whether a transaction of it failed: at a close, what it had counted may be lost.
     pub(crate) unstored: bool,
+    /// Which version of the code it runs.
+    pub(crate) version: u32,
+    /// Whether it was told that it freezes and not yet that it runs again.
+    pub(crate) dozes: bool,
+    /// Whether it was told that its code is too old, and whether it could take that in.
+    pub(crate) hears_outdated: bool,
+    pub(crate) outdated: bool,
 }
 
 impl Tab {
@@ -123,6 +130,10 @@ impl Tab {
             burst: (0, 0),
             wakes: 0,
             unstored: false,
+            version: 0,
+            dozes: false,
+            hears_outdated: false,
+            outdated: false,
         }
     }
 

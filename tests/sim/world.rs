@@ -213,6 +213,7 @@ impl World {
         let Some(mut engine) = self.tabs[tab].engine.take() else { return };
         let life = self.tabs[tab].life;
         let ticks = matches!(input, Input::Tick);
+        let hears = Self::tells_outdated(&input);
         engine.handle_input(self.wall(self.tabs[tab].profile), input);
         let mut orders = 0;
         loop {
@@ -231,6 +232,7 @@ impl World {
         self.count_spins(tab, ticks && orders == 0);
         if self.tabs[tab].life == life {
             self.tabs[tab].engine = Some(engine);
+            self.note_outdated(tab, hears);
         }
     }
 
@@ -280,7 +282,7 @@ impl World {
 
     /// A tab's engine from nothing, over the store as it is.
     pub(crate) fn open(&mut self, tab: usize) {
-        if self.tabs[tab].engine.is_some() {
+        if self.tabs[tab].engine.is_some() || !self.open_store(tab) {
             return;
         }
         let seed = self.chance.seed();

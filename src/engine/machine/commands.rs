@@ -21,7 +21,7 @@ const ID_DIGITS: usize = 26;
 impl<D: Document> Engine<D> {
     pub(super) fn handle_command(&mut self, ticket: u32, command: Command<D>) {
         if self.phase == Phase::Closed {
-            return self.refuse(ticket, Failure::new(Code::Closed, "this handle is closed"));
+            return self.refuse_ended(ticket, &command);
         }
         if self.must_wait(&command) {
             return self.deferred.push((ticket, command));
@@ -301,11 +301,20 @@ impl<D: Document> Engine<D> {
         if self.phase == Phase::Frozen {
             self.thaw();
         }
+        if self.outdated {
+            return self.done(ticket);
+        }
         self.write();
         self.release_lease();
         self.outputs.push_back(Output::Broadcast(self.farewell()));
         self.do_deferred();
         self.tally(None, false);
+        self.end();
+        self.commit_closing(ticket);
+    }
+
+    /// Nothing is done any more, and whoever waits is told so.
+    pub(super) fn end(&mut self) {
         self.phase = Phase::Closed;
         self.listen_work();
         self.want_lock();
@@ -317,7 +326,6 @@ impl<D: Document> Engine<D> {
         self.flights.clear();
         self.pull_flights.clear();
         self.close_waiters();
-        self.commit_closing(ticket);
     }
 
     /// Closing ends after all writes, which still go one after another: one that fails is tried again before the next.

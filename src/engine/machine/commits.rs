@@ -86,6 +86,9 @@ impl<D: Document> Engine<D> {
             self.next_part();
         }
         let last = self.commits.is_empty();
+        if matches!(&result, Err(failure) if failure.code == Code::DbVersionNewer) {
+            self.outdate();
+        }
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),
             (Purpose::Closing(ticket), _) if self.commits.values().any(|other| matches!(other, Purpose::Write(_))) => {
@@ -256,7 +259,7 @@ impl<D: Document> Engine<D> {
             Ok(Report::Written(written)) => self.groups_written(written),
             Ok(_) => {}
             // One of them may be to blame: each is tried by itself, in order, so that no call fails for another's sake.
-            Err(_) if groups.len() > 1 => self.write_alone.extend(groups),
+            Err(_) if groups.len() > 1 && !self.outdated => self.write_alone.extend(groups),
             Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
         }
         self.write();

@@ -29,13 +29,14 @@ impl<D: Document> Engine<D> {
             Signal::Resumed if self.phase == Phase::Frozen => self.resume(),
             Signal::Unlocked if self.phase == Phase::Running => self.look_at_lease(),
             Signal::Wiped => self.store_wiped(),
+            Signal::Outdated => self.outdate(),
             Signal::Resumed | Signal::Unlocked => {}
         }
     }
 
     /// What comes while the page is frozen waits until it runs again.
     pub(super) fn keeps(&mut self, input: Input<D>) -> Option<Input<D>> {
-        let ends = matches!(input, Input::Committed { .. } | Input::Responded { .. });
+        let ends = matches!(input, Input::Committed { .. } | Input::Responded { .. } | Input::Signal(Signal::Outdated));
         if self.phase != Phase::Frozen || !ends || Mutant::WritesWhileFrozen.is_on() {
             return Some(input);
         }
@@ -56,10 +57,15 @@ impl<D: Document> Engine<D> {
         }
     }
 
+    /// What others would have to wait for is let go: the lock, the connection, and with it what was to be read in order
+    /// to write.
     fn freeze(&mut self) {
         self.phase = Phase::Frozen;
         self.listen_work();
         self.want_lock();
+        if !std::mem::replace(&mut self.suspended, true) {
+            self.outputs.push_back(Output::Suspend(true));
+        }
     }
 
     /// What its requests did is not known: they are made again, under their keys.
@@ -71,13 +77,14 @@ impl<D: Document> Engine<D> {
             let result = Err(NetworkFailure::Unreachable);
             self.kept.push(Input::Responded { request, result });
         }
-        self.suspended = true;
-        self.outputs.push_back(Output::Suspend(true));
     }
 
     /// The page runs again: what was kept happens now, and everything may have changed.
     fn resume(&mut self) {
         self.thaw();
+        if self.phase != Phase::Running {
+            return;
+        }
         if self.lease.is_some() && !self.is_leader() {
             self.step_down();
         }

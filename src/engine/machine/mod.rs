@@ -17,6 +17,7 @@ mod flight;
 mod leader;
 mod lifecycle;
 mod listen;
+mod outdated;
 mod pages;
 mod pass;
 mod permits;
@@ -125,6 +126,8 @@ pub struct Engine<D: Document> {
     stopped: bool,
     auth: Auth,
     needs_update: bool,
+    /// Whether newer code has taken the database over.
+    outdated: bool,
     breaker: Breaker,
     budget: Budget,
     /// Whether breaker and budget are as this or an earlier leader left them in the store.
@@ -234,6 +237,7 @@ impl<D: Document> Engine<D> {
             stopped,
             auth: Auth::Fine,
             needs_update: false,
+            outdated: false,
             breaker: Breaker::default(),
             budget: Budget::full(now),
             guard_known: false,
@@ -321,11 +325,6 @@ impl<D: Document> Engine<D> {
     /// The state of sync.
     pub fn status(&self) -> Status {
         self.current_status()
-    }
-
-    /// Whether nothing is under way: no commit, no request.
-    pub fn is_quiet(&self) -> bool {
-        self.commits.is_empty() && self.flights.is_empty() && self.pull_flights.is_empty()
     }
 
     /// A clock that jumped back takes the alarms along, so that nothing waits longer than it was meant to (I-31).

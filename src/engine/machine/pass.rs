@@ -289,7 +289,7 @@ impl<D: Document> Engine<D> {
         let asking = self.pass.asking.take().map(|asking| asking.tickets).unwrap_or_default();
         let tickets = std::mem::take(&mut self.pass.waiting).into_iter().chain(asking);
         for ticket in tickets.listed() {
-            let report = self.report_document(Some("closed"));
+            let report = self.report_document(Some(if self.outdated { "needs-update" } else { "closed" }));
             self.reply(ticket, Reply::Report(report));
         }
     }

@@ -9,6 +9,11 @@ use crate::engine::policy::network::OnSlow;
 use crate::model::Document;
 
 impl<D: Document> Engine<D> {
+    /// Whether nothing is under way: no commit, no request.
+    pub fn is_quiet(&self) -> bool {
+        self.commits.is_empty() && self.flights.is_empty() && self.pull_flights.is_empty()
+    }
+
     /// Whether nothing runs but what somebody orders: sync is stopped, or the connection too slow for the app.
     pub(super) fn runs_by_order(&self) -> bool {
         let on_slow = self.config.sync.as_ref().map(|sync| sync.on_slow);

@@ -6,6 +6,7 @@
 mod answers;
 mod batches;
 mod breaker;
+mod outdated;
 mod strangers;
 mod told;
 
@@ -40,8 +41,9 @@ struct Bench {
     /// Events of sync: when, name, detail.
     told: Vec<(Time, &'static str, Json)>,
     commits: usize,
-    /// Whether the store fails.
+    /// Whether the store fails, and whether newer code has it.
     fails: bool,
+    newer: bool,
     /// Messages to the other tabs.
     said: Vec<Message<Json>>,
     next: Option<(Time, &'static str)>,
@@ -61,6 +63,7 @@ impl Bench {
             told: Vec::new(),
             commits: 0,
             fails: false,
+            newer: false,
             said: Vec::new(),
             next: None,
         }
@@ -83,8 +86,9 @@ impl Bench {
             match self.engine.poll_output() {
                 Output::Commit { commit, plan } => {
                     self.commits += 1;
-                    let failure = || Failure::new(Code::TxAborted, "the transaction was aborted");
-                    let result = if self.fails { Err(failure()) } else { self.disk.run(&*plan) };
+                    let code = if self.newer { Code::DbVersionNewer } else { Code::TxAborted };
+                    let failure = || Failure::new(code, "no transaction");
+                    let result = if self.fails || self.newer { Err(failure()) } else { self.disk.run(&*plan) };
                     self.engine.handle_input(self.now, Input::Committed { commit, result });
                 }
                 Output::Request { request, http } => {

@@ -4,7 +4,9 @@
 //! ends from what this tab itself committed, or else from what the store says (I-41); messages only make it sooner.
 
 use super::commits::{Purpose, STORE_PAUSE};
+use super::outdated::outdated;
 use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Settled};
 use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone, Written};
 use crate::model::{Code, DocKey, Document, Failure, Listed, PendingState, Seq, Set};
@@ -131,10 +133,14 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn close_waiters(&mut self) {
+        if self.outdated && Mutant::OutdatedKeepsWaiting.is_on() {
+            return;
+        }
         let open: Vec<Rc<str>> = self.watches.keys().cloned().listed();
         for mutation_id in open {
             let text = "the database was closed; the change is kept and will be sent";
-            self.end_failed(&mutation_id, Failure::new(Code::Closed, text).at(self.now));
+            let failure = if self.outdated { outdated() } else { Failure::new(Code::Closed, text) };
+            self.end_failed(&mutation_id, failure.at(self.now));
         }
         self.pass_closed();
     }

@@ -5,9 +5,9 @@
 //! anything is read from it.
 
 use super::fault::Fault;
-use super::open::{self, Fate, Handle};
+use super::open::{self, Fate, Handle, OUTDATED};
 use super::tx::{Mode, Outcome, Tx};
-use super::{Done, StoreConfig, StoreEvent, Told};
+use super::{watch, Done, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure, Listed};
 use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
@@ -47,6 +47,8 @@ struct State {
     waiting: Vec<Attempt>,
     store_id: String,
     openings: u32,
+    /// Whether the page sleeps: everything waits until it runs again.
+    suspended: bool,
 }
 
 enum Slot {
@@ -59,7 +61,8 @@ enum Slot {
 impl Connection {
     /// Opens the first connection; this once without a second attempt.
     pub(super) fn open(config: StoreConfig, told: Told, done: Done<Rc<Self>>) {
-        let state = State { slot: Slot::Empty, waiting: Vec::new(), store_id: String::new(), openings: 0 };
+        let (waiting, store_id) = (Vec::new(), String::new());
+        let state = State { slot: Slot::Empty, waiting, store_id, openings: 0, suspended: false };
         let connection = Rc::new(Self { config: Rc::new(config), told, state: RefCell::new(state) });
         let opened = connection.clone();
         connection.reopen(Box::new(move |end| done(end.map(|()| opened).map_err(|fault| fault.failure))));
@@ -78,11 +81,28 @@ impl Connection {
         self.put(Slot::Closed);
     }
 
-    /// Lets the connection go: it closes when what runs has come to its end, and the next attempt opens another.
+    /// Lets the connection go, for the page is to sleep: what already commits comes to its end, everything else waits.
     pub(super) fn suspend(&self) {
-        let open = matches!(&self.state.borrow().slot, Slot::Open(handle) if handle.fate() == Fate::Usable);
-        if open {
+        self.state.borrow_mut().suspended = true;
+        let open = match &self.state.borrow().slot {
+            Slot::Open(handle) if handle.fate() == Fate::Usable => Some(handle.clone()),
+            _ => None,
+        };
+        if let Some(handle) = open {
             self.put(Slot::Empty);
+            watch::put_off(handle.database());
+            handle.database().close();
+        }
+    }
+
+    /// The page runs again: what waited is done on a new connection.
+    pub(super) fn resume(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        state.suspended = false;
+        let opens = !state.waiting.is_empty() && matches!(state.slot, Slot::Empty);
+        drop(state);
+        if opens {
+            self.reopen(Box::new(|_| ()));
         }
     }
 
@@ -94,14 +114,15 @@ impl Connection {
             _ => None,
         };
         let refusal = match (&state.slot, &fate) {
-            (Slot::Closed, _) => Some("the database was closed"),
-            (_, Some((_, Fate::Retired))) => Some("closed for another tab's upgrade"),
+            (Slot::Closed, _) => Some((Code::Closed, "the database was closed")),
+            (_, Some((_, Fate::Deleted))) => Some((Code::Closed, "another tab deleted the database")),
+            (_, Some((_, Fate::Outdated))) => Some((Code::DbVersionNewer, OUTDATED)),
             _ => None,
         };
-        let opens = !matches!(state.slot, Slot::Opening);
+        let opens = !matches!(state.slot, Slot::Opening) && !state.suspended;
         drop(state);
-        if let Some(message) = refusal {
-            return (attempt.done)(Err(Failure::new(Code::Closed, message)));
+        if let Some((code, message)) = refusal {
+            return (attempt.done)(Err(Failure::new(code, message)));
         }
         if let Some((handle, Fate::Usable)) = fate {
             return self.make(attempt, handle);
@@ -131,6 +152,9 @@ impl Connection {
             if handle.fate() == Fate::Usable {
                 handle.lose();
             }
+        }
+        if fault.dead && self.state.borrow().suspended {
+            return self.state.borrow_mut().waiting.push(attempt);
         }
         let Some(pause) = PAUSES_MS.get(attempt.made).filter(|_| fault.dead || lost) else {
             return (attempt.done)(Err(fault.failure));
@@ -171,9 +195,19 @@ impl Connection {
             return Err(Fault::new(Code::Closed, "the database was closed"));
         }
         let mut state = self.state.borrow_mut();
+        let is_first = state.openings == 0;
         state.openings = state.openings.wrapping_add(1);
         state.slot = Slot::Empty;
-        let handle = opened?;
+        let suspended = state.suspended;
+        let handle = match opened {
+            Ok(_) if suspended => return Err(Fault { dead: true, ..Fault::new(Code::TxAborted, "the page sleeps") }),
+            Err(fault) if fault.failure.code == Code::DbVersionNewer && !is_first => {
+                drop(state);
+                (self.told)(StoreEvent::ClosedForUpgrade);
+                return Err(fault);
+            }
+            opened => opened?,
+        };
         let known = core::mem::replace(&mut state.store_id, handle.store_id().into());
         let wiped = !known.is_empty() && known != state.store_id;
         state.slot = Slot::Open(handle.clone());

@@ -54,8 +54,10 @@ pub struct Table {
 pub struct StoreConfig {
     /// Name of the database.
     pub name: String,
-    /// Declared version; IndexedDB's own version number.
+    /// Declared version of the schema, below [`open::VERSIONS`].
     pub version: u32,
+    /// Which writer this code is: a higher one keeps the code of a lower one out.
+    pub writer: u32,
     /// In memory instead of IndexedDB.
     pub memory: bool,
     /// Whether strict plans are strict; `false` makes all relaxed.
@@ -73,8 +75,10 @@ pub struct StoreConfig {
 pub enum StoreEvent {
     /// Another tab holds the database and the upgrade waits for it.
     UpgradeBlocked,
-    /// Another tab upgrades or deletes the database; this one is closed for good.
+    /// Newer code in another tab has upgraded the database; this one is closed for good.
     ClosedForUpgrade,
+    /// Another tab deletes the database; this one is closed for good.
+    Deleted,
     /// The database was wiped and made anew; nothing known of it holds any more.
     StorageLost,
 }
@@ -130,10 +134,14 @@ impl Store {
         }
     }
 
-    /// Lets the connection go until the store is asked again.
-    pub fn suspend(&self) {
+    /// Lets the connection go and everything wait, while the page sleeps; or goes on.
+    pub fn suspend(&self, suspended: bool) {
         if let Backend::Idb(connection, _) = &self.backend {
-            connection.suspend();
+            if suspended {
+                connection.suspend();
+            } else {
+                connection.resume();
+            }
         }
     }
 

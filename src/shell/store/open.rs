@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::tx::{Mode, Tx};
 use super::{early, schema, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure, Listed};
+use crate::shell::later::property;
 use core::cell::{Cell, OnceCell};
 use gloo_timers::callback::Timeout;
 use idb::Factory;
@@ -18,14 +19,24 @@ use web_sys::{Event, IdbDatabase, IdbOpenDbRequest};
 /// How long an opening or a deletion may take while nothing is heard.
 const DEADLINE_MS: u32 = 10_000;
 
+/// Versions of an app's schema for each writer: IndexedDB's own version is made of both. So a database that was opened
+/// by a newer writer is closed, by the browser, to every older one, whatever connection that had: there is no moment at
+/// which two of them write, and no transaction has to look.
+const VERSIONS: u32 = 1 << 20;
+
+/// What older code is told.
+pub(super) const OUTDATED: &str = "newer code has taken the database over in another tab: load it; nothing is lost";
+
 /// What became of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Usable,
     /// The browser closed it, or it does not answer.
     Lost,
-    /// Given up for another tab's upgrade or deletion.
-    Retired,
+    /// Given up for newer code in another tab.
+    Outdated,
+    /// Given up for its deletion by another tab.
+    Deleted,
 }
 
 /// An open connection; dropping it closes it.
@@ -59,9 +70,13 @@ impl Handle {
         let (of, closing) = (fate.clone(), database.clone());
         let listener = Closure::new(move |event: Event| match event.type_().as_str() {
             "versionchange" => {
-                of.set(Fate::Retired);
+                let (fate, news) = match property(&event, "newVersion").as_f64() {
+                    Some(_) => (Fate::Outdated, StoreEvent::ClosedForUpgrade),
+                    None => (Fate::Deleted, StoreEvent::Deleted),
+                };
+                of.set(fate);
                 closing.close();
-                told(StoreEvent::ClosedForUpgrade);
+                told(news);
             }
             "close" => of.set(Fate::Lost),
             _ => event.prevent_default(),
@@ -86,8 +101,8 @@ impl Drop for Handle {
 type Listener = Closure<dyn Fn(Event)>;
 /// What becomes of a request of the factory.
 type Opened<T> = Box<dyn FnOnce(Result<T, Fault>)>;
-/// Runs in the request's upgrade.
-type Upgrade = Box<dyn FnOnce(&Rc<Asked>)>;
+/// Runs in the request's upgrade; gets IndexedDB's version before it.
+type Upgrade = Box<dyn FnOnce(&Rc<Asked>, u32)>;
 
 /// A request to open or delete a database, with its listener and deadline.
 struct Asked {
@@ -132,7 +147,7 @@ impl Asked {
             "upgradeneeded" => {
                 drop(self.deadline.take());
                 if let Some(upgrade) = self.upgrade.take() {
-                    upgrade(&self);
+                    upgrade(&self, property(event, "oldVersion").as_f64().unwrap_or(0.0) as u32);
                 }
             }
             "blocked" => {
@@ -201,7 +216,7 @@ fn factory() -> Result<Factory, Fault> {
 
 /// Opens the database, creating or upgrading it; one that is made now begins the given life.
 pub(super) fn open(config: &Rc<StoreConfig>, told: &Told, life: String, done: Opened<Rc<Handle>>) {
-    let request = factory().and_then(|factory| Ok(factory.open(&config.name, Some(config.version))?.into()));
+    let request = factory().and_then(|factory| Ok(factory.open(&config.name, Some(number(config)))?.into()));
     let request = match request {
         Ok(request) => request,
         Err(fault) => return done(Err(fault)),
@@ -211,18 +226,30 @@ pub(super) fn open(config: &Rc<StoreConfig>, told: &Told, life: String, done: Op
         Ok(database) => check(Rc::new(Handle::new(database.unchecked_into(), told_too)), &own, done),
         Err(fault) => refuse(fault, &own, done),
     };
-    let upgrade = move |asked: &Rc<Asked>| upgrade(asked, schema, life);
+    let upgrade = move |asked: &Rc<Asked>, before| upgrade(asked, schema, life, before);
     ask(request, told.clone(), Box::new(upgrade), Box::new(opened));
 }
 
-/// Runs the upgrade. From its beginning on, its own transaction has the deadline; the request ends after it.
-fn upgrade(asked: &Rc<Asked>, config: Rc<StoreConfig>, life: String) {
+/// IndexedDB's version of a database of this writer and this schema.
+fn number(config: &StoreConfig) -> u32 {
+    (config.writer - 1) * VERSIONS + config.version
+}
+
+/// Runs the upgrade. From its beginning on, its own transaction has the deadline; the request ends after it. A newer
+/// writer does not take a schema down that is newer than its own.
+fn upgrade(asked: &Rc<Asked>, config: Rc<StoreConfig>, life: String, before: u32) {
     let Some(running) = asked.request.transaction() else { return };
     let failed = asked.clone();
     let ended = move |end: Result<JsValue, Fault>| failed.cause.set(end.err());
     let tx = Tx::guard(running, Box::new(ended));
     let database = asked.request.result();
-    tx.step(|tx| schema::upgrade(&database?.unchecked_into(), tx, config, life));
+    let newer = before % VERSIONS > config.version;
+    tx.step(|tx| {
+        if newer {
+            return Err(Fault::new(Code::DbVersionNewer, OUTDATED));
+        }
+        schema::upgrade(&database?.unchecked_into(), tx, config, life)
+    });
 }
 
 /// The failure of a refused opening; a newer database says its version.
@@ -230,16 +257,15 @@ fn refuse(fault: Fault, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     if fault.failure.code != Code::DbVersionNewer {
         return done(Err(fault));
     }
-    let version = config.version;
+    let own = config.clone();
     let found = move |found: Result<Option<Handle>, Fault>| {
         let found = found.ok().flatten().map_or(0, |handle| handle.database.version() as u32);
-        let message = [
-            "the database has version ",
-            &found.to_string(),
-            ", this code supports version ",
-            &version.to_string(),
-            ": load the newer code",
-        ];
+        let (what, found, own) = match found / VERSIONS {
+            writer if writer >= own.writer => ("writer ", writer + 1, own.writer),
+            _ => ("version ", found % VERSIONS, own.version),
+        };
+        let (found, own) = (found.to_string(), own.to_string());
+        let message = ["the database has ", what, &found, ", this code supports ", what, &own, ": load the newer code"];
         done(Err(Failure::new(Code::DbVersionNewer, message.concat()).into()));
     };
     existing(&config.name, Box::new(found));
@@ -285,7 +311,7 @@ fn existing(name: &str, done: Opened<Option<Handle>>) {
         }
         done(end.map(|database| Some(Handle::new(database.unchecked_into(), Rc::new(|_| ())))));
     };
-    let upgrade = move |asked: &Rc<Asked>| {
+    let upgrade = move |asked: &Rc<Asked>, _| {
         // It would have been created just now.
         is_new.set(true);
         drop(asked.request.transaction().map(|running| running.abort()));
@@ -296,7 +322,7 @@ fn existing(name: &str, done: Opened<Option<Handle>>) {
 /// Deletes a database; waits for other tabs to let go of it until the deadline.
 pub(super) fn delete(name: &str, done: Opened<()>) {
     match factory().and_then(|factory| Ok(factory.delete(name)?.into())) {
-        Ok(request) => ask(request, Rc::new(|_| ()), Box::new(|_| ()), Box::new(move |end| done(end.map(drop)))),
+        Ok(request) => ask(request, Rc::new(|_| ()), Box::new(|_, _| ()), Box::new(move |end| done(end.map(drop)))),
         Err(fault) => done(Err(fault)),
     }
 }

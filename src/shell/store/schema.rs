@@ -10,6 +10,7 @@ use super::range::after_key;
 use super::tx::{Outcome, Tx};
 use super::{StoreConfig, Table};
 use crate::engine::query::IndexDef;
+use crate::engine::store::MetaKey;
 use crate::model::{Code, Document, Listed, Record, Row};
 use crate::shell::document::JsDoc;
 use idb::{IndexParams, KeyPath, ObjectStore, ObjectStoreParams};
@@ -125,8 +126,14 @@ pub(super) fn upgrade(database: &IdbDatabase, tx: &Tx, config: Rc<StoreConfig>, 
         declare(&store, table)?;
     }
     let meta = tx.store(META)?;
-    let known = vec![meta.get(&COLLECTIONS.into())?, meta.get_key(&STORE_ID.into())?];
+    let lease = MetaKey::Lease.name();
+    let known = vec![meta.get(&COLLECTIONS.into())?, meta.get_key(&STORE_ID.into())?, meta.get(&(&*lease).into())?];
     let then = move |tx: &Tx, mut known: Vec<JsValue>| {
+        if let Some(held) = known.pop().and_then(JsDoc::some) {
+            // Nobody has the database open beside this upgrade: whoever led leads no more.
+            let ended = held.with(&[("expiresAt", Some(JsDoc::number(0.0)))]);
+            tx.store(META)?.put(&ended.0, &lease.into())?;
+        }
         let is_new = known.pop().unwrap_or_default().is_undefined();
         let ours = JsDoc(known.pop().unwrap_or_default()).as_list().unwrap_or_default();
         let ours: Vec<Rc<str>> = ours.iter().filter_map(Document::as_text).map(Rc::from).listed();

@@ -15,7 +15,7 @@ use core::cell::{Cell, RefCell};
 use js_sys::{Array, Function};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{Event, IdbObjectStore, IdbRequest, IdbTransaction};
+use web_sys::{Event, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction};
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,7 @@ struct State {
     cause: RefCell<Option<Fault>>,
     ended: Cell<Option<Ended>>,
     ticks: Cell<u8>,
+    committing: Cell<bool>,
 }
 
 impl Tx {
@@ -63,7 +64,8 @@ impl Tx {
     /// Guards a transaction that the browser has opened.
     pub(super) fn guard(inner: IdbTransaction, ended: Ended) -> Self {
         let (wave, stores, cause) = (RefCell::default(), RefCell::default(), RefCell::default());
-        let state = State { inner, wave, stores, cause, ended: Cell::new(Some(ended)), ticks: Cell::new(0) };
+        let (ended, ticks, committing) = (Cell::new(Some(ended)), Cell::new(0), Cell::new(false));
+        let state = State { inner, wave, stores, cause, ended, ticks, committing };
         let inner = &state.inner;
         heard_by(Heard::Aborted, |function| inner.set_onabort(function));
         heard_by(Heard::Failed, |function| inner.set_onerror(function));
@@ -124,7 +126,18 @@ impl Tx {
     /// Calls `commit` without waiting for the requests.
     pub(super) fn commit_now(&self) -> Outcome {
         #[allow(deprecated, reason = "the binding follows version 2 of the standard; version 3 has it again")]
-        Ok(self.0.inner.commit()?)
+        self.0.inner.commit()?;
+        self.0.committing.set(true);
+        Ok(())
+    }
+
+    /// Takes it back, to be made again on another connection, when it still waits for this page to go on: a page that
+    /// stands still would hold the store against all others.
+    pub(super) fn put_off(&self, database: &IdbDatabase) {
+        let waits = self.0.wave.borrow().is_some() && !self.0.committing.get();
+        if waits && self.0.inner.db() == *database {
+            self.fail(Fault { dead: true, ..Fault::new(Code::TxAborted, "the page went to sleep") });
+        }
     }
 
     /// Waits for the end that comes by itself.

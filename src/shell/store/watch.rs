@@ -7,6 +7,7 @@ use super::tx::Tx;
 use core::cell::RefCell;
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsValue;
+use web_sys::IdbDatabase;
 
 /// How far apart the ticks are.
 const TICK_MS: u32 = 10_000;
@@ -35,6 +36,12 @@ pub(super) fn leave(tx: &Tx) {
 /// The transaction that an event at this object is of.
 pub(super) fn find(target: &JsValue) -> Option<Tx> {
     OPEN.with_borrow(|open| open.iter().rfind(|tx| tx.is_at(target)).cloned())
+}
+
+/// Puts the transactions of a connection off that cannot go on without the page.
+pub(super) fn put_off(database: &IdbDatabase) {
+    let open = OPEN.with_borrow(Clone::clone);
+    open.iter().for_each(|tx| tx.put_off(database));
 }
 
 fn tick() {

@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleOfWriter } from '../../../scripts/lib/build-js.mjs';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = fileURLToPath(new URL('../page', import.meta.url));
@@ -21,4 +22,13 @@ export function pageFolder() {
   cpSync(page, folder, { recursive: true });
   cpSync(built, join(folder, 'seakeep'), { recursive: true });
   return folder;
+}
+
+/** The same folder, with a page under `/newer/` whose package is that of a later writer: two bundles on one origin. */
+export async function foldersOfTwoVersions() {
+  const newer = join(pageFolder(), 'newer');
+  if (existsSync(newer)) return;
+  cpSync(page, newer, { recursive: true });
+  cpSync(join(root, 'dist'), join(newer, 'seakeep'), { recursive: true });
+  await bundleOfWriter(2, join(newer, 'seakeep'));
 }

@@ -86,6 +86,7 @@ impl World {
         self.queue.drop_sources();
         self.server.wants_login = false;
         self.server.is_down = false;
+        self.load_newest();
         for tab in 0..4 {
             // A tab that was told to update itself is loaded anew; what it had counted and not stored is lost.
             if self.tabs[tab].engine.as_ref().is_some_and(|engine| engine.status().state == "needs-update") {

@@ -1,0 +1,49 @@
+//! Two versions of the code on one database: the older one steps down.
+//!
+//! The store keeps older code out from the moment at which newer code has opened it (`shell/store/open.rs`): not one
+//! transaction of the two is open at the same time. What is left to do here is to say so and to stop: what waits stays
+//! in the outbox, and the newer code sends it. Nothing is decided about the newer code's rows, for none is ever read.
+
+use super::{Engine, Phase};
+use crate::engine::input::Command;
+use crate::engine::mutant::Mutant;
+use crate::engine::output::{Output, Reply};
+use crate::model::{Code, Document, Failure};
+
+/// Why nothing is written any more.
+pub(super) fn outdated() -> Failure {
+    let text = "newer code has taken the database over: load it; what was acknowledged is kept and will be sent";
+    Failure::new(Code::DbVersionNewer, text)
+}
+
+impl<D: Document> Engine<D> {
+    /// Steps down for good: no lease, no request, no transaction, no alarm. Writes that were not stored are refused.
+    pub(super) fn outdate(&mut self) {
+        if self.phase == Phase::Closed || Mutant::OutdatedGoesOn.is_on() {
+            return;
+        }
+        self.outdated = true;
+        self.step_down();
+        self.require_update();
+        self.outputs.push_back(Output::Broadcast(self.farewell()));
+        let groups = std::mem::take(&mut self.write_queue).into_iter().chain(std::mem::take(&mut self.write_alone));
+        for group in groups.collect::<Vec<_>>() {
+            self.refuse(group.ticket, outdated());
+        }
+        self.end();
+        self.do_deferred();
+    }
+
+    /// What a command gets after the end.
+    pub(super) fn refuse_ended(&mut self, ticket: u32, command: &Command<D>) {
+        match command {
+            Command::Close if self.outdated => self.reply(ticket, Reply::Done),
+            Command::Now(_) if self.outdated => {
+                self.pass.wait(ticket);
+                self.pass_closed();
+            }
+            _ if self.outdated => self.refuse(ticket, outdated()),
+            _ => self.refuse(ticket, Failure::new(Code::Closed, "this handle is closed")),
+        }
+    }
+}
