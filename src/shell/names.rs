@@ -6,7 +6,7 @@
 use core::cell::RefCell;
 use wasm_bindgen::JsValue;
 
-/// A power of two; each text has two places next to each other.
+/// Each text has two places next to each other.
 const PLACES: usize = 512;
 const LONGEST: usize = 40;
 const LONGEST_WORD: usize = 16;
@@ -47,5 +47,5 @@ pub(crate) fn word(text: &str) -> JsValue {
 
 fn place_of(text: &str) -> usize {
     let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
-    (text.bytes().fold(2_166_136_261, mix) as usize * 2) % PLACES
+    text.bytes().fold(2_166_136_261, mix) as usize % (PLACES / 2) * 2
 }
