@@ -18,7 +18,8 @@ export interface SyncOptions {
   interval?: number;
   /** How often clean collections are pulled (default 60 000; 0: only on demand and on server push). */
   pullInterval?: number;
-  /** Wait after open, 0-86,400,000 (default 5 000 for the first pull; pending changes go at once). */
+  /** Wait after open, 0-86,400,000 (default 5 000 for the first pull; pending changes go at once). With full jitter the first pull comes at a
+   *  moment of its last 5 s, and changes that failed before or have waited for a minute begin within 5 s of it. */
   startDelay?: number;
   /** Counted attempts before a change is parked, 1-1,000 (default 5). Offline, 401 and 429 do not count. */
   maxAttempts?: number;

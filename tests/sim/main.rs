@@ -19,6 +19,7 @@ mod chance;
 mod conflicts;
 mod event;
 mod faults;
+mod herd;
 mod memory;
 mod mishaps;
 mod mutants;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     let failed = match &options {
         Options { replay: Some(file), .. } => usize::from(!run_replay(file)),
         Options { script: Some(name), .. } => usize::from(!run_script(name)),
+        Options { herd: true, .. } => usize::from(!herd::prove_spread(options.seed)),
         Options { singles: true, .. } => run_singles(&options),
         Options { shrink: true, .. } => usize::from(!shrink(&options)),
         Options { one: true, .. } => usize::from(!run_one(&options)),

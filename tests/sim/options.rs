@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) shrink: bool,
     pub(crate) replay: Option<String>,
     pub(crate) singles: bool,
+    pub(crate) herd: bool,
     pub(crate) write: bool,
     pub(crate) script: Option<String>,
 }
@@ -29,6 +30,7 @@ sim --seed S --one [--trace]                               run that schedule alo
 sim --seed S --shrink [--mutant NAME]                      make that failing schedule short and store it (print it)
 sim --replay FILE                                          run a stored schedule, with its trace
 sim --singles                                              every script with every fault at every point
+sim --herd                                                 a thousand clients that meet the server again after it was away
 sim --script 'NAME/Commit 3/abort'                         one of them (or a script without a fault), with its trace
 sim --mutants [--mutant NAME] [--searches N] [--write]     measure how fast each seeded bug is caught (into SPEC.md)";
 
@@ -48,6 +50,7 @@ impl Options {
             shrink: false,
             replay: None,
             singles: false,
+            herd: false,
             write: false,
             script: None,
         };
@@ -59,6 +62,7 @@ impl Options {
                 "--mutants" => options.mutants = true,
                 "--shrink" => options.shrink = true,
                 "--write" => options.write = true,
+                "--herd" => options.herd = true,
                 "--singles" => options.singles = true,
                 "--script" => options.script = arguments.next(),
                 "--replay" => options.replay = arguments.next(),

@@ -1,5 +1,6 @@
 //! Many schedules: the stored ones, fresh ones spread over threads, and the hunts for seeded bugs.
 
+use super::herd::prove_spread;
 use super::mutants::{self, Hunt};
 use super::options::Options;
 use super::replay;
@@ -77,9 +78,10 @@ pub(crate) fn run_all(options: &Options) -> usize {
         hunt_mutants(&Options { searches: 1, seed: HUNT_SEED, ..options.clone() })
     };
     let shrinks = options.searches == 0 || prove_shrinking(options.steps);
+    let spread = options.searches == 0 || prove_spread(options.seed);
     let broken = if options.searches == 0 { 0 } else { run_singles(options) };
-    let failed = runs.failed.len() + alive + usize::from(!shrinks);
-    let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 1 };
+    let failed = runs.failed.len() + alive + usize::from(!shrinks) + usize::from(!spread);
+    let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 2 };
     println!("{} passed, {failed} failed", runs.count as usize + proofs - failed);
     failed + broken
 }

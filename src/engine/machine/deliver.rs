@@ -79,6 +79,7 @@ impl<D: Document> Engine<D> {
         }
         if self.phase == Phase::Loading {
             self.phase = Phase::Running;
+            self.space_start();
         }
         self.unblock();
         self.tell_moved_states(&before);

@@ -6,25 +6,54 @@
 use super::commits::Purpose;
 use super::flight::Cargo;
 use super::{Engine, Timer};
+use crate::engine::config::SyncConfig;
 use crate::engine::mutant::Mutant;
+use crate::engine::outbox::Entry;
 use crate::engine::output::Event;
 use crate::engine::plan::{Fence, Guard, LoadGuard, StoreGuard};
 use crate::engine::policy::breaker::{Breaker, Gate, State};
-use crate::model::{Code, Document, Failure, Seq};
+use crate::model::{Code, Document, Failure, PendingState, Seq};
 use crate::protocol::{probe_outcome, probe_request, HttpResponse, NetworkFailure, Probe};
 
 /// After the browser came back online one change goes at once, the others within this time (pitfalls D23).
 const SPREAD: u64 = 2_000;
+/// What an app that opens finds to do begins within so long: all of them may open when an outage ends (pitfalls D23).
+const START_SPREAD: u64 = 5_000;
+/// A change that was not sent in this time could not be sent.
+const OLD: u64 = 60_000;
 
 impl<D: Document> Engine<D> {
     /// The server answered, well or not.
     pub(super) fn heard(&mut self) {
         self.answers += 1;
         let returned = self.reach.answered(self.now);
-        let jitter = self.config.sync.as_ref().is_some_and(|sync| sync.backoff.jitter);
-        if returned && jitter && !self.timers.is_set(&Timer::Spacing) {
-            let pause = self.rng.below(SPREAD);
-            self.timers.set(Timer::Spacing, self.now + pause);
+        if returned {
+            self.space(SPREAD);
+        }
+    }
+
+    /// Lets the next change go only within a span, by chance: others who are let in at this moment draw another one.
+    fn space(&mut self, span: u64) {
+        let Some(sync) = self.config.sync.as_ref().filter(|_| !self.timers.is_set(&Timer::Spacing)) else { return };
+        match sync.backoff.spread(span, &mut self.rng) {
+            0 => {}
+            pause => self.timers.set(Timer::Spacing, self.now + pause),
+        }
+    }
+
+    /// How much of the wait after opening this client leaves out, by chance.
+    pub(super) fn start_spread(&mut self) -> u64 {
+        let spread = |sync: &SyncConfig| sync.backoff.spread(sync.start_delay.min(START_SPREAD), &mut self.rng);
+        self.config.sync.as_ref().map_or(0, spread)
+    }
+
+    /// The outbox is known for the first time: a new change goes at once, but what failed before or has stood for long
+    /// may have waited for the server together with everybody's.
+    pub(super) fn space_start(&mut self) {
+        let span = self.config.sync.as_ref().map_or(0, |sync| sync.start_delay.min(START_SPREAD));
+        let old = |entry: &Entry| entry.last_error.is_some() || entry.created_at.saturating_add(OLD) <= self.now;
+        if self.outbox.iter().any(|entry| entry.state == PendingState::Waiting && old(entry)) {
+            self.space(span);
         }
     }
 

@@ -347,7 +347,7 @@ impl<D: Document> Engine<D> {
     fn handle_start(&mut self) {
         self.read_outbox();
         let start_delay = self.config.sync.as_ref().map_or(0, |sync| sync.start_delay);
-        let due = self.now + start_delay;
+        let due = self.now + start_delay - self.start_spread();
         let pulls = self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
         let synced = self.config.synced().filter(|_| pulls);
         let names: Vec<Collection> = synced.map(|collection| collection.name.clone()).listed();

@@ -34,6 +34,15 @@ impl Backoff {
         self.ceiling(failures)
     }
 
+    /// How much of a span this client waits, so that clients which are let in at one moment do not come at one.
+    pub fn spread(&self, span: u64, rng: &mut Rng) -> u64 {
+        if self.jitter {
+            rng.below(span + 1)
+        } else {
+            0
+        }
+    }
+
     fn ceiling(&self, failures: u32) -> u64 {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX).min(1_000);
         let grown = self.base as f64 * self.factor.powi(exponent);
@@ -57,6 +66,18 @@ mod tests {
         let ladder: Vec<u64> = (1..=8).map(|failures| backoff.pause(failures, &mut rng)).collect();
         assert_eq!(ladder, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
         assert_eq!([1, 2, 3, 9].map(|failures| backoff.step(failures)), [1_000, 2_000, 4_000, 60_000]);
+    }
+
+    #[test]
+    fn a_span_is_used_whole_and_only_with_jitter() {
+        let mut backoff = Backoff { base: 1_000, factor: 2.0, max: 60_000, jitter: true };
+        let mut rng = Rng::from_number(1);
+        let mut drawn: Vec<u64> = (0..1_000).map(|_| backoff.spread(5_000, &mut rng)).collect();
+        drawn.sort_unstable();
+        assert!(drawn[0] < 50 && drawn[999] > 4_950 && drawn[999] <= 5_000 && (2_200..2_800).contains(&drawn[500]));
+        assert_eq!(backoff.spread(0, &mut rng), 0);
+        backoff.jitter = false;
+        assert_eq!(backoff.spread(5_000, &mut rng), 0);
     }
 
     proptest! {
