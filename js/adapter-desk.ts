@@ -34,7 +34,7 @@ export interface Desk {
 export type Plain = { [field: string]: unknown };
 
 /** The problem document of a result that is none. */
-export const NO_RESULT = { type: '/problems/adapter-result' };
+export const NO_RESULT = { type: 'https://adapter.invalid/problems/adapter-result' };
 
 /** What an adapter gave is no result: where, and what was wanted. */
 export class NoResult extends Error {}

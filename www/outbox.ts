@@ -79,7 +79,6 @@ export function needsHelp(change: PendingChange): boolean {
 
 /** Why it waits for a person, in words for one. */
 export function reasonOf(change: PendingChange): string {
-  if (change.state === 'conflict') return 'It was changed here and on the server. Choose which version stays.';
   return change.lastError?.userMessage ?? 'This change cannot be sent as it is.';
 }
 

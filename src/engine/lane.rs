@@ -300,6 +300,7 @@ fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time)
         base_rev: None,
         created_at: now,
         retry_count: 0,
+        losses: 0,
         last_error: None,
         state: PendingState::Waiting,
         wait: None,

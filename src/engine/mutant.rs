@@ -52,11 +52,14 @@ pub enum Mutant {
     MarkStandsStill,
     OutdatedGoesOn,
     OutdatedKeepsWaiting,
+    CountsRedirects,
+    HoldsWithoutReason,
+    BlocksTooSoon,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 48] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -102,6 +105,9 @@ impl Mutant {
         Self::MarkStandsStill,
         Self::OutdatedGoesOn,
         Self::OutdatedKeepsWaiting,
+        Self::CountsRedirects,
+        Self::HoldsWithoutReason,
+        Self::BlocksTooSoon,
     ];
 
     /// Whether this bug is switched on.

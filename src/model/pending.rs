@@ -82,6 +82,8 @@ pub struct Pending<D> {
     pub created_at: Time,
     /// Counted failures.
     pub retry_count: u32,
+    /// Requests in a row that got no answer while others did: five of them park it.
+    pub losses: u32,
     /// Why the last attempt failed.
     pub last_error: Option<Failure>,
     /// Where it stands.
@@ -244,6 +246,7 @@ impl<D: Document> Record<D> for Pending<D> {
             ("baseRev", text(self.base_rev.as_deref())),
             ("createdAt", number(Some(self.created_at))),
             ("retryCount", Some(D::number(f64::from(self.retry_count)))),
+            ("losses", some(self.losses)),
             ("lastError", self.last_error.as_ref().map(Failure::to_document)),
             ("state", Some(D::text(self.state.as_str()))),
             ("waitingSince", number(self.wait.map(|wait| wait.from))),
@@ -282,6 +285,7 @@ impl<D: Document> Record<D> for Pending<D> {
             base_rev: record.text_of("baseRev"),
             created_at: whole(record, "createdAt").unwrap_or(0),
             retry_count: whole(record, "retryCount").unwrap_or(0) as u32,
+            losses: whole(record, "losses").unwrap_or(0) as u32,
             last_error: record.get("lastError").and_then(|error| Failure::from_document(&error)),
             state: PendingState::try_from_text(&record.text_of("state")?)?,
             wait: wait.map(|(from, until)| Wait { from, until }),

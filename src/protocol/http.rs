@@ -39,6 +39,8 @@ pub enum Body<D> {
     Broken(usize),
     /// Longer than is read; what follows was not waited for.
     TooLarge,
+    /// JSON that is nested deeper than is read.
+    TooDeep,
 }
 
 /// A response as it arrived.

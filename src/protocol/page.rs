@@ -92,7 +92,7 @@ fn outcome<D: Document, T>(
     let after = response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), now));
     let later = |failure: Failure, endpoint: bool| PullOutcome::Later { failure, after, endpoint };
     let failure = |code: Code, text: &str| refusal(code, text, response, now);
-    if matches!(response.body, Body::Html) && response.status == 200 || response.status == 511 {
+    if matches!(response.body, Body::Html) && (200..300).contains(&response.status) || response.status == 511 {
         return later(failure(Code::CaptivePortal, "got a web page instead of data; network sign-in? retrying"), true);
     }
     if response.redirected {

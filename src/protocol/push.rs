@@ -135,6 +135,8 @@ pub(super) const BUSY: &str = "the server could not execute this change now";
 pub(super) const LOGIN: &str = "the server wants a login; sync resumes after it";
 pub(super) const UPDATE: &str = "the server wants a newer version of the app";
 pub(super) const SLOWER: &str = "the server asks for fewer requests";
+const TOO_DEEP: &str = "the answer is nested deeper than 500 levels; retrying";
+const TOO_LONG: &str = "the answer is longer than 32 MiB; retrying";
 pub(super) const FULL: &str = "the server has no room left; it is asked again later";
 
 /// The pause a response asks for, in milliseconds.
@@ -176,8 +178,7 @@ fn accepted<D: Document>(
 ) -> Outcome<D> {
     let revision = response.revision();
     match &response.body {
-        Body::Html => captive(response, now),
-        Body::Broken(_) | Body::TooLarge => nonsense(response, now),
+        Body::Html | Body::Broken(_) | Body::TooLarge | Body::TooDeep => nonsense(response, now),
         Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
         Body::Empty => {
             Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response), repeated: false })
@@ -236,8 +237,7 @@ fn conflicted<D: Document>(
     now: Time,
 ) -> Outcome<D> {
     match response.body {
-        Body::Html => captive(response, now),
-        Body::Broken(_) | Body::TooLarge => nonsense(response, now),
+        Body::Html | Body::Broken(_) | Body::TooLarge | Body::TooDeep => nonsense(response, now),
         _ if kind == ChangeKind::Create && temporary => {
             let text = "the server says that this conflicts with what it has; edit, retry or discard it";
             Outcome::Parked(refusal(Code::Conflict, text, response, now))
@@ -267,20 +267,24 @@ fn nonsense<D: Document>(response: &HttpResponse<D>, now: Time) -> Outcome<D> {
 /// The failure of an answer that is none.
 pub(super) fn broken<D: Document>(response: &HttpResponse<D>, now: Time) -> Failure {
     let text = match response.body {
+        Body::Html => return portal(response, now),
+        Body::TooDeep => return refusal(Code::ResponseTooDeep, TOO_DEEP, response, now),
+        Body::TooLarge => return refusal(Code::ResponseTooLarge, TOO_LONG, response, now),
         Body::Broken(length) => ["body ended early or is no JSON at byte ", &length.to_string(), "; retrying"].concat(),
         _ => "the answer has not the form the profile asks for; retrying".into(),
     };
     refusal(Code::BadResponse, &text, response, now)
 }
 
-/// Problem type that the face's own transport gives where an adapter answered with something that is no result.
-const ADAPTER_RESULT: &str = "adapter-result";
+/// Problem type that the face's own transport gives where an adapter answered with something that is no result. It
+/// names a place that no server can have.
+const ADAPTER_RESULT: &str = "https://adapter.invalid/problems/adapter-result";
 const ADAPTED: &str = "the adapter answered with something that is no result; the log says what";
 
 /// A failure with the status, and with the field messages of a problem document.
 pub(super) fn refusal<D: Document>(code: Code, text: &str, response: &HttpResponse<D>, now: Time) -> Failure {
     let fields = response.json().and_then(|problem| problem.get("errors")).map_or_else(Vec::new, field_messages);
-    let adapted = problem_type(response).is_some_and(|uri| uri.ends_with(ADAPTER_RESULT));
+    let adapted = problem_type(response).is_some_and(|uri| uri == ADAPTER_RESULT);
     let (code, text) = if adapted { (Code::AdapterResult, ADAPTED) } else { (code, text) };
     let mut failure = Failure::new(code, text).at(now).with_status(response.status);
     failure.fields = fields;

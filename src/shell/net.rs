@@ -24,7 +24,7 @@ const LONGEST_BODY: u32 = 32 << 20;
 pub struct Calls {
     /// `fetch(url, init)`.
     pub fetch: Function,
-    /// `text(response, most)`: the body, `null` when it is longer.
+    /// `text(response, most)`: the body, `null` when it is longer, `undefined` when it is nested too deep.
     pub text: Function,
     /// `pieces(response, take)`: the body as it comes.
     pub pieces: Function,
@@ -215,13 +215,12 @@ fn length(text: &JsValue) -> usize {
 }
 
 fn body(text: &JsValue, kind: &str) -> Body<JsDoc> {
-    if text.is_null() {
-        return Body::TooLarge;
-    }
     let length = length(text);
     match () {
-        () if length == 0 => Body::Empty,
+        () if text.is_null() => Body::TooLarge,
+        () if length == 0 && text.is_string() => Body::Empty,
         () if holds(kind, "text/html") => Body::Html,
+        () if text.is_undefined() => Body::TooDeep,
         () if !holds(kind, "json") => Body::Broken(length),
         () => parse(text).map_or(Body::Broken(length), Body::Json),
     }

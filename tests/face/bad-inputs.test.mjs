@@ -64,7 +64,14 @@ async function stored() {
 
 function call(name, input) {
   if (name.startsWith('closed:')) return on(closed.db, closed.collection, name.slice(7))(...input);
-  const special = { 'put:reentrant': reentrant, 'put:mutated': mutated, 'listener-throws': listenerThrows }[name];
+  const special = {
+    'put:reentrant': reentrant,
+    'put:mutated': mutated,
+    'listener-throws': listenerThrows,
+    'tx:foreign': foreign,
+    'tx:nested': nested,
+    'tx:ended': ended,
+  }[name];
   if (special !== undefined) return special(...input);
   return on(db, collection, name)(...input);
 }
@@ -104,6 +111,30 @@ async function mutated() {
   write.doc.list[0].n = 3;
   (await collection.get('m')).list[0].n = 4;
   assert.deepEqual(await collection.get('m'), { id: 'm', list: [{ n: 1 }] });
+}
+
+/** Row 60: what a transaction waits for is its own affair, for nothing is locked meanwhile. */
+async function foreign(text) {
+  await db.transaction(['notes'], async (tx) => {
+    await tx.collection('notes').put({ id: 'foreign', text });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await tx.collection('notes').patch('foreign', { n: 1 });
+  });
+  assert.deepEqual(await collection.get('foreign'), { id: 'foreign', text, n: 1 });
+}
+
+/** Row 61. */
+function nested(text) {
+  return db.transaction(['notes'], (tx) => {
+    tx.collection('notes').put({ id: 'nested', text });
+    return db.transaction(['notes'], () => undefined);
+  });
+}
+
+/** Row 62. */
+async function ended(text) {
+  const kept = await db.transaction(['notes'], (tx) => tx.collection('notes'));
+  return kept.put({ id: 'ended', text });
 }
 
 /** Row 59: the listener's failure is an event, the other listener is called. */

@@ -100,7 +100,8 @@ impl World {
         }
         let executed = self.server.tables.executions(&key) > 0;
         if !executed && self.chance.hit(self.faults.refused) {
-            return answer([403, 422, 400][self.chance.below(3) as usize]);
+            let status = self.refusing(wire.tab);
+            return answer(status);
         }
         if self.chance.hit(self.faults.in_progress) {
             let problem = json!({ "type": "/problems/idempotency-in-progress" });
@@ -114,7 +115,7 @@ impl World {
             let result = results.iter().find(|result| result["mutationId"] == member["mutationId"]);
             let status = result.and_then(|result| result["status"].as_u64()).unwrap_or(0) as u16;
             let running = result.is_some_and(|result| !result["problem"].is_null() && status == 409);
-            if (400..500).contains(&status) && status != 424 && !running {
+            if matches!(status, 400..=499 | 501 | 505) && status != 424 && !running {
                 let key = member["idempotencyKey"].as_str().unwrap_or_default().to_owned();
                 self.oracle.refused_at.insert(key, (self.now, status));
             }

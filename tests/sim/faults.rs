@@ -3,6 +3,7 @@
 //! Half of the faults are absent from any one schedule, so that rare combinations of the others get room. Healing
 //! sets everything to zero but what must not matter: lost messages, late timers, an `onLine` that lies.
 
+use super::answers::Answers;
 use super::chance::Chance;
 
 /// Rates in a thousand, and settings of the application.
@@ -72,6 +73,8 @@ pub(crate) struct Faults {
     pub(crate) transactions: u64,
     pub(crate) shared_ids: u64,
     pub(crate) long_waits: bool,
+    /// Rarer answers of the server and what stands between.
+    pub(crate) answers: Answers,
 }
 
 impl Faults {
@@ -128,6 +131,7 @@ impl Faults {
             sync_commands: chance.rate(150),
             shared_ids: chance.rate(300),
             long_waits: chance.below(64) == 0,
+            answers: Answers::default(),
             transactions: chance.rate(300),
         }
     }

@@ -14,6 +14,7 @@
 )]
 
 mod actions;
+mod answers;
 mod batch;
 mod chance;
 mod conflicts;

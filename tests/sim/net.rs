@@ -101,16 +101,18 @@ impl World {
             None => {}
         }
         let faults = self.faults.clone();
-        if self.chance.hit(faults.lost_before) {
+        if self.chance.hit(faults.lost_before) || self.is_blocked(wire) {
             return self.respond(wire, Err(NetworkFailure::Unreachable), 50);
         }
         if self.chance.hit(faults.redirect) {
-            let mut response = HttpResponse::new(if wire.is_write() { 0 } else { 200 }, Body::Empty);
-            response.redirected = true;
+            let status = if wire.is_write() { self.redirecting(wire.tab) } else { 200 };
+            let mut response = HttpResponse::new(status, Body::Empty);
+            response.redirected = matches!(status, 0 | 200);
             return self.respond(wire, Ok(response), 50);
         }
         if self.chance.hit(faults.html) {
-            return self.respond(wire, Ok(HttpResponse::new(200, Body::Html)), 50);
+            let status = self.portal(wire.tab);
+            return self.respond(wire, Ok(HttpResponse::new(status, Body::Html)), 50);
         }
         if self.chance.hit(faults.stall) {
             if self.chance.hit(500) {
@@ -154,6 +156,7 @@ impl World {
         self.trace(|| {
             format!("server answers {} {} with {} ({fate:?})", wire.core.method, wire.core.path, response.status)
         });
+        response = self.twist(wire, response);
         self.change_tag(wire, &mut response);
         let result = match fate {
             Fate::Ignored => return,
@@ -229,8 +232,10 @@ impl World {
         let key = wire.key()?;
         let executed = self.server.tables.executions(key) > 0;
         if !executed && self.chance.hit(faults.refused) {
-            self.oracle.refused_at.insert(key.clone(), (self.now, 403));
-            return Some(HttpResponse::new([403, 422, 400][self.chance.below(3) as usize], Body::Empty));
+            let key = key.clone();
+            let status = self.refusing(wire.tab);
+            self.oracle.refused_at.insert(key, (self.now, status));
+            return Some(HttpResponse::new(status, Body::Empty));
         }
         if self.chance.hit(faults.in_progress) {
             let problem = serde_json::json!({ "type": "/problems/idempotency-in-progress" });

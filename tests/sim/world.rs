@@ -99,6 +99,7 @@ impl World {
             writes: 0,
             traces: order.traces,
         };
+        world.draw_answers();
         for tab in 0..4 {
             let delay = world.chance.below(2_000);
             world.schedule(delay, Event::Open { tab });

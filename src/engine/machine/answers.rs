@@ -17,16 +17,10 @@ use crate::protocol::{
 
 /// How often a login is asked for again.
 const AUTH_PAUSE: u64 = 60_000;
-/// Failures on the way of one change, each while others got through, after which it is parked (pitfalls D3).
-const MOST_BLOCKED: u32 = 5;
-
-/// A change that alone does not get through.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Suspect {
-    count: u32,
-    /// Answers of the server heard up to its last failure.
-    heard: u64,
-}
+/// Lost requests of one change, each while others got through, after which it is parked (pitfalls D3).
+const MOST_LOSSES: u32 = 5;
+/// Losses of one change within this time count as one.
+const LOSS_SPACING: u64 = 1_000;
 
 impl<D: Document> Engine<D> {
     pub(super) fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
@@ -59,9 +53,9 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    pub(super) fn settle_outcome(&mut self, flight: Flight<D>, outcome: Outcome<D>) {
+    pub(super) fn settle_outcome(&mut self, mut flight: Flight<D>, outcome: Outcome<D>) {
         if !matches!(outcome, Outcome::Endpoint { .. }) {
-            self.suspects.remove(&flight.seq);
+            flight.change.losses = 0;
             self.last_failed = None;
         }
         match outcome {
@@ -113,7 +107,7 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    pub(super) fn unanswered(&mut self, flight: Flight<D>, failure: NetworkFailure) {
+    pub(super) fn unanswered(&mut self, mut flight: Flight<D>, failure: NetworkFailure) {
         let heard_since = self.reach.reachable() == Some(true) && self.pass.answered_at >= Some(flight.sent_at);
         match failure {
             NetworkFailure::TimedOut if heard_since && !flight.looks => {
@@ -121,16 +115,15 @@ impl<D: Document> Engine<D> {
                 let failure = Failure::new(Code::Timeout, "the server did not answer in time");
                 self.back_off(flight, failure.at(self.now), true, None);
             }
-            NetworkFailure::TimedOut => self.network_failed(flight, Code::Timeout, "the server did not answer in time"),
-            NetworkFailure::Unreachable if self.is_blocked(&flight) => {
-                self.suspects.remove(&flight.seq);
-                let text = "this change does not get through while others do: an ad blocker, CORS or a firewall may \
-                            stop it; retry or discard it";
-                let failure = Failure::new(Code::NetworkBlocked, text).at(self.now);
-                let setting = self.setting(&flight, PendingState::Parked, false, None, Some(failure), false);
-                self.commit_settle(Box::new(flight), setting);
+            NetworkFailure::TimedOut => {
+                self.strays += 1;
+                self.network_failed(flight, Code::Timeout, "the server did not answer in time");
             }
             NetworkFailure::Unreachable => {
+                flight.change.losses = self.losses_of(&flight);
+                if flight.change.losses >= MOST_LOSSES {
+                    return self.blocked(flight);
+                }
                 self.network_failed(flight, Code::Network, "the server could not be reached");
             }
             NetworkFailure::NotAResponse => {
@@ -144,14 +137,31 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// Counts a failure on the way of one change, when the server was heard since its last one.
-    fn is_blocked(&mut self, flight: &Flight<D>) -> bool {
-        let heard = self.answers;
-        let suspect = self.suspects.get_or_insert_with(flight.seq, Suspect::default);
-        if suspect.count == 0 || suspect.heard < heard {
-            *suspect = Suspect { count: suspect.count + 1, heard };
+    /// Lost requests in a row of a change that alone does not get through. One counts on when the server answered
+    /// something else since the one before, and nothing was lost in between that has no such history: a network that loses
+    /// now this and now that is not against this change.
+    fn losses_of(&mut self, flight: &Flight<D>) -> u32 {
+        let known = flight.change.losses;
+        if known == 0 {
+            self.strays += 1;
         }
-        suspect.count >= MOST_BLOCKED
+        let alone = self.suspects.insert(flight.seq, self.strays).is_none_or(|strays| strays == self.strays);
+        let last = flight.change.last_error.as_ref().map(|failure| failure.at).filter(|_| known > 0);
+        let soon = last.is_some_and(|at| at <= self.now && self.now - at < LOSS_SPACING);
+        match () {
+            () if Mutant::BlocksTooSoon.is_on() => known + 1,
+            () if !alone => 1,
+            () if !soon && self.reach.reachable() == Some(true) => known + 1,
+            () => known.max(1),
+        }
+    }
+
+    fn blocked(&mut self, flight: Flight<D>) {
+        let text = "this change does not get through while others do: an ad blocker, CORS or a firewall may stop it; \
+                    retry or discard it";
+        let failure = Failure::new(Code::NetworkBlocked, text).at(self.now);
+        let setting = self.setting(&flight, PendingState::Parked, false, None, Some(failure), false);
+        self.commit_settle(Box::new(flight), setting);
     }
 
     fn network_failed(&mut self, flight: Flight<D>, code: Code, text: &str) {
@@ -206,7 +216,7 @@ impl<D: Document> Engine<D> {
     ) -> Setting {
         let max_attempts = self.config.sync.as_ref().map_or(1, |sync| sync.max_attempts);
         let (seq, mutation_id) = (flight.seq, flight.mutation_id.clone());
-        Setting { seq, mutation_id, state, counted, max_attempts, wait, failure, refused }
+        Setting { seq, mutation_id, state, counted, max_attempts, wait, failure, refused, losses: flight.change.losses }
     }
 
     pub(super) fn needs_auth(&mut self, flight: Flight<D>, failure: Failure) {
@@ -244,7 +254,10 @@ impl<D: Document> Engine<D> {
         }
         // A redirect is not the server's own word: an attempt before it may have been executed.
         let refused = failure.code != Code::UnexpectedRedirect;
-        let setting = self.setting(&flight, PendingState::Parked, true, None, Some(failure), refused);
+        // Nor does a size or a conflict say that the server failed at this change (design, section 15).
+        let counted =
+            refused && !matches!(failure.code, Code::TooLarge | Code::Conflict) || Mutant::CountsRedirects.is_on();
+        let setting = self.setting(&flight, PendingState::Parked, counted, None, Some(failure), refused);
         self.commit_settle(Box::new(flight), setting);
     }
 

@@ -90,6 +90,7 @@ impl<D: Document> Engine<D> {
             NetworkFailure::Unreachable => (Code::Network, "the server could not be reached"),
             NetworkFailure::NotAResponse => (Code::TransportResult, "fetch hook must return a Response"),
         };
+        self.strays += 1;
         self.batch_limit = (members.len() / 2).max(1);
         self.batch_held(members, Failure::new(code, text).at(self.now), None);
     }

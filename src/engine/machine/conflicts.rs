@@ -10,7 +10,7 @@ use super::flight::Flight;
 use super::{Engine, Timer};
 use crate::engine::outbox::Entry;
 use crate::engine::output::Event;
-use crate::engine::plan::{unknown_conflict, Ask, Choice, Effects, Noted, Rebased, Report, Resolve};
+use crate::engine::plan::{in_conflict, unknown_conflict, Ask, Choice, Effects, Noted, Rebased, Report, Resolve};
 use crate::model::{Code, Conflict, Document, Failure, Listed, Record, Seq, Time};
 use crate::protocol::date::http_date;
 use std::rc::Rc;
@@ -175,9 +175,4 @@ impl<D: Document> Engine<D> {
         let (seq, key, offset, now) = (entry.seq, entry.key.clone(), self.clock_offset, self.now);
         Resolve { config: self.config.clone(), seq, key, conflict_id, choice, by, asked, offset, now }
     }
-}
-
-/// Why a change with an open conflict has no end yet.
-pub(super) fn in_conflict(now: Time) -> Failure {
-    Failure::new(Code::Conflict, "changed on both sides; it waits in db.conflicts for a choice").at(now)
 }

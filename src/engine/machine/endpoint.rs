@@ -25,7 +25,6 @@ const OLD: u64 = 60_000;
 impl<D: Document> Engine<D> {
     /// The server answered, well or not.
     pub(super) fn heard(&mut self) {
-        self.answers += 1;
         let returned = self.reach.answered(self.now);
         if returned {
             self.space(SPREAD);
@@ -113,7 +112,6 @@ impl<D: Document> Engine<D> {
     pub(super) fn probed(&mut self, result: Result<HttpResponse<D>, NetworkFailure>) {
         match result.map(|response| probe_outcome(&response, self.now)) {
             Ok(Probe::Reachable) => {
-                self.answers += 1;
                 self.reach.probed(self.now);
             }
             Ok(Probe::Paused { failure, after }) => self.fail_endpoint(failure, after),
@@ -121,6 +119,7 @@ impl<D: Document> Engine<D> {
                 self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
             }
             Err(failure) => {
+                self.strays += 1;
                 let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
                 self.fail_endpoint(Failure::new(code, "the server could not be reached").at(self.now), None);
             }
@@ -150,8 +149,12 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn store_guard(&mut self) {
         let Some(fence) = self.old_fence() else { return };
-        let guard = Guard { breaker: self.breaker.state(), budget: self.budget };
-        self.commit(Purpose::StoreGuard, Box::new(StoreGuard { fence, guard }));
+        self.commit(Purpose::StoreGuard, Box::new(StoreGuard { fence, guard: self.guard() }));
+    }
+
+    /// What is kept of the way to the server.
+    pub(super) fn guard(&self) -> Guard {
+        Guard { breaker: self.breaker.state(), budget: self.budget }
     }
 
     /// Proof of leadership, once it is known what an earlier leader found out about the server.

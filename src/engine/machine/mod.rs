@@ -49,7 +49,6 @@ use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Lease, Listed, Map, Seq, Set, Time};
-use answers::Suspect;
 use commits::Purpose;
 use conflicts::Question;
 use flight::Cargo;
@@ -141,9 +140,9 @@ pub struct Engine<D: Document> {
     batch_limit: usize,
     /// Changes that a batch left without a result.
     alone: Set<Seq>,
-    /// Answers of the server so far, and changes that alone do not get through.
-    answers: u64,
-    suspects: Map<Seq, Suspect>,
+    /// Requests lost so far that say nothing about one change, and how many there were when a change was lost last.
+    strays: u64,
+    suspects: Map<Seq, u64>,
     /// The change at which the server failed last, since it last did its work.
     culprit: Option<Seq>,
     /// The change with which the way to the server failed last.
@@ -246,7 +245,7 @@ impl<D: Document> Engine<D> {
             takes_batches: true,
             batch_limit,
             alone: Set::new(),
-            answers: 0,
+            strays: 0,
             suspects: Map::new(),
             culprit: None,
             last_failed: None,

@@ -28,6 +28,7 @@ impl<D: Document> Engine<D> {
                 return self.pull_interrupted(&flight.collection);
             }
             Err(failure) => {
+                self.strays += 1;
                 let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
                 let failure = Failure::new(code, "the server could not be reached").at(self.now);
                 return self.pull_later(&flight.collection, failure, None, true);

@@ -161,14 +161,16 @@ impl<D: Document> Engine<D> {
 
     fn dispatch(&mut self, fence: Fence, load: Load) {
         let repeats = load.seqs.iter().filter_map(|seq| self.outbox.get(*seq)).filter(|entry| entry.retry_count > 0);
+        let repeats = repeats.count() as u32;
         self.budget.left(self.now);
-        self.budget.take(repeats.count() as u32);
+        self.budget.take(repeats);
+        let guard = (repeats > 0).then(|| self.guard());
         self.busy.extend(load.seqs.iter().copied());
         self.begin_pass("change");
         let changes = load.seqs.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).listed();
         let atomic = load.travel == Travel::Atomic;
         let mates = load.seqs.iter().flat_map(|seq| self.outbox.mates(*seq)).listed();
-        let plan = Dispatch { config: self.config.clone(), fence, changes, mates, atomic, now: self.now };
+        let plan = Dispatch { config: self.config.clone(), fence, changes, mates, atomic, guard, now: self.now };
         self.commit(Purpose::Dispatch(load), Box::new(plan));
     }
 

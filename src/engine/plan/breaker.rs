@@ -30,6 +30,11 @@ impl Guard {
         Some(Self { breaker, budget })
     }
 
+    /// The write that keeps it.
+    pub(super) fn write<D: Document>(&self) -> Write<D> {
+        Write::PutMeta(MetaKey::Guard, self.to_record())
+    }
+
     fn to_record<D: Document>(self) -> D {
         let number = |number: u64| Some(D::number(number as f64));
         let (tokens, since) = self.budget.parts();
@@ -64,7 +69,7 @@ impl<D: Document> Plan<D, Report<D>> for StoreGuard {
         if !self.fence.stands(rows) {
             return Step::Done(Vec::new(), Report::Fenced);
         }
-        Step::Done(vec![Write::PutMeta(MetaKey::Guard, self.guard.to_record())], Report::Nothing)
+        Step::Done(vec![self.guard.write()], Report::Nothing)
     }
 }
 

@@ -5,6 +5,7 @@
 //! What cannot go is left alone or, when it refers to a document that will never exist, parked.
 
 use super::audit::audited;
+use super::breaker::Guard;
 use super::world::Fence;
 use super::Report;
 use crate::engine::config::Config;
@@ -30,6 +31,8 @@ pub struct Dispatch {
     pub mates: Vec<Seq>,
     /// Whether they go as one or not at all.
     pub atomic: bool,
+    /// Breaker and retry budget, where repeats took of it.
+    pub guard: Option<Guard>,
     /// When.
     pub now: Time,
 }
@@ -82,6 +85,7 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
                 }
             }
         }
+        writes.extend(self.guard.as_ref().map(Guard::write));
         let parked = self.parked(&dispatched, rows);
         let mark = Read::Meta(MetaKey::Mark);
         if !parked.is_empty() {

@@ -135,6 +135,7 @@ fn make_due<D: Document>(lane: &mut Lane<D>, at: usize) {
     let change = &mut lane.changes[at];
     change.state = PendingState::Waiting;
     change.retry_count = 0;
+    change.losses = 0;
     change.rounds = 0;
     change.wait = None;
     change.last_error = None;

@@ -12,8 +12,8 @@ use crate::engine::merge::{decide, is_changed, merge_fields, Answer, Question, S
 use crate::engine::mutant::Mutant;
 use crate::engine::store::Rows;
 use crate::model::{
-    ChangeKind, Conflict, ConflictField, ConflictKind, Document, Listed, Patch, Pending, PendingState, Resolution,
-    Severity, Time,
+    ChangeKind, Code, Conflict, ConflictField, ConflictKind, Document, Failure, Listed, Patch, Pending, PendingState,
+    Resolution, Severity, Time,
 };
 use std::rc::Rc;
 
@@ -30,6 +30,11 @@ pub(super) struct Meeting<'a, D> {
     /// The server's clock less this device's.
     pub(super) offset: i64,
     pub(super) now: Time,
+}
+
+/// Why a change with an open conflict has no end yet.
+pub fn in_conflict(now: Time) -> Failure {
+    Failure::new(Code::Conflict, "changed on both sides; it waits in db.conflicts for a choice").at(now)
 }
 
 /// A time of this device's clock by the server's.
@@ -241,6 +246,9 @@ impl<D: Document> Meeting<'_, D> {
                 change.wait = None;
                 change.conflict = conflict.map(|conflict| conflict.conflict_id.clone());
                 change.asks = strategy == Some(Strategy::Function);
+                if !Mutant::HoldsWithoutReason.is_on() {
+                    change.last_error = Some(in_conflict(self.now));
+                }
                 true
             }
             Answer::Take(target) => {

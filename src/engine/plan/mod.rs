@@ -36,6 +36,7 @@ pub use expect::Expected;
 pub use lease::{ReleaseLease, TakeLease};
 pub use load::{LoadOutbox, LoadPull, Loaded};
 pub use local_write::{Group, GroupDone, LocalWrite, WriteOutcome, Written};
+pub use meet::in_conflict;
 pub use rebase::{Rebase, Rebased};
 pub use resolve::{unknown as unknown_conflict, Ask, Choice, Resolve};
 pub use settle::{Retry, Setting, Settle, Settlement};

@@ -136,6 +136,7 @@ fn free<D: Document>(lane: &mut Lane<D>, at: usize) {
     change.conflict = None;
     change.asks = false;
     change.retry_count = 0;
+    change.losses = 0;
     change.rounds = 0;
     change.wait = None;
     change.last_error = None;

@@ -32,6 +32,8 @@ pub struct Setting {
     pub failure: Option<Failure>,
     /// Whether the server said that it did not execute the payload.
     pub refused: bool,
+    /// Requests in a row that got no answer while others did.
+    pub losses: u32,
 }
 
 /// The transaction after a failure.
@@ -97,6 +99,7 @@ fn apply<D>(row: &mut Pending<D>, setting: &Setting) {
     row.state = if spent { PendingState::Parked } else { setting.state };
     row.wait = if row.state == PendingState::Waiting { setting.wait } else { None };
     row.refused |= setting.refused;
+    row.losses = setting.losses;
     if setting.failure.is_some() {
         row.last_error.clone_from(&setting.failure);
     }
@@ -132,7 +135,14 @@ impl<D: Document> Plan<D, Report<D>> for Retry {
         let mut entries = Vec::new();
         let held = self.seqs.iter().filter_map(|seq| rows.pending(*seq));
         for row in held.filter(|row| matches!(row.state, PendingState::Waiting | PendingState::Parked)) {
-            let row = Pending { state: PendingState::Waiting, retry_count: 0, rounds: 0, wait: None, ..row.clone() };
+            let row = Pending {
+                state: PendingState::Waiting,
+                retry_count: 0,
+                losses: 0,
+                rounds: 0,
+                wait: None,
+                ..row.clone()
+            };
             effects.entries.push(Entry::of(&row, &self.config));
             entries.push(AuditEntry::of(&row, "retried", None, self.now));
             writes.push(Write::PutPending(row));

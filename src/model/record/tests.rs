@@ -73,6 +73,7 @@ fn pending() -> impl Strategy<Value = Pending<Json>> {
         base_rev: content.4,
         created_at: state.0,
         retry_count: state.1,
+        losses: state.5,
         last_error: refused.then(|| Failure::new(Code::Server, "busy").at(7)),
         state: [PendingState::Waiting, PendingState::Sending, PendingState::Parked, PendingState::Conflict][state.2],
         wait: state.3.map(|(from, until)| Wait { from, until }),

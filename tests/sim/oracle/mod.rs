@@ -13,6 +13,7 @@ mod pulls;
 mod store;
 mod told;
 pub(crate) mod view;
+mod ways;
 mod wire;
 
 use crate::transactions::Transaction;
@@ -85,6 +86,8 @@ pub(crate) struct Oracle {
     pub(crate) transactions: BTreeMap<(usize, u32), Transaction>,
     /// What a tab read last of a collection.
     pub(crate) read_before: BTreeMap<(usize, &'static str), (DocKey, Option<Json>)>,
+    /// How the requests of each change fared.
+    pub(crate) ways: BTreeMap<(usize, String), ways::Way>,
     /// What apps were told.
     pub(crate) telling: told::Telling,
 }

@@ -152,6 +152,7 @@ impl World {
             return self.broken("I-29", format!("{} goes on after {} attempts", row.mutation_id, row.retry_count));
         }
         let same = before.filter(|before| before.mutation_id == row.mutation_id);
+        self.check_reason(done, same, row);
         if same.is_some_and(|before| before.is_attempted() && before.sent.is_some() && row.sent.is_none()) {
             self.broken("I-08", format!("{} forgot the payload of {}", done.kind, row.mutation_id));
         }

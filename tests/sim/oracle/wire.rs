@@ -156,6 +156,7 @@ impl World {
         for parcel in &wire.parcels {
             self.weigh_answer(wire, parcel, result);
         }
+        self.note_way(wire, result);
         self.order_pause(wire, result);
     }
 
@@ -167,10 +168,13 @@ impl World {
         };
         let Some(info) = self.oracle.keys.get_mut(&parcel.key) else { return };
         let redirected = result.as_ref().is_ok_and(|response| response.redirected);
-        info.refused |= (matches!(status, 400..=499) && status != 424) || redirected;
+        info.refused |= (matches!(status, 400..=499 | 501 | 505) && status != 424) || redirected;
         let counts = matches!(status, 400..=599) || redirected || result.is_err();
-        let never =
-            if own.is_some() { matches!(status, 401 | 409 | 412 | 424 | 428 | 429) } else { never_counts(result) };
+        let never = if own.is_some() {
+            matches!(status, 401 | 409 | 412 | 413 | 424 | 428 | 429)
+        } else {
+            never_counts(result)
+        };
         *self.oracle.countable.entry(info.mutation.clone()).or_default() += u32::from(counts && !never);
     }
 
@@ -212,7 +216,8 @@ fn never_counts(result: &Result<HttpResponse<Json>, NetworkFailure>) -> bool {
         Ok(response) => {
             let asks =
                 response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0));
-            matches!(response.status, 401 | 409 | 412 | 428 | 429 | 511) || (response.status >= 500 && asks.is_some())
+            let never = matches!(response.status, 0 | 300..=399 | 401 | 409 | 412 | 413 | 428 | 429 | 507 | 511);
+            never || response.redirected || (response.status >= 500 && asks.is_some())
         }
         Err(_) => true,
     }

@@ -108,7 +108,7 @@ fn the_size_is_kept_and_halved_when_it_is_too_large() {
     assert!(alone.starts_with("PUT https://x.test/notes/"), "{alone}");
     bench.whole(413);
     let id = alone.rsplit('/').next().expect("an id").to_owned();
-    assert_eq!(bench.stands(&id), Some((Parked, 1, Some(Code::TooLarge))), "alone it is to blame");
+    assert_eq!(bench.stands(&id), Some((Parked, 0, Some(Code::TooLarge))), "alone it is to blame");
     let parked = bench.disk.pending_rows().filter(|row| row.state == Parked || row.retry_count > 0).count();
     assert_eq!(parked, 1, "nobody else is");
 }
@@ -198,7 +198,7 @@ fn a_transaction_that_is_refused_as_a_whole_parks_with_its_first_change() {
     let mut bench = bench(50);
     bench.transact(&["a", "b"]);
     bench.whole(413);
-    assert_eq!(bench.stands("a"), Some((Parked, 1, Some(Code::TooLarge))));
+    assert_eq!(bench.stands("a"), Some((Parked, 0, Some(Code::TooLarge))));
     assert_eq!(bench.stands("b"), Some((Waiting, 0, None)));
     assert!(bench.then().is_none());
 }
