@@ -7,7 +7,7 @@
 
 import type { ErrorOut } from './binding.js';
 import { type ErrorFamily, familyOf, isRetryable, type KnownCode, userMessage } from './error-table.js';
-import type { ErrorInfo } from './types-sync.js';
+import type { ErrorInfo } from './types-told.js';
 
 export type { ErrorFamily } from './error-table.js';
 

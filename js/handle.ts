@@ -1,5 +1,5 @@
 /**
- * One open handle: the engine's client behind a guard, and everything the engine tells, passed on to whom it concerns.
+ * One open handle: the engine's client behind a guard, and what belongs to it: memory, listeners, watched changes.
  *
  * Every call goes through `run`: it refuses after close, makes a SeakeepError of every rejection, and settles even when
  * the engine has crashed. Decides nothing about documents. The engine calls `receive` from a fresh task.
@@ -9,15 +9,14 @@ import type { Transport } from './adapter.js';
 import type { Client, EngineEvent, NetworkOut, StatusOut } from './binding.js';
 import { type CollectionCache, memoryTier } from './cache.js';
 import type { Checked } from './config.js';
-import { answerQuestion, publicConflict } from './conflicts.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
 import { causeName, type Log, logSync, logTo, STORE_LEVELS } from './log.js';
 import { Meter, type Timed } from './metrics.js';
+import { receive } from './receive.js';
 import type { SyncTriggers } from './types-sync.js';
+import { Watches } from './watches.js';
 
-/** The end of one change: called once. */
-export type Settle = (settled: Extract<EngineEvent, { type: 'settled' }> | SeakeepError) => void;
 /** What a standing query gives to be woken. */
 export interface Wakeable {
   collection: string;
@@ -32,9 +31,6 @@ export interface Told {
   triggers: SyncTriggers;
 }
 
-/** How many ends are kept for those who watch a moment later. */
-const MOST_EARLY = 256;
-
 /** State and wiring of one open database. */
 export class Handle {
   /** Tells the app that one of its functions failed. */
@@ -44,6 +40,7 @@ export class Handle {
   readonly statusChanges: Listeners<Told> = listeners('subscribe', this.report);
   readonly settingChanges: Listeners<string> = listeners('settings.subscribe', this.report);
   readonly lives = new Set<Wakeable>();
+  readonly watches = new Watches();
   readonly meter = new Meter(this.report);
   readonly log: Log;
   /** Whether anybody reads the log: otherwise no line is made. */
@@ -53,8 +50,6 @@ export class Handle {
   private readonly caches: (collection: string) => CollectionCache;
   private readonly dropAll: () => void;
   private readonly open = new Set<(cause: SeakeepError) => void>();
-  private readonly watched = new Map<string, Settle[]>();
-  private readonly early = new Map<string, Extract<EngineEvent, { type: 'settled' }>>();
   private ended: SeakeepError | undefined;
   private closing: Promise<void> | undefined;
   private listen: Transport['listen'] | undefined;
@@ -170,15 +165,6 @@ export class Handle {
     }
   }
 
-  /** Calls `settle` when the change has reached its end, or this handle its own. */
-  watch(mutationId: string, settle: Settle): void {
-    const early = this.early.get(mutationId);
-    const others = this.watched.get(mutationId);
-    if (early !== undefined) settle(early);
-    else if (others === undefined) this.watched.set(mutationId, [settle]);
-    else others.push(settle);
-  }
-
   /** Closes once; every call gets the same promise. */
   close(): Promise<void> {
     this.closing ??= this.shut();
@@ -196,15 +182,23 @@ export class Handle {
 
   /** Everything that happened since the last call, in order. */
   receive(batch: EngineEvent[]): void {
-    const touched = new Set<string>();
-    for (const event of batch) {
-      try {
-        this.take(event, touched);
-      } catch (thrown) {
-        this.log('error', 'face', `an event of type ${event.type} failed: ${thrownName(thrown)}`);
-      }
-    }
-    for (const live of [...this.lives]) if (touched.has(live.collection)) live.wake();
+    receive(this, batch);
+  }
+
+  /** An event of sync, for the numbers and the log. */
+  countSync(name: string, detail: object): void {
+    this.meter.count(name);
+    if (this.logs) logSync(this.log, name, detail);
+  }
+
+  /** An event of the store, for the log. */
+  logStore(name: string): void {
+    if (this.logs) this.log(STORE_LEVELS[name] ?? 'info', 'store', name);
+  }
+
+  /** What is kept in memory is not to be believed any more. */
+  forget(): void {
+    this.dropAll();
   }
 
   private failed(what: string, thrown: unknown): void {
@@ -224,96 +218,6 @@ export class Handle {
     this.log(failed === undefined ? 'debug' : 'info', scope, `${what} ${end}`, { ms, ...about });
   }
 
-  private take(event: EngineEvent, touched: Set<string>): void {
-    switch (event.type) {
-      case 'changes':
-        for (const change of event.changes) this.remember(change, touched);
-        break;
-      case 'stale':
-        for (const name of event.collections) this.caches(name).drop();
-        add(touched, event.collections);
-        break;
-      case 'states':
-        add(touched, event.collections);
-        break;
-      case 'complete':
-        touched.add(event.collection);
-        break;
-      case 'settled':
-        this.settle(event);
-        break;
-      case 'status':
-        this.told = event;
-        this.statusChanges.emit(event);
-        break;
-      case 'sync':
-        this.meter.count(event.name);
-        if (this.logs) logSync(this.log, event.name, event.detail);
-        this.syncEvents.emit(event.name, syncDetail(event.name, event.detail));
-        break;
-      case 'question':
-        void answerQuestion(this, event.conflict);
-        break;
-      case 'database':
-        this.databaseEvent(event.name, event.detail);
-        break;
-      case 'setting':
-        this.settingChanges.emit(event.key);
-        break;
-      case 'log':
-        this.log(event.level, event.scope, event.message, event.detail);
-        break;
-    }
-  }
-
-  private remember(change: Extract<EngineEvent, { type: 'changes' }>['changes'][number], touched: Set<string>): void {
-    const cache = this.caches(change.collection);
-    if (change.previousId !== undefined) cache.set(change.previousId, undefined);
-    cache.set(change.id, change.doc);
-    touched.add(change.collection);
-  }
-
-  private databaseEvent(name: string, detail: object): void {
-    if (this.logs) this.log(STORE_LEVELS[name] ?? 'info', 'store', name);
-    if (name === 'storage-lost' || name === 'reconnected') {
-      this.dropAll();
-      for (const live of [...this.lives]) live.wake();
-    }
-    const deleted = name === 'deleted';
-    const closed = deleted || name === 'closed-for-upgrade';
-    this.events.emit(closed ? 'closed-for-upgrade' : name, publicDetail(detail));
-    if (!closed) return;
-    this.end(
-      deleted
-        ? refuse('CLOSED', 'this handle was closed because another tab deletes the database')
-        : refuse('DB_VERSION_NEWER', 'newer code has taken the database over in another tab', {
-            hint: 'load the newer code; what was acknowledged is kept and will be sent',
-          }),
-      false,
-    );
-    // What is under way is told how it really ended.
-    this.idle = () => {
-      this.idle = undefined;
-      void this.client.close().catch(() => undefined);
-      this.release();
-    };
-    if (this.open.size === 0) this.idle();
-  }
-
-  private settle(event: Extract<EngineEvent, { type: 'settled' }>): void {
-    const waiting = this.watched.get(event.mutationId);
-    this.watched.delete(event.mutationId);
-    waiting?.forEach((settle) => void settle(event));
-    if (waiting === undefined) this.keepEarly(event);
-  }
-
-  /** A change may end in the very commit that made it, before anybody could watch it. */
-  private keepEarly(event: Extract<EngineEvent, { type: 'settled' }>): void {
-    this.early.set(event.mutationId, event);
-    const oldest = this.early.keys().next();
-    if (this.early.size > MOST_EARLY && !oldest.done) this.early.delete(oldest.value);
-  }
-
   private async shut(): Promise<void> {
     const crashed = this.ended !== undefined;
     this.end(refuse('CLOSED', 'this handle is closed'), false);
@@ -324,15 +228,25 @@ export class Handle {
     this.release();
   }
 
+  /** Nothing more begins here; what is under way is told how it really ended, then the engine closes. */
+  retire(cause: SeakeepError): void {
+    this.end(cause, false);
+    this.idle = () => {
+      this.idle = undefined;
+      void this.client.close().catch(() => undefined);
+      this.release();
+    };
+    if (this.open.size === 0) this.idle();
+  }
+
   /** Calls already made go on to their own end when the engine still can. */
   private end(cause: SeakeepError, rejectOpen = true): void {
     if (this.ended !== undefined) return;
     this.ended = cause;
     this.hear(false);
     if (rejectOpen) for (const reject of this.open) reject(cause);
-    for (const settles of this.watched.values()) for (const settle of settles) settle(cause);
+    this.watches.fail(cause);
     for (const live of [...this.lives]) live.close();
-    this.watched.clear();
     this.statusChanges.clear();
     this.meter.end();
     this.settingChanges.clear();
@@ -347,21 +261,4 @@ export class Handle {
     this.crash(thrownName(thrown));
     return this.ended as SeakeepError;
   }
-}
-
-function add(touched: Set<string>, collections: string[]): void {
-  for (const name of collections) touched.add(name);
-}
-
-/** A detail with userMessage in every error of it. */
-function publicDetail(detail: object): object {
-  const out = { ...detail } as { [key: string]: unknown };
-  if (Array.isArray(out.results)) out.results = out.results.map(publicDetail);
-  if (isErrorOut(out.error)) out.error = toInfo(out.error);
-  return isErrorOut(out) ? toInfo(out) : out;
-}
-
-function syncDetail(name: string, detail: object): object {
-  const told = name === 'conflict' || name === 'resolved';
-  return told ? publicConflict(detail as Parameters<typeof publicConflict>[0]) : publicDetail(detail);
 }

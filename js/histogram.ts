@@ -5,7 +5,7 @@
  * are exact.
  */
 
-import type { Histogram } from './types-sync.js';
+import type { Histogram } from './types-told.js';
 
 const PER_OCTAVE = 4;
 const BUCKETS = 34 * PER_OCTAVE;

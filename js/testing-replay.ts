@@ -7,16 +7,13 @@
  */
 
 import { open } from './index.js';
+import { defaultChange, defaultDocument, generator, type Random, seedChance } from './testing-chance.js';
 import { FakeClock, settle } from './testing-clock.js';
+import { type Device, type Doc, disagreement, type History, loss, stuck } from './testing-judge.js';
 import { FakeServer } from './testing-server.js';
 import type { CollectionOptions, Database } from './types.js';
 import type { Adapter } from './types-adapter.js';
 import type { SyncOptions } from './types-sync-options.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: the documents are the app's own.
-type Doc = { [field: string]: any };
-/** A number from 0 up to (not including) 1, from the seed. */
-export type Random = () => number;
 
 /** What to run. */
 export interface ReplayOptions {
@@ -61,7 +58,6 @@ export interface ReplayReport {
   violations: ReplayViolation[];
 }
 
-const FIELDS = ['title', 'text', 'count', 'done'];
 const TIMES = { startDelay: 0, interval: 30_000, pullInterval: 5_000, timeout: 10_000 };
 /** Faults of one request in a hundred. */
 const FAULTS: [number, 'before' | 'after' | 'twice' | 'slow'][] = [
@@ -92,19 +88,6 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   }
 }
 
-interface Device {
-  name: string;
-  db: Database | undefined;
-  online: boolean;
-}
-/** What was written to one document. */
-interface History {
-  collection: string;
-  /** By field: the last value of each device that wrote it, and every value. */
-  fields: Map<string, { last: Map<number, string>; all: Set<string> }>;
-  removed: boolean;
-}
-
 class Schedule {
   readonly trace: string[] = [];
   writes = 0;
@@ -131,7 +114,7 @@ class Schedule {
       for (const device of [0, 1]) await this.open(device);
       for (let step = 0; step < (this.options.steps ?? 40); step++) await this.step();
       await this.heal();
-      return (await this.stuck()) ?? (await this.disagreement()) ?? (await this.loss());
+      return await this.judge();
     } catch (thrown) {
       return `the schedule failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     } finally {
@@ -167,7 +150,7 @@ class Schedule {
   }
 
   private wrapped(adapter: Adapter, at: number): Adapter {
-    const { pull } = adapter;
+    const { pull, get } = adapter;
     return {
       push: async (changes, context) => {
         const results = await this.carry(at, `push ${changes.length}`, () => adapter.push(changes, context));
@@ -176,6 +159,10 @@ class Schedule {
       ...(pull && {
         pull: (request, context) =>
           this.carry(at, `pull ${request.collection}`, () => pull.call(adapter, request, context)),
+      }),
+      ...(get && {
+        get: (request, context) =>
+          this.carry(at, `get ${request.collection}`, () => get.call(adapter, request, context)),
       }),
     };
   }
@@ -270,112 +257,22 @@ class Schedule {
     await settle();
   }
 
-  /** A change that did not get to the server, and does not wait for a person's choice. */
-  private async stuck(): Promise<string | undefined> {
-    for (const [at, { db }] of this.devices.entries()) {
-      const rows = (await db?.outbox.list()) ?? [];
-      const open = new Set(rows.filter((one) => one.state === 'conflict').map((one) => one.id));
-      const row = rows.find((one) => !open.has(one.id));
-      if (row === undefined) continue;
-      const why = row.lastError?.code ?? 'no error';
-      return `device ${at}: a change of ${row.collection}/${row.id} is ${row.state} in the end (${why})`;
+  private async judge(): Promise<string | undefined> {
+    const waits = await stuck(this.devices);
+    if (waits !== undefined) return waits;
+    const there = async (name: string) => (await (this.options.docs?.(name) ?? this.server.docs(name))) as Doc[];
+    const names = Object.keys(this.options.collections);
+    for (const name of names) {
+      const wrong = await disagreement(name, await there(name), this.devices);
+      if (wrong !== undefined) return wrong;
     }
-    return undefined;
-  }
-
-  private async there(collection: string): Promise<Doc[]> {
-    return (await (this.options.docs?.(collection) ?? this.server.docs(collection))) as Doc[];
-  }
-
-  /** Documents that are not the same everywhere. */
-  private async disagreement(): Promise<string | undefined> {
-    for (const name of Object.keys(this.options.collections)) {
-      const there = new Map((await this.there(name)).map((doc) => [String(doc.id), doc]));
-      for (const [at, { db }] of this.devices.entries()) {
-        const open = new Set((await db?.outbox.list())?.map((row) => row.id));
-        const here: Doc[] = (await db?.collection(name).query()) ?? [];
-        const missing = [...there.keys()].find((id) => !open.has(id) && !here.some((doc) => doc.id === id));
-        if (missing !== undefined) return `device ${at} does not have ${name}/${missing}`;
-        for (const doc of here.filter((one) => !open.has(one.id))) {
-          const other = there.get(doc.id);
-          if (other === undefined) return `device ${at} has ${name}/${doc.id}, the server does not`;
-          if (!same(doc, other)) return `${name}/${doc.id} is not the same on device ${at} and on the server`;
-        }
-      }
-    }
-    return undefined;
-  }
-
-  /** What was written and is not there. */
-  private async loss(): Promise<string | undefined> {
-    for (const name of Object.keys(this.options.collections)) {
-      const docs = await this.there(name);
-      for (const [tag, history] of this.histories) {
-        if (history.collection !== name || history.removed) continue;
-        const found = docs.filter((doc) => doc.tag === tag);
-        if (found.length !== 1) return `${name} ${tag} is ${found.length} times on the server`;
-        const wrong = lost(found[0] as Doc, history);
-        if (wrong !== undefined) return `${name} ${tag}: ${wrong}`;
-      }
+    for (const name of names) {
+      const docs = await there(name);
+      const wrong = loss(name, docs, this.histories);
+      if (wrong !== undefined) return wrong;
       const own = this.options.check?.(name, docs);
       if (own !== undefined) return `${name}: ${own}`;
     }
     return undefined;
   }
-}
-
-/** A field that only one device wrote has its last value; one that both wrote has one of theirs. */
-function lost(doc: Doc, history: History): string | undefined {
-  for (const [field, { last, all }] of history.fields) {
-    const now = JSON.stringify(doc[field]) ?? 'removed';
-    const fits = last.size === 1 ? last.values().next().value === now : all.has(now);
-    if (!fits && doc[field] === undefined) return `the field "${field}" was lost`;
-    if (!fits)
-      return `the field "${field}" has a value that ${last.size === 1 ? 'is not the last one' : 'nobody'} wrote`;
-  }
-  return undefined;
-}
-
-function same(left: unknown, right: unknown): boolean {
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return left === right;
-  const keys = Object.keys(left);
-  if (keys.length !== Object.keys(right).length || Array.isArray(left) !== Array.isArray(right)) return false;
-  return keys.every((key) => same((left as Doc)[key], (right as Doc)[key]));
-}
-
-function defaultDocument(random: Random): object {
-  return Object.fromEntries(FIELDS.map((field) => [field, Math.floor(random() * 1e6)]));
-}
-
-function defaultChange(_doc: Doc, random: Random): object {
-  const field = () => FIELDS[Math.floor(random() * FIELDS.length)] as string;
-  const changes: Doc = { [field()]: Math.floor(random() * 1e6) };
-  if (random() < 0.3) changes[field()] = Math.floor(random() * 1e6);
-  return changes;
-}
-
-/** A small generator (mulberry32): the same numbers for the same seed. */
-function generator(seed: number): Random {
-  let state = Math.floor(seed * 2654435761) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-/** Ids come from the seed too; returns how to give the host's chance back. */
-function seedChance(random: Random): () => void {
-  const value = <A extends ArrayBufferView>(array: A): A => {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random() * 256);
-    return array;
-  };
-  const own = Object.getOwnPropertyDescriptor(globalThis.crypto, 'getRandomValues');
-  Object.defineProperty(globalThis.crypto, 'getRandomValues', { value, configurable: true, writable: true });
-  return () => {
-    if (own !== undefined) Object.defineProperty(globalThis.crypto, 'getRandomValues', own);
-    else delete (globalThis.crypto as { getRandomValues?: unknown }).getRandomValues;
-  };
 }

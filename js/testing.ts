@@ -9,8 +9,9 @@
 import { open } from './index.js';
 import type { AnySchema, Database, OpenOptions, Schema } from './types.js';
 
+export type { Random } from './testing-chance.js';
 export { FakeClock } from './testing-clock.js';
-export { type Random, type ReplayOptions, type ReplayReport, type ReplayViolation, replay } from './testing-replay.js';
+export { type ReplayOptions, type ReplayReport, type ReplayViolation, replay } from './testing-replay.js';
 export { FakeServer, type Fault, type SeenRequest } from './testing-server.js';
 
 let made = 0;

@@ -44,9 +44,11 @@ export interface OutgoingChange {
   readonly mutationId: string;
   /** Belongs to this very content; to be executed at most once. */
   readonly idempotencyKey: string;
+  /** By its name. */
   readonly collection: string;
   /** Temporary (`pending-…`) where the server is to make the id: the result then names the real one. */
   readonly id: string;
+  /** What it does. */
   readonly kind: 'create' | 'update' | 'delete';
   /** create: the document, without a temporary id; update: the whole document where `changes` cannot say it. */
   readonly doc?: object;
@@ -54,6 +56,7 @@ export interface OutgoingChange {
   readonly changes?: object;
   /** Of the server's document that this change was made on; a conflict when it is another one by now. */
   readonly revision?: string;
+  /** When the person made it. */
   readonly createdAt: number;
   /** From 1. */
   readonly attempt: number;
@@ -70,8 +73,11 @@ export type PushResult =
   | { mutationId: string; status: 'retry'; after?: number; message?: string };
 /** News of a collection. `checkpoint` is any JSON and covers exactly these documents; null: each pull begins anew. */
 export interface PullPage {
+  /** The documents in the order they were changed; `deleted` ones without `doc`. */
   docs: { id: string; revision?: string; deleted?: boolean; doc?: object; updatedAt?: number }[];
+  /** Where the next page begins; given back as it is. */
   checkpoint: unknown;
+  /** Whether there is a next page now. */
   hasMore: boolean;
   /** The checkpoint is not known any more: everything is pulled again, pending changes are kept. */
   resync?: boolean;

@@ -5,7 +5,7 @@
  */
 
 import type { Unsubscribe } from './types.js';
-import type { ErrorInfo } from './types-sync.js';
+import type { ErrorInfo } from './types-told.js';
 
 /**
  * What happens when the same document was changed here and on the server (docs/conflict-resolution.md):
@@ -29,7 +29,9 @@ export interface ConflictInput<T> {
   local: T | undefined;
   /** As the server has it. */
   remote: T | undefined;
+  /** Of the document. */
   collection: string;
+  /** Of the document. */
   id: string;
   /** Fields that both changed, to different values. */
   fields: ConflictField[];
@@ -38,8 +40,11 @@ export interface ConflictInput<T> {
 export interface ConflictField {
   /** Names joined by dots; an item of a list by its `id`. */
   path: string;
+  /** Before both changed it; undefined: it was not there. */
   base: unknown;
+  /** Here. */
   local: unknown;
+  /** On the server. */
   remote: unknown;
   /** When it was changed here, by the server's clock. */
   localAt?: number;
@@ -48,6 +53,7 @@ export interface ConflictField {
 }
 /** A conflict as it is recorded. */
 export interface Conflict<T = object> extends ConflictInput<T> {
+  /** Names it in `resolve`. */
   conflictId: string;
   /** The change in the outbox that met it. */
   mutationId: string;
@@ -55,10 +61,13 @@ export interface Conflict<T = object> extends ConflictInput<T> {
   type: 'edit-edit' | 'edit-delete' | 'delete-edit' | 'create-create';
   /** 'low': no field changed by both; 'medium': at least one; 'high': a removal, or two new documents. */
   severity: 'low' | 'medium' | 'high';
+  /** When it was found. */
   detectedAt: number;
+  /** Whether somebody still has to decide. */
   status: 'open' | 'resolved';
   /** Who decided: a strategy's name, 'function', 'person', 'edit' or 'discard'. */
   strategy?: string;
+  /** When it ended. */
   resolvedAt?: number;
   /** What came out; null when the document is deleted. */
   result?: T | null;
@@ -98,21 +107,36 @@ export interface Outbox {
 export type PendingState = 'waiting' | 'sending' | 'parked' | 'conflict';
 /** Mirrors the pending-items record: tempId, data, createdAt, retryCount, lastError, and what the engine adds. */
 export interface PendingChange {
+  /** Its place: changes of one document go in this order. */
   seq: number;
+  /** Its identity, as in `Write.mutationId`. */
   mutationId: string;
+  /** The server executes this content under it at most once. */
   idempotencyKey: string;
+  /** Of its document. */
   collection: string;
+  /** Of its document, temporary until the server has made one. */
   id: string;
+  /** The temporary id its document had, where it had one. */
   tempId?: string;
+  /** What it does. */
   kind: 'create' | 'update' | 'delete';
+  /** The document as this change leaves it; absent for a delete. */
   data?: object;
+  /** When the person made it. */
   createdAt: number;
+  /** Counted attempts so far. */
   retryCount: number;
+  /** Why the last attempt failed, with the server's messages by field. */
   lastError?: ErrorInfo;
+  /** Where it stands. */
   state: PendingState;
+  /** When the next attempt is due, where it has a pause. */
   nextAttemptAt?: number;
+  /** As given to the write. */
   priority: 'high' | 'user' | 'background';
   /** The transaction it belongs to: its changes go in order, or together. */
   group?: string;
+  /** Mutation ids that have to be acknowledged before. */
   dependsOn: string[];
 }

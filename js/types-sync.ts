@@ -5,9 +5,9 @@
  * What the package does not do yet has no type. Times are milliseconds since the Unix epoch, durations are milliseconds.
  */
 
-import type { ErrorCode, ErrorFamily } from './errors.js';
 import type { Unsubscribe } from './types.js';
 import type { Conflict } from './types-outbox.js';
+import type { ErrorInfo, SyncStats } from './types-told.js';
 
 /** Sending and pulling. */
 export interface Sync {
@@ -59,48 +59,14 @@ export interface SyncTrigger {
   /** How often it came meanwhile. */
   count: number;
 }
-/** What sync has done since its numbers were last reset. They are kept across reloads; a crash loses those of the last 5 seconds. */
-export interface SyncStats {
-  /** Passes that ended. */
-  passes: number;
-  /** Changes the server acknowledged. */
-  pushed: number;
-  /** Documents that came or went by pulling. */
-  pulled: number;
-  /** Attempts that failed and were to be repeated. */
-  retried: number;
-  /** Changes that were parked. */
-  parked: number;
-  /** Conflicts met. */
-  conflicts: number;
-  /** Attempts that the server did not acknowledge, for whatever reason. */
-  failures: number;
-  /** Bodies of requests: the length of their JSON text. */
-  bytesSent: number;
-  /** Bodies of answers: their Content-Length where the server gives one, otherwise the length of their text. */
-  bytesReceived: number;
-  /** pushed / (pushed + failures); 1 before anything was tried. */
-  successRate: number;
-  /** How long answered requests took, in milliseconds; percentiles are right within an eighth. */
-  requestMs: Histogram;
-  /** When counting began. */
-  since: number;
-  /** By collection. */
-  byCollection: { [collection: string]: { pushed: number; pulled: number; failed: number } };
-}
-/** A distribution of durations in milliseconds; all 0 while `count` is. */
-export interface Histogram {
-  count: number;
-  min: number;
-  p50: number;
-  p95: number;
-  p99: number;
-  max: number;
-}
 /** What a sync pass is doing. */
 export type SyncPhase = 'idle' | 'pushing' | 'pulling';
 /** How sync stands. `pending` counts waiting and sending changes; parked ones and conflicts count apart. */
 export interface SyncStatus {
+  /**
+   * 'disabled': the database does not sync. 'held': stopped, or held by name. 'offline': the browser or the server's silence says so. 'waiting': something
+   * waits for its time. 'needs-auth', 'needs-update', 'rate-limited', 'breaker-open': why nothing is sent. 'error': the last pass failed.
+   */
   readonly state:
     | 'disabled'
     | 'idle'
@@ -113,16 +79,27 @@ export interface SyncStatus {
     | 'rate-limited'
     | 'breaker-open'
     | 'error';
+  /** What the running pass does. */
   readonly phase: SyncPhase;
+  /** Whether neither the browser nor the server's silence says otherwise. */
   readonly online: boolean;
+  /** Whether this tab is the one that sends. */
   readonly leader: boolean;
+  /** Changes that wait or are being sent. */
   readonly pending: number;
+  /** Changes that wait for a person. */
   readonly parked: number;
+  /** Open conflicts. */
   readonly conflicts: number;
+  /** When the last pass ended with everything in step, kept across reloads. */
   readonly lastSyncedAt?: number;
+  /** When the next attempt is due, where one waits. */
   readonly nextAttemptAt?: number;
+  /** The names of the holds in force. */
   readonly holds: readonly string[];
+  /** Why the last pass failed. */
   readonly error?: ErrorInfo;
+  /** How far the running pass is. */
   readonly progress?: Progress;
 }
 /** How far a longer piece of work is. */
@@ -142,23 +119,38 @@ export interface Progress {
 }
 /** now() does not reject for network reasons: the report says what happened, `skipped` why nothing did ('offline', 'held', 'needs-auth', ...). */
 export interface SyncReport {
+  /** Why nothing was done; absent when something was. */
   skipped?: string;
+  /** Changes the server has taken. */
   pushed: number;
+  /** Documents that came or went. */
   pulled: number;
+  /** Conflicts that were found. */
   conflicts: number;
+  /** Changes that now wait for a person. */
   parked: number;
+  /** Attempts that failed and will be made again, and refusals that were rolled back. */
   failed: number;
+  /** How long it took. */
   durationMs: number;
+  /** What became of each change that was tried. */
   results: SyncResult[];
 }
 /** What became of one change. */
 export interface SyncResult {
+  /** Whether the server has it. */
   success: boolean;
+  /** The change, as in `Write.mutationId`. */
   mutationId: string;
+  /** Of its document. */
   collection: string;
+  /** The temporary id its document had, where it had one. */
   tempId?: string;
+  /** The id of its document: the server's, once there is one. */
   id?: string;
+  /** Why not. */
   error?: ErrorInfo;
+  /** Counted attempts, this one included. */
   attempts: number;
 }
 /** Events of Sync.on and what they carry. */
@@ -205,11 +197,17 @@ export interface SyncEvents {
  * when the browser says so or the server cannot be reached, as in the status. `good`: online, and neither slow nor metered.
  */
 export interface NetworkState {
+  /** As in the status. */
   online: boolean;
+  /** Whether the server answers; undefined until it was asked. */
   reachable: boolean | undefined;
+  /** The browser's word for the connection ('wifi', 'cellular', …), where it says one. */
   type?: string;
+  /** How fast it seems ('4g', '2g', …), where the browser says so. */
   effectiveType?: string;
+  /** Whether the person asks to save data. */
   saveData: boolean;
+  /** Whether it is neither slow nor to be saved. */
   good: boolean;
 }
 /** Small key-value settings: any JSON value under a key of 1-1,024 characters. */
@@ -222,21 +220,4 @@ export interface Settings {
   remove(key: string): Promise<void>;
   /** Calls the listener with each new value (undefined: removed), from any tab. */
   subscribe(key: string, listener: (value: unknown) => void): Unsubscribe;
-}
-/** A SeakeepError as plain data. */
-export interface ErrorInfo {
-  code: ErrorCode;
-  /** What kind of thing went wrong. */
-  family: ErrorFamily;
-  /** For developers. */
-  message: string;
-  /** For the person in front of the screen. */
-  userMessage: string;
-  /** Whether the same can succeed later without anybody changing anything. */
-  retryable: boolean;
-  /** The server's HTTP status. */
-  status?: number;
-  /** The server's messages by field. They stand in the outbox, so they survive a reload and are seen in every tab. */
-  fields?: { [field: string]: string };
-  at: number;
 }

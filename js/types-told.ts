@@ -1,12 +1,11 @@
 /**
- * The public types of what a database tells about itself: metrics, the audit ring, log lines.
+ * The public types of what a database tells about itself: errors, numbers, metrics, the audit ring.
  *
  * Types only: nothing here exists at run time. Times are milliseconds since the Unix epoch, durations milliseconds.
  */
 
-import type { ErrorCode } from './errors.js';
+import type { ErrorCode, ErrorFamily } from './errors.js';
 import type { Unsubscribe } from './types.js';
-import type { Histogram } from './types-sync.js';
 
 /** Who did what to which document, and what became of it. */
 export interface Audit {
@@ -27,7 +26,9 @@ export interface AuditEntry {
   user?: string;
   /** What the change does: 'create', 'update' or 'delete'. */
   action: string;
+  /** Of the document. */
   collection?: string;
+  /** Of the document: the server's id once it was known. */
   id?: string;
   /** The temporary id the document was made with. */
   tempId?: string;
@@ -81,23 +82,100 @@ export interface MetricsSnapshot {
 export type MetricItem = MetricSpan | MetricCounter;
 /** A finished piece of work; times in nanoseconds as decimal text, as in OTLP/JSON. */
 export interface MetricSpan {
+  /** Tells spans from counters. */
   type: 'span';
+  /** 32 hexadecimal digits. */
   traceId: string;
+  /** 16 hexadecimal digits. */
   spanId: string;
+  /** What was timed. */
   name: string;
+  /** When it began, as decimal text. */
   startTimeUnixNano: string;
+  /** When it ended, as decimal text. */
   endTimeUnixNano: string;
+  /** Counts, codes and names. */
   attributes: { [name: string]: string | number | boolean };
   /** 1: fine, 2: failed. */
   status: { code: 1 | 2; message?: string };
 }
 /** A counter since open(), cumulative and monotonic. */
 export interface MetricCounter {
+  /** Tells counters from spans. */
   type: 'sum';
+  /** What is counted. */
   name: string;
+  /** Of the value. */
   unit: string;
+  /** When counting began, as decimal text. */
   startTimeUnixNano: string;
+  /** When the value was read, as decimal text. */
   timeUnixNano: string;
+  /** So many since then. */
   value: number;
+  /** Names. */
   attributes: { [name: string]: string | number | boolean };
+}
+/** What sync has done since its numbers were last reset. They are kept across reloads; a crash loses those of the last 5 seconds. */
+export interface SyncStats {
+  /** Passes that ended. */
+  passes: number;
+  /** Changes the server acknowledged. */
+  pushed: number;
+  /** Documents that came or went by pulling. */
+  pulled: number;
+  /** Attempts that failed and were to be repeated. */
+  retried: number;
+  /** Changes that were parked. */
+  parked: number;
+  /** Conflicts met. */
+  conflicts: number;
+  /** Attempts that the server did not acknowledge, for whatever reason. */
+  failures: number;
+  /** Bodies of requests: the length of their JSON text. */
+  bytesSent: number;
+  /** Bodies of answers: their Content-Length where the server gives one, otherwise the length of their text. */
+  bytesReceived: number;
+  /** pushed / (pushed + failures); 1 before anything was tried. */
+  successRate: number;
+  /** How long answered requests took, in milliseconds; percentiles are right within an eighth. */
+  requestMs: Histogram;
+  /** When counting began. */
+  since: number;
+  /** By collection. */
+  byCollection: { [collection: string]: { pushed: number; pulled: number; failed: number } };
+}
+/** A distribution of durations in milliseconds; all 0 while `count` is. */
+export interface Histogram {
+  /** How many. */
+  count: number;
+  /** The shortest. */
+  min: number;
+  /** Half of them were at most so long. */
+  p50: number;
+  /** 95 of 100 were at most so long. */
+  p95: number;
+  /** 99 of 100 were at most so long. */
+  p99: number;
+  /** The longest. */
+  max: number;
+}
+/** A SeakeepError as plain data. */
+export interface ErrorInfo {
+  /** Stable; decide by it. */
+  code: ErrorCode;
+  /** What kind of thing went wrong. */
+  family: ErrorFamily;
+  /** For developers. */
+  message: string;
+  /** For the person in front of the screen. */
+  userMessage: string;
+  /** Whether the same can succeed later without anybody changing anything. */
+  retryable: boolean;
+  /** The server's HTTP status. */
+  status?: number;
+  /** The server's messages by field. They stand in the outbox, so they survive a reload and are seen in every tab. */
+  fields?: { [field: string]: string };
+  /** When. */
+  at: number;
 }

@@ -8,9 +8,9 @@
 
 import type { SeakeepError } from './errors.js';
 import type { ConflictStrategy, Conflicts, Outbox } from './types-outbox.js';
-import type { ErrorInfo, Settings, Sync, SyncReport } from './types-sync.js';
+import type { Settings, Sync, SyncReport } from './types-sync.js';
 import type { SyncOptions } from './types-sync-options.js';
-import type { Audit, Metrics } from './types-told.js';
+import type { Audit, ErrorInfo, Metrics } from './types-told.js';
 
 /** The shape of a database: its collections by name, each with the type of its documents. */
 export type Schema<S> = { [K in keyof S]: object };
@@ -280,21 +280,34 @@ export interface Row<T> {
 export type RecordState = 'synced' | 'pending' | 'sending' | 'parked' | 'conflict' | 'local';
 /** What is known about a document besides its content. */
 export interface RecordMeta {
+  /** The id it has now: a temporary one until the server's has come. */
   id: string;
+  /** Stays the same when the id changes. */
   key: string;
+  /** Where it stands with the server. */
   state: RecordState;
+  /** The server's revision last seen; absent where the server has none, or has not seen the document. */
   revision?: string;
+  /** When it last changed here, by a write or a pull. */
   updatedAt: number;
+  /** When an answer or a pull last brought the server's state. */
   syncedAt?: number;
+  /** Counted attempts of the change that has failed most often. */
   attempts: number;
+  /** Why its changes have not gone through. */
   lastError?: ErrorInfo;
 }
 
 /** One line of the log. It never holds document content. */
 export interface LogEntry {
+  /** When. */
   at: number;
+  /** How much it matters. */
   level: 'error' | 'warn' | 'info' | 'debug';
+  /** Which part speaks: 'sync', 'store', 'net', 'listener', 'adapter', 'face'. */
   scope: string;
+  /** A sentence or the name of an event, for developers. */
   message: string;
+  /** Counts, codes and names the app itself declared. */
   detail?: object;
 }

@@ -7,9 +7,10 @@
 
 import type { WriteOutcome } from './binding.js';
 import { fromOut, refuse, SeakeepError } from './errors.js';
-import type { Handle, Settle } from './handle.js';
+import type { Handle } from './handle.js';
 import { clone } from './snapshot.js';
 import type { BulkWrite, Write } from './types.js';
+import type { Settle } from './watches.js';
 
 type Synced<T> = Awaited<Write<T>['synced']>;
 
@@ -21,7 +22,7 @@ export function writeOf<T>(handle: Handle, outcome: WriteOutcome): Write<T> {
   const synced = new Promise<Synced<T>>((resolve, reject) => {
     if (mutationId === undefined) return resolve({ id, doc: clone(outcome.doc) as T | undefined, revision: undefined });
     discarded = () => reject(refuse('DISCARDED', 'the change was taken back before it was sent'));
-    handle.watch(mutationId, (settled) => {
+    handle.watches.add(mutationId, (settled) => {
       if (settled instanceof SeakeepError) reject(settled);
       else if (settled.error !== undefined) reject(fromOut(settled.error));
       else
@@ -62,7 +63,7 @@ export function bulkWriteOf(handle: Handle, outcomes: WriteOutcome[]): BulkWrite
       else if (--open === 0) resolve();
     };
     if (open === 0) resolve();
-    for (const mutationId of sent) handle.watch(mutationId, settle);
+    for (const mutationId of sent) handle.watches.add(mutationId, settle);
   });
   synced.catch(() => undefined);
   return { ids: outcomes.map((outcome) => outcome.id), synced };

@@ -1,6 +1,6 @@
 //! What the app asked for, checked by the face and read once.
 //!
-//! The object has the shape of `ClientConfig` in `js/binding.ts`. Ranges and names were checked there; here an
+//! The object has the shape of `ClientConfig` in `js/binding-config.ts`. Ranges and names were checked there; here an
 //! absent number takes its documented default.
 
 use super::merge::Strategy;

@@ -175,7 +175,7 @@ pub enum Command<D> {
     Close,
 }
 
-/// One operation of a write, as the face gives it (`WriteOp` in `js/binding.ts`).
+/// One operation of a write, as the face gives it (`WriteOp` in `js/binding-shapes.ts`).
 #[derive(Debug, Clone)]
 pub struct WriteOp<D> {
     /// The collection.

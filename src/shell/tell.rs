@@ -1,4 +1,4 @@
-//! The engine's events as the objects of the border (`EngineEvent` in `js/binding.ts`).
+//! The engine's events as the objects of the border (`EngineEvent` in `js/binding-events.ts`).
 
 use super::document::JsDoc;
 use crate::engine::output::{Event, Settled, Status};
