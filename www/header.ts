@@ -122,7 +122,7 @@ function idleText(status: SyncStatus): string {
 
 function roleText(status: SyncStatus, switchedOff: boolean, offline: boolean): string {
   if (status.leader) return offline ? 'This tab is the one to send' : 'This tab sends';
-  return switchedOff ? 'Cut off here; another tab sends' : 'Another tab sends';
+  return switchedOff ? 'Cut off here' : 'This tab does not send now';
 }
 
 function showLastSync(at: number | undefined): void {

@@ -131,8 +131,18 @@ impl<D: Document> Engine<D> {
         self.write();
     }
 
+    /// Operations that wait for a transaction, or are in one.
     fn queued(&self) -> usize {
-        self.write_queue.iter().map(|group| group.operations.len()).sum()
+        let under_way = self.commits.values().filter_map(|purpose| match purpose {
+            Purpose::Write(groups) => Some(groups),
+            _ => None,
+        });
+        self.write_queue
+            .iter()
+            .chain(&self.write_alone)
+            .chain(under_way.flatten())
+            .map(|group| group.operations.len())
+            .sum()
     }
 
     /// Starts the next group commit, unless one is in flight.
