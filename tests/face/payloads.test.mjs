@@ -15,9 +15,9 @@ const RESULT = { collection: 'notes', attempts: 1 };
 let made = 0;
 
 /** A database that is closed when its test has ended, however it ended. */
-async function database(t, { collection = {}, sync = {} } = {}) {
+async function database(t, { collection = {}, sync = {}, name = `payloads-${++made}` } = {}) {
   const answers = server();
-  const db = await seakeep.open(`payloads-${++made}`, {
+  const db = await seakeep.open(name, {
     storage: 'memory',
     collections: { notes: collection },
     sync: { url: 'http://unit.test/api', fetch: answers.fetch, auto: false, pullInterval: 0, startDelay: 0, ...sync },
@@ -116,7 +116,7 @@ test('a refused change of a transaction parks whatever its collection says, and 
   assert.equal((await ends[1].catch((thrown) => thrown)).code, 'CLOSED');
 });
 
-test('the messages by field of a refusal are in the outbox and in the document’s meta', async (t) => {
+test('the messages by field of a refusal are in the outbox and in the document’s meta, also at the next visit', async (t) => {
   const { db, notes, first } = await database(t);
   await notes.put({ id: 'a', refuse: true });
   await db.sync.now();
@@ -126,6 +126,10 @@ test('the messages by field of a refusal are in the outbox and in the document�
   assert.deepEqual((await notes.meta('a')).lastError, error);
   assert.deepEqual(error.fields, { refuse: 'must not be set' });
   await db.close();
+  const next = await database(t, { name: db.name });
+  assert.deepEqual((await next.db.outbox.list())[0].lastError, error);
+  assert.deepEqual((await next.notes.meta('a')).lastError.fields, { refuse: 'must not be set' });
+  await next.db.close();
 });
 
 test('the endpoint: breaker with its time, a login that is needed, an update, a portal', async (t) => {
