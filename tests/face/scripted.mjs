@@ -68,7 +68,7 @@ export async function scripted(t, sync = {}, more = {}) {
   listen(db);
   await clock.until(() => db.sync.status.lastSyncedAt !== undefined, 60_000);
   await clock.advance(0);
-  sent.length = 0;
+  const opened = sent.splice(0);
   t.after(async () => {
     const closing = context.db.close();
     await clock.advance(100);
@@ -77,6 +77,8 @@ export async function scripted(t, sync = {}, more = {}) {
   });
   return Object.assign(context, {
     db,
+    /** What left until the first pull had ended; what leaves later stands in `sent`. */
+    opened,
     told,
     notes: db.collection('notes'),
     /** Closes and opens the same store again. */

@@ -19,8 +19,6 @@ use crate::protocol::{
 const AUTH_PAUSE: u64 = 60_000;
 /// Lost requests of one change, each while others got through, after which it is parked (pitfalls D3).
 const MOST_LOSSES: u32 = 5;
-/// Losses of one change within this time count as one.
-const LOSS_SPACING: u64 = 1_000;
 
 impl<D: Document> Engine<D> {
     pub(super) fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
@@ -146,12 +144,10 @@ impl<D: Document> Engine<D> {
             self.strays += 1;
         }
         let alone = self.suspects.insert(flight.seq, self.strays).is_none_or(|strays| strays == self.strays);
-        let last = flight.change.last_error.as_ref().map(|failure| failure.at).filter(|_| known > 0);
-        let soon = last.is_some_and(|at| at <= self.now && self.now - at < LOSS_SPACING);
         match () {
             () if Mutant::BlocksTooSoon.is_on() => known + 1,
             () if !alone => 1,
-            () if !soon && self.reach.reachable() == Some(true) => known + 1,
+            () if self.reach.reachable() == Some(true) => known + 1,
             () => known.max(1),
         }
     }
