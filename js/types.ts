@@ -177,7 +177,10 @@ export interface Collection<T> {
 
 /** What a transaction works on. A write's `synced` settles after the whole has been written; `cancel()` takes no part of it back. */
 export interface Transaction<S extends Schema<S>> {
-  /** One of the collections named for this transaction; throws STORE_UNKNOWN for any other. */
+  /**
+   * One of the collections named for this transaction; throws STORE_UNKNOWN for any other. A query here reads at once what it will be
+   * held to, so a `filter` over more than 10,000 rows rejects QUERY_TOO_LARGE: narrow it by `where`.
+   */
   collection<K extends keyof S & string>(
     name: K,
   ): Pick<Collection<S[K]>, 'get' | 'put' | 'add' | 'patch' | 'remove' | 'query'>;

@@ -32,6 +32,8 @@ test('filter and limit over 12,000 documents: all that pass, in order, cut at th
   assert.equal(await notes.count({ filter: third }), wanted.length);
   assert.equal((await failure(() => notes.query({ filter: () => true }))).code, 'QUERY_TOO_LARGE');
   assert.equal((await failure(() => notes.query())).code, 'QUERY_TOO_LARGE');
+  const inside = (filter) => db.transaction(['notes'], (tx) => tx.collection('notes').query({ filter }));
+  assert.equal((await failure(() => inside((doc) => doc.n === 1))).code, 'QUERY_TOO_LARGE');
   const broken = () => {
     throw new Error('mine');
   };

@@ -79,6 +79,11 @@ test('a failure: retrying says when, parked and rejected say why', async (t) => 
   assert.deepEqual(parked, { ...RESULT, attempts: 2, success: false, mutationId: write.mutationId, id: 'a' });
   isError(cause, 'SERVER', { status: 500 });
   assert.equal(db.sync.status.parked, 1);
+  const { retried, parked: waiting, failures, successRate } = await db.sync.stats();
+  assert.deepEqual(
+    { retried, waiting, failures, successRate },
+    { retried: 1, waiting: 1, failures: 2, successRate: 0 },
+  );
   await db.close();
 
   const rolling = await database(t, { collection: { rejected: 'rollback' } });
@@ -232,6 +237,7 @@ test('a conflict carries both sides and what becomes of it', async (t) => {
     [conflictId, 'resolved', { id: 'a', n: 3 }],
   );
   assert.ok(resolved.resolvedAt >= detectedAt);
+  assert.equal((await db.sync.stats()).conflicts, 1);
   await db.close();
 });
 
