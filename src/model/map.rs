@@ -239,18 +239,53 @@ pub trait Listed: Iterator + Sized {
         }
         items
     }
+
+    /// All of it, when none is missing.
+    fn all_listed<T>(self) -> Option<Vec<T>>
+    where
+        Self: Iterator<Item = Option<T>>,
+    {
+        let mut items = Vec::new();
+        for item in self {
+            items.push(item?);
+        }
+        Some(items)
+    }
+
+    /// All of it, or the first error.
+    fn try_listed<T, E>(self) -> Result<Vec<T>, E>
+    where
+        Self: Iterator<Item = Result<T, E>>,
+    {
+        let mut items = Vec::new();
+        for item in self {
+            items.push(item?);
+        }
+        Ok(items)
+    }
 }
 
 impl<I: Iterator> Listed for I {}
 
 /// Sorts in place (Shell's method, gaps of Ciura): not stable, a tenth of the code of the library's sorts.
 pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
+    let length = items.len();
+    sort_places(length, &mut |left, right| {
+        let wrong = compare(&items[left], &items[right]) == Ordering::Greater;
+        if wrong {
+            items.swap(left, right);
+        }
+        wrong
+    });
+}
+
+/// The same for whatever is sorted: `mend` swaps what stands at two places when their order is wrong, and says so.
+fn sort_places(length: usize, mend: &mut dyn FnMut(usize, usize) -> bool) {
     const GAPS: [usize; 14] = [301_051, 133_800, 59_467, 26_430, 11_746, 5_220, 2_321, 1_032, 459, 204, 91, 41, 18, 1];
     for gap in GAPS {
-        for start in gap..items.len() {
+        for start in gap..length {
             let mut at = start;
-            while at >= gap && compare(&items[at - gap], &items[at]) == Ordering::Greater {
-                items.swap(at - gap, at);
+            while at >= gap && mend(at - gap, at) {
                 at -= gap;
             }
         }

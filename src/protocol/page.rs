@@ -8,7 +8,7 @@ use super::http::named_revision;
 use super::push::{broken, number_text, present, refusal, updated_at, FULL, LOGIN, SLOWER, UPDATE};
 use super::table::{read_verdict, Verdict};
 use super::{Body, HttpResponse, Remote};
-use crate::model::{is_id, is_temporary, Code, Document, Failure, Kind, Time};
+use crate::model::{is_id, is_temporary, Code, Document, Failure, Kind, Listed, Time};
 
 /// The longest checkpoint that is taken, in characters of its JSON.
 const MAX_CHECKPOINT: usize = 65_536;
@@ -118,7 +118,7 @@ fn outcome<D: Document, T>(
 
 fn page<D: Document>(body: &D, etag: Option<String>) -> Result<Page<D>, String> {
     let list = body.get("items").and_then(|items| items.as_list()).ok_or("pull page: \"items\" must be an array")?;
-    let items = list.iter().enumerate().map(|(index, from)| item(index, from)).collect::<Result<_, _>>()?;
+    let items = list.iter().enumerate().map(|(index, from)| item(index, from)).try_listed()?;
     let checkpoint = body.get("checkpoint").filter(|checkpoint| checkpoint.kind() != Kind::Null);
     if checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.to_json().len() > MAX_CHECKPOINT) {
         return Err("pull page: \"checkpoint\" must be JSON of at most 64 KiB".into());

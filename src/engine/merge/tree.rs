@@ -110,7 +110,7 @@ impl<D: Document> Keyed<D> {
             let of = if by_id { item.get("id").filter(|id| is_plain(id)) } else { Some(item.clone()) };
             Some((of.filter(is_plain)?.to_json(), item))
         };
-        let items: Vec<(String, D)> = items.into_iter().map(key).collect::<Option<_>>()?;
+        let items: Vec<(String, D)> = items.into_iter().map(key).all_listed()?;
         let places: Map<String, usize> = items.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
         (!by_id || places.len() == items.len()).then_some(Self { by_id, items, places })
     }

@@ -213,7 +213,7 @@ fn values(condition: &Condition) -> Option<Vec<Key>> {
         Scalar::Key(key) => Some(key.clone()),
         _ => None,
     };
-    let mut keys = values.iter().map(key).collect::<Option<Vec<Key>>>()?;
+    let mut keys = values.iter().map(key).all_listed()?;
     sort_by(&mut keys, Ord::cmp);
     keys.dedup();
     Some(keys)

@@ -24,7 +24,7 @@ impl Key {
         match value.kind() {
             Kind::Number => value.as_number().map(|number| Self::Number(number + 0.0)),
             Kind::Text => value.as_text().map(|text| Self::Text(text.into())),
-            Kind::List => value.as_list()?.iter().map(Self::of).collect::<Option<Vec<_>>>().map(Self::List),
+            Kind::List => value.as_list()?.iter().map(Self::of).all_listed().map(Self::List),
             _ => None,
         }
     }
@@ -110,6 +110,6 @@ pub fn index_keys<D: Document>(doc: &D, index: &IndexDef) -> Vec<Key> {
         keys.dedup();
         return keys;
     }
-    let parts = index.path.iter().map(|path| Key::of(&doc.at_path(path)?)).collect::<Option<Vec<_>>>();
+    let parts = index.path.iter().map(|path| Key::of(&doc.at_path(path)?)).all_listed();
     parts.map(Key::List).into_iter().listed()
 }

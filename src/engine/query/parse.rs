@@ -9,7 +9,7 @@ use crate::model::{Code, Document, Failure, Listed};
 impl Query {
     /// The query that an object of the border's shape describes.
     pub fn try_from_document<D: Document>(from: &D) -> Result<Self, Failure> {
-        let conditions = list(from, "where").iter().map(condition).collect::<Option<Vec<_>>>();
+        let conditions = list(from, "where").iter().map(condition).all_listed();
         let limit = from.number_of("limit").map(|limit| limit.max(0.0) as usize);
         Ok(Self {
             conditions: conditions.ok_or_else(|| Failure::new(Code::Validation, "a condition of the query"))?,
@@ -28,7 +28,7 @@ fn condition<D: Document>(from: &D) -> Option<Condition> {
     let value = from.get("value")?;
     let test = match from.text_of("op")?.as_str() {
         "eq" => Test::In(vec![Scalar::of(&value)?]),
-        "in" => Test::In(value.as_list()?.iter().map(Scalar::of).collect::<Option<Vec<_>>>()?),
+        "in" => Test::In(value.as_list()?.iter().map(Scalar::of).all_listed()?),
         "startsWith" => Test::StartsWith(value.as_text()?.into()),
         "gt" => above(&value, true),
         "gte" => above(&value, false),

@@ -49,7 +49,7 @@ struct Round {
 /// Reads all of `reads` and keeps what was found.
 pub(super) fn round(tx: &Tx, tables: &Tables, rows: Rows<JsDoc>, reads: Vec<Read>, then: WithRows) -> Outcome {
     let crowds = crowded(&reads);
-    let mut lists = crowds.iter().map(|crowd| list(tx, crowd, &reads)).collect::<Result<Vec<_>, _>>()?;
+    let mut lists = crowds.iter().map(|crowd| list(tx, crowd, &reads)).try_listed()?;
     for read in reads.iter().filter(|read| matches!(read, Read::Referring { .. })) {
         lists.push(request(tx, read)?);
     }
@@ -99,7 +99,7 @@ impl Round {
         }
         let rest = self.wishes.split_off(self.wishes.len().min(PAGE));
         let wishes = core::mem::replace(&mut self.wishes, rest);
-        let requests = wishes.iter().map(|wish| request(tx, &wish.read)).collect::<Result<_, _>>()?;
+        let requests = wishes.iter().map(|wish| request(tx, &wish.read)).try_listed()?;
         let then = move |tx: &Tx, results: Vec<JsValue>| {
             for (Wish { read, page }, result) in wishes.into_iter().zip(results) {
                 match page {
@@ -122,7 +122,7 @@ impl Round {
         let then = {
             let asked = asked.clone();
             move |tx: &Tx, records: Vec<JsValue>| {
-                let rows = records.into_iter().map(parse).collect::<Result<_, _>>()?;
+                let rows = records.into_iter().map(parse).try_listed()?;
                 self.rows.keep(Read::Query(asked), Found::MainRows(rows));
                 self.wave(tx)
             }
@@ -187,7 +187,7 @@ fn one<R: Record<JsDoc>>(result: JsValue) -> Result<Option<R>, Fault> {
 }
 
 fn all<R: Record<JsDoc>>(result: JsValue) -> Result<Vec<R>, Fault> {
-    result.unchecked_into::<Array>().iter().map(parse).collect()
+    result.unchecked_into::<Array>().iter().map(parse).try_listed()
 }
 
 /// Asks for the ids of all rows that an index holds under one key.

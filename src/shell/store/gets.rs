@@ -97,7 +97,7 @@ fn aliases(tx: &Tx, keys: &[DocKey], records: Vec<JsValue>, then: Then) -> Outco
         return then(tx, records);
     }
     let ids = tx.store(IDS)?;
-    let requests = missed.iter().map(|(_, key)| Ok(ids.get(&alias_key(key))?)).collect::<Result<_, Fault>>()?;
+    let requests = missed.iter().map(|(_, key)| Ok(ids.get(&alias_key(key))?)).try_listed::<_, Fault>()?;
     tx.ask(requests, Box::new(move |tx, ids| renamed(tx, missed, ids, records, then)))
 }
 
@@ -114,7 +114,7 @@ fn renamed(tx: &Tx, missed: Vec<(usize, DocKey)>, ids: Vec<JsValue>, mut records
 }
 
 fn requests<'k>(tx: &Tx, keys: impl Iterator<Item = &'k DocKey>) -> Result<Vec<IdbRequest>, Fault> {
-    keys.map(|key| Ok(tx.store(&key.collection)?.get(&JsValue::from_str(&key.id))?)).collect()
+    keys.map(|key| Ok(tx.store(&key.collection)?.get(&JsValue::from_str(&key.id))?)).try_listed()
 }
 
 /// The stores these reads need: their collections, and `ids` when an id may have another name.

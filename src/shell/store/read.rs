@@ -63,7 +63,7 @@ pub(super) fn rows(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Quer
     let start = move |tx: &Tx| {
         let pull = MetaKey::Pull(table.name.clone()).name();
         let end: Then = Box::new(move |tx, records| {
-            let rows: Vec<Row<JsDoc>> = records.into_iter().map(parse).collect::<Result<_, _>>()?;
+            let rows: Vec<Row<JsDoc>> = records.into_iter().map(parse).try_listed()?;
             let seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).listed();
             let last = tx.store(META)?.get(&JsValue::from_str(&pull))?;
             let end = move |tx: &Tx, changes: Changes, pull: JsValue| {
@@ -107,7 +107,7 @@ type WithChanges = Box<dyn FnOnce(&Tx, Changes, JsValue) -> Outcome>;
 fn changes(tx: &Tx, seqs: Vec<Seq>, with: Option<IdbRequest>, then: WithChanges) -> Outcome {
     let pending = tx.store(PENDING)?;
     let gets = seqs.iter().map(|seq| pending.get(&JsValue::from_f64(*seq as f64)));
-    let requests = with.iter().cloned().map(Ok).chain(gets).collect::<Result<_, _>>()?;
+    let requests = with.iter().cloned().map(Ok).chain(gets).try_listed()?;
     let end = move |tx: &Tx, found: Vec<JsValue>| {
         let mut found = found.into_iter();
         let answer = with.and_then(|_| found.next()).unwrap_or_default();

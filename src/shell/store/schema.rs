@@ -240,7 +240,7 @@ impl Wrap {
             return self.next(tx);
         }
         let keys = self.keys.split_off(self.keys.len().saturating_sub(WRAP));
-        let gets = keys.iter().map(|key| store.get(key)).collect::<Result<_, _>>()?;
+        let gets = keys.iter().map(|key| store.get(key)).try_listed()?;
         let then = move |tx: &Tx, records: Vec<JsValue>| {
             tx.progress();
             for (key, record) in keys.iter().zip(records) {

@@ -68,7 +68,7 @@ pub(super) fn select(tx: &Tx, table: Rc<Table>, query: Rc<Query>, want: Want, th
     if want == Want::Count && access.index.is_some() && access.is_exact() && !access.repeats {
         let counts = access.ranges.iter().map(|keys| Ok(place.count(&query_of(keys)?)?));
         let sum = move |tx: &Tx, counts: Vec<JsValue>| then(tx, vec![counts.iter().map(number).sum::<f64>().into()]);
-        return tx.ask(counts.collect::<Result<_, Fault>>()?, Box::new(sum));
+        return tx.ask(counts.try_listed::<_, Fault>()?, Box::new(sum));
     }
     scan(tx, table, query, want, access, place, then)
 }
@@ -251,7 +251,7 @@ impl Scan {
             };
         }
         let store = tx.store(&self.table.name)?;
-        let gets = ids.by_ref().take(PAGE).map(|id| Ok(store.get(&id)?)).collect::<Result<_, Fault>>()?;
+        let gets = ids.by_ref().take(PAGE).map(|id| Ok(store.get(&id)?)).try_listed::<_, Fault>()?;
         let then = move |tx: &Tx, records: Vec<JsValue>| {
             if self.visit_all(records)? {
                 return self.by_ids(tx, ids, after);

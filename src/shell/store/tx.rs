@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::host::{self, Place, Scoped};
 use super::open::Handle;
 use super::{early, watch};
-use crate::model::Code;
+use crate::model::{Code, Listed};
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
 use js_sys::{Array, Function};
@@ -203,7 +203,7 @@ impl Tx {
         let wave = self.0.wave.take();
         if let Some((requests, then)) = wave {
             self.step(|tx| {
-                let answers = requests.iter().map(IdbRequest::result).collect::<Result<_, _>>()?;
+                let answers = requests.iter().map(IdbRequest::result).try_listed()?;
                 then(tx, answers)
             });
         }
