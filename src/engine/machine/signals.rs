@@ -39,7 +39,7 @@ impl<D: Document> Engine<D> {
     /// server has it; everything is pulled again.
     pub(super) fn store_wiped(&mut self) {
         let text = "the stored data was deleted before the server had this change";
-        let watched: Vec<Rc<str>> = self.watches.keys().cloned().collect();
+        let watched: Vec<Rc<str>> = self.watches.keys().cloned().listed();
         for mutation_id in watched {
             self.end_failed(&mutation_id, Failure::new(Code::StorageUnavailable, text).at(self.now));
         }
