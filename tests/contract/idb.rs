@@ -8,7 +8,7 @@ use seakeep::engine::query::{IndexDef, Query};
 use seakeep::engine::store::Write;
 use seakeep::model::{Code, Document};
 use seakeep::shell::document::JsDoc;
-use seakeep::shell::store::{StoreEvent, Table};
+use seakeep::shell::store::{StoreConfig, StoreEvent, Table};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, JsFuture};
