@@ -15,7 +15,7 @@ mod idb;
 use contract::{bodies, indexes, queries, Backend, Script, NOTES};
 use js_sys::Array;
 use seakeep::engine::query::Query;
-use seakeep::model::{Document, Failure, Pending, PendingState};
+use seakeep::model::{Document, Failure, Map, Pending, PendingState};
 use seakeep::shell::document::JsDoc;
 use seakeep::shell::store::{Done, PendingQuery, StoreConfig, StoreEvent, Table, Told};
 use std::cell::RefCell;
@@ -102,7 +102,10 @@ impl Store {
     }
 
     async fn rows(&self, collection: &str, query: &Query) -> Result<(Array, bool), Failure> {
-        let found = answer(|done| self.0.rows(collection, Ok(query.clone()), true, done)).await.map(JsDoc)?;
+        let found =
+            answer(|done| self.0.rows(collection, Ok(query.clone()), true, Rc::new(|_: &[u64]| Map::new()), done))
+                .await
+                .map(JsDoc)?;
         Ok((found.get("rows").expect("rows").0.unchecked_into(), found.flag("complete")))
     }
 

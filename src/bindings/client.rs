@@ -9,14 +9,14 @@ use crate::engine::input::{Command, Input, Signal, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
-use crate::model::{Code, DocKey, Document, Failure, Listed, Pending, PendingState, Time};
+use crate::model::{Code, DocKey, Document, Failure, Listed, Pending, PendingState, Seq, Time};
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
 use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
-use crate::shell::store::{Done, Store, StoreEvent, Told};
+use crate::shell::store::{Done, States, Store, StoreEvent, Told};
 use crate::shell::{clock, tell};
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
@@ -185,7 +185,10 @@ impl Client {
     pub fn rows(&self, collection: JsValue, query: JsValue) -> Promise {
         let collection = text(&collection);
         let synced = self.config.is_synced(&collection) && self.config.sync.as_ref().is_some_and(|sync| sync.pulls);
-        self.read(|store, done| store.rows(&collection, store.parse_query(&collection, &JsDoc(query)), synced, done))
+        let mailbox = self.mailbox.clone();
+        let known = Rc::new(move |seqs: &[Seq]| states(&mailbox, seqs));
+        let query = |store: &Store| store.parse_query(&collection, &JsDoc(query));
+        self.read(|store, done| store.rows(&collection, query(store), synced, known, done))
     }
 
     /// How many documents meet a query's conditions.
@@ -358,6 +361,17 @@ impl Client {
 /// A text of the face's. Texts come as values: taking them over here costs less glue than one conversion for each.
 fn text(value: &JsValue) -> String {
     value.as_string().unwrap_or_default()
+}
+
+/// What the engine knows of the states of changes.
+fn states(mailbox: &Mailbox, seqs: &[Seq]) -> States {
+    let (seqs, known) = (seqs.to_vec(), Rc::new(Cell::default()));
+    let found = known.clone();
+    mailbox.post(Letter::Look(Box::new(move |engine| {
+        let state = |seq: Seq| Some((seq, engine?.outbox().get(seq)?.state));
+        found.set(seqs.into_iter().filter_map(state).collect());
+    })));
+    known.take()
 }
 
 fn hook(hooks: &JsValue, name: &str) -> Option<Function> {

@@ -105,9 +105,9 @@ impl Outbox {
         self.last
     }
 
-    /// Whether changes of a document wait.
-    pub fn holds(&self, key: &DocKey) -> bool {
-        self.lanes.contains_key(key)
+    /// The changes of a document, oldest first.
+    pub fn lane(&self, key: &DocKey) -> impl Iterator<Item = Seq> + '_ {
+        self.lanes.get(key).into_iter().flat_map(Set::iter).copied()
     }
 
     /// One entry.

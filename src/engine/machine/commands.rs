@@ -17,6 +17,8 @@ use std::rc::Rc;
 
 /// Digits of a mutation id and of an idempotency key: 130 bits.
 const ID_DIGITS: usize = 26;
+/// Places that are read with the documents of a write.
+const MOST_PLACES: usize = 64;
 
 impl<D: Document> Engine<D> {
     pub(super) fn handle_command(&mut self, ticket: u32, command: Command<D>) {
@@ -168,17 +170,20 @@ impl<D: Document> Engine<D> {
 
     fn commit_write(&mut self, groups: Vec<Group<D>>) {
         self.writing = true;
-        let (config, after, new) = (self.config.clone(), self.outbox.last(), self.are_new(&groups));
-        let plan = LocalWrite { config, groups: groups.clone(), now: self.now, after, new };
+        let (config, after, places) = (self.config.clone(), self.outbox.last(), self.places_of(&groups));
+        let new = places.is_empty() && self.dares();
+        let plan = LocalWrite { config, groups: groups.clone(), now: self.now, after, new, places };
         self.commit(Purpose::Write(groups), Box::new(plan));
     }
 
-    /// Whether the documents of these writes are likely to be new.
-    fn are_new(&mut self, groups: &[Group<D>]) -> bool {
-        let known = |op: &Operation<D>| self.outbox.holds(&op.key);
-        if groups.iter().flat_map(|group| &group.operations).any(known) {
-            return false;
-        }
+    /// Places of changes of these documents that wait, as far as is known: as many as are read at once.
+    fn places_of(&self, groups: &[Group<D>]) -> Vec<Seq> {
+        let lanes = groups.iter().flat_map(|group| &group.operations).map(|op| self.outbox.lane(&op.key));
+        lanes.flatten().take(MOST_PLACES).listed()
+    }
+
+    /// Whether documents of which no change waits are guessed to be new.
+    fn dares(&mut self) -> bool {
         let (left, _) = &mut self.wary;
         *left = left.saturating_sub(1);
         *left == 0

@@ -113,7 +113,7 @@ mod tests {
     fn stands(disk: &mut Disk<Json>, expected: Expected<Json>) -> bool {
         let config = Rc::new(crate::engine::config::Config::from_document(&Json::object()));
         let groups = vec![Group { ticket: 1, operations: Vec::new(), expected }];
-        match disk.run(&LocalWrite { config, groups, now: 1, after: None, new: false }) {
+        match disk.run(&LocalWrite { config, groups, now: 1, after: None, new: false, places: Vec::new() }) {
             Ok(Report::Written(written)) => match &written.groups[0].result {
                 Ok(_) => true,
                 Err(failure) => {

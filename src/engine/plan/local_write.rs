@@ -52,6 +52,8 @@ pub struct LocalWrite<D> {
     pub after: Option<Seq>,
     /// Whether the documents are likely to be new.
     pub new: bool,
+    /// Places of changes that are likely to wait in these documents' lanes; they are read with the documents.
+    pub places: Vec<Seq>,
 }
 
 /// What one operation left.
@@ -104,7 +106,7 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
         let referred = self.operations().flat_map(|op| referred(op, &self.config)).map(Read::Alias);
         let expected = self.groups.iter().flat_map(|group| group.expected.reads(rows));
         let last = after.is_none().then_some(Read::LastPending);
-        let mains = self.mains(rows).filter(|_| !new);
+        let mains = self.mains(rows).chain(self.places.iter().map(|seq| Read::Pending(*seq))).filter(|_| !new);
         let first = aliases.chain(referred).chain(last).chain(mains).chain(expected);
         let first = rows.missing(first);
         if !first.is_empty() {

@@ -91,7 +91,8 @@ pub(super) fn rows(disk: &Disk<JsDoc>, table: &Table, query: &Query, pulled: boo
     let copy = |row: &Row<JsDoc>| Row { doc: row.doc.as_ref().map(JsDoc::deep_copy), ..row.clone() };
     let rows: Vec<Row<JsDoc>> = disk_query(disk, &table.name, query, &table.indexes)?.into_iter().map(copy).listed();
     let complete = !pulled || disk.meta(&MetaKey::Pull(table.name.clone()).name()).is_some_and(is_complete);
-    Ok(out::rows_object(&rows, &changes(disk, &rows), complete))
+    let states = changes(disk, &rows).iter().map(|(seq, change)| (*seq, change.state)).collect();
+    Ok(out::rows_object(&rows, &states, complete))
 }
 
 pub(super) fn meta(disk: &Disk<JsDoc>, key: &DocKey) -> JsValue {

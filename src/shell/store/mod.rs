@@ -22,6 +22,7 @@ mod select;
 mod tx;
 mod watch;
 
+pub use self::out::States;
 pub use self::read::PendingQuery;
 
 use self::connection::Connection;
@@ -30,7 +31,7 @@ use self::gets::Gets;
 use self::select::Want;
 use crate::engine::query::{disk_count, Gather, IndexDef, Place, Query};
 use crate::engine::store::{Plan, Step};
-use crate::model::{Code, Collection, DocKey, Document, Failure, Listed, Pending, PendingState, Time};
+use crate::model::{Code, Collection, DocKey, Document, Failure, Listed, Pending, PendingState, Seq, Time};
 use crate::shell::document::JsDoc;
 use core::cell::Cell;
 use core::fmt;
@@ -88,6 +89,9 @@ pub type Told = Rc<dyn Fn(StoreEvent)>;
 
 /// Gets the answer, once; may be called before the question has returned.
 pub type Done<T> = Box<dyn FnOnce(Result<T, Failure>)>;
+
+/// What is known of the states of changes without reading them.
+pub type Known = Rc<dyn Fn(&[Seq]) -> States>;
 
 /// The collections with all of their indexes.
 type Tables = Rc<[Rc<Table>]>;
@@ -223,14 +227,14 @@ impl Store {
 
     /// The rows that answer a query as an object: `rows` with key and state, and whether the first pull is `complete`;
     /// a collection that is never pulled is.
-    pub fn rows(&self, collection: &str, query: Asked, pulled: bool, done: Done<JsValue>) {
+    pub fn rows(&self, collection: &str, query: Asked, pulled: bool, known: Known, done: Done<JsValue>) {
         let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
         match &self.backend {
             Backend::Memory(disk) => {
                 let found = memory::rows(&disk.borrow(), &table, &query, pulled);
                 done(found);
             }
-            Backend::Idb(connection, _) => read::rows(connection, table, Rc::new(query), pulled, done),
+            Backend::Idb(connection, _) => read::rows(connection, table, Rc::new(query), pulled, known, done),
         }
     }
 

@@ -9,7 +9,7 @@ use super::range::after_key;
 use super::schema::{AUDIT, CONFLICTS, META, PENDING, SETTINGS};
 use super::select::{select, Want};
 use super::tx::{Mode, Outcome, Then, Tx};
-use super::{Done, Table};
+use super::{Done, Known, Table};
 use crate::engine::query::Query;
 use crate::engine::store::MetaKey;
 use crate::model::{
@@ -57,19 +57,35 @@ pub(super) fn query(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Que
     connection.attempt(Attempt::new(stores, Mode::Read, Rc::new(start), done));
 }
 
-/// The rows that answer a query with their states, and whether the first pull has finished.
-pub(super) fn rows(connection: &Rc<Connection>, table: Rc<Table>, query: Rc<Query>, pulled: bool, done: Done<JsValue>) {
+/// The rows that answer a query with their states, and whether the first pull has finished. Of the changes only those are
+/// read that are not known.
+pub(super) fn rows(
+    connection: &Rc<Connection>,
+    table: Rc<Table>,
+    query: Rc<Query>,
+    pulled: bool,
+    known: Known,
+    done: Done<JsValue>,
+) {
     let stores = vec![table.name.clone(), PENDING.into(), META.into()];
     let start = move |tx: &Tx| {
-        let pull = MetaKey::Pull(table.name.clone()).name();
+        let pull = tx.store(META)?.get(&JsValue::from_str(&MetaKey::Pull(table.name.clone()).name()))?;
+        let known = known.clone();
         let end: Then = Box::new(move |tx, records| {
             let rows: Vec<Row<JsDoc>> = records.into_iter().map(parse).try_listed()?;
-            let seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).listed();
-            let last = tx.store(META)?.get(&JsValue::from_str(&pull))?;
-            let end = move |tx: &Tx, changes: Changes, pull: JsValue| {
-                tx.finish(out::rows_object(&rows, &changes, !pulled || is_complete(&JsDoc(pull))))
+            let mut seqs = rows.iter().flat_map(|row| row.lane.iter().copied()).listed();
+            let mut states = known(&seqs);
+            seqs.retain(|seq| !states.contains_key(seq));
+            // It was asked before the rows and is answered before them; where no row had to be asked for it may be open.
+            let open = pull.result().is_err().then(|| pull.clone());
+            let end = move |tx: &Tx, changes: Changes| {
+                let complete = !pulled || is_complete(&JsDoc(pull.result()?));
+                for (seq, change) in changes.iter() {
+                    states.insert(*seq, change.state);
+                }
+                tx.finish(out::rows_object(&rows, &states, complete))
             };
-            changes(tx, seqs, Some(last), Box::new(end))
+            changes(tx, seqs, open, Box::new(end))
         });
         select(tx, table.clone(), query.clone(), Want::Records, end)
     };
@@ -88,7 +104,7 @@ pub(super) fn meta(connection: &Rc<Connection>, key: DocKey, done: Done<JsValue>
             };
             let row: Row<JsDoc> = parse(record.0)?;
             let seqs = row.lane.clone();
-            changes(tx, seqs, None, Box::new(move |tx, changes, _| tx.finish(out::meta(&row, &changes).0)))
+            changes(tx, seqs, None, Box::new(move |tx, changes| tx.finish(out::meta(&row, &changes).0)))
         });
         find(tx, keys.clone(), end)
     };
@@ -100,23 +116,22 @@ pub(super) fn is_complete(pull: &JsDoc) -> bool {
     PullState::from_record(pull).is_some_and(|pull: PullState<JsDoc>| pull.completed_at.is_some())
 }
 
-/// What follows the outbox rows of some lanes: gets them, and the answer of the request that went with them.
-type WithChanges = Box<dyn FnOnce(&Tx, Changes, JsValue) -> Outcome>;
+/// What follows the outbox rows of some lanes.
+type WithChanges = Box<dyn FnOnce(&Tx, Changes) -> Outcome>;
 
-/// Reads the outbox rows at these places; one other request goes along.
-fn changes(tx: &Tx, seqs: Vec<Seq>, with: Option<IdbRequest>, then: WithChanges) -> Outcome {
+/// Reads the outbox rows at these places, when another request is answered as well.
+fn changes(tx: &Tx, seqs: Vec<Seq>, other: Option<IdbRequest>, then: WithChanges) -> Outcome {
+    let others = usize::from(other.is_some());
     let pending = tx.store(PENDING)?;
     let gets = seqs.iter().map(|seq| pending.get(&JsValue::from_f64(*seq as f64)));
-    let requests = with.iter().cloned().map(Ok).chain(gets).try_listed()?;
+    let requests = other.into_iter().map(Ok).chain(gets).try_listed()?;
     let end = move |tx: &Tx, found: Vec<JsValue>| {
-        let mut found = found.into_iter();
-        let answer = with.and_then(|_| found.next()).unwrap_or_default();
         let mut changes = Changes::new();
-        for found in found.filter_map(JsDoc::some) {
+        for found in found.into_iter().skip(others).filter_map(JsDoc::some) {
             let change: Pending<JsDoc> = parse(found.0)?;
             changes.insert(change.seq, change);
         }
-        then(tx, changes, answer)
+        then(tx, changes)
     };
     tx.ask(requests, Box::new(end))
 }

@@ -30,7 +30,7 @@ fn operation(collection: &str, doc: &Value, number: usize) -> Operation<Json> {
 
 fn write(after: Option<Seq>, operations: Vec<Operation<Json>>) -> LocalWrite<Json> {
     let groups = vec![Group { ticket: 1, operations, expected: Expected::default() }];
-    LocalWrite { config: config(), groups, now: 1, after, new: true }
+    LocalWrite { config: config(), groups, now: 1, after, new: true, places: Vec::new() }
 }
 
 fn put(after: Option<Seq>, id: &str, number: usize) -> LocalWrite<Json> {
@@ -103,6 +103,8 @@ fn what_cannot_be_known_is_read() {
     let main = |id: &str| Read::Main(DocKey::new(&"notes".into(), id));
     assert_eq!(wants(&put(None, "a", 1)), [main("a"), Read::LastPending]);
     assert_eq!(wants(&LocalWrite { new: false, ..put(Some(1), "a", 1) }), [main("a")]);
+    let waiting = LocalWrite { new: false, places: vec![7], ..put(Some(1), "a", 1) };
+    assert_eq!(wants(&waiting), [main("a"), Read::Pending(7)], "its changes with it");
     let link = operation("links", &json!({ "id": "l", "note": "a" }), 1);
     assert!(wants(&write(Some(1), vec![link])).contains(&Read::LastPending), "above what it refers to");
     let many = |count: usize| (0..count).map(|n| operation("notes", &json!({ "id": n.to_string() }), n)).collect();
