@@ -24,7 +24,7 @@ const FAMILIES = {
   ],
   'rate-limit': ['RATE_LIMITED'],
   'breaker-open': ['BREAKER_OPEN'],
-  consistency: ['INTEGRITY_FAILED', 'REFERENCE_MISSING', 'UNIQUE_VIOLATION', 'ALREADY_EXISTS', 'NOT_FOUND'],
+  consistency: ['INTEGRITY_FAILED', 'REFERENCE_CYCLE', 'REFERENCE_MISSING', 'UNIQUE_VIOLATION', 'ALREADY_EXISTS', 'NOT_FOUND'],
   storage: [
     ...(['STORAGE_UNAVAILABLE', 'QUOTA_EXCEEDED', 'TX_ABORTED', 'DB_UPGRADE_BLOCKED', 'DB_VERSION_NEWER'] as const),
     ...(['SCHEMA_CHANGED', 'SCHEMA_MISMATCH'] as const),
@@ -94,6 +94,7 @@ const BY_CODE: { [C in KnownCode]?: string } = {
   FORBIDDEN: 'You are not allowed to make this change.',
   DOC_TOO_LARGE: 'This entry is too large to be saved.',
   INTEGRITY_FAILED: 'A stored entry is damaged.',
+  REFERENCE_CYCLE: 'This entry and another one refer to each other, so that neither can be saved first.',
   REFERENCE_MISSING: 'This entry refers to one that no longer exists.',
   UNIQUE_VIOLATION: 'There is already an entry with this value.',
   ALREADY_EXISTS: 'This entry exists already.',

@@ -9,7 +9,7 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{references, temporary_references, Entry};
+pub use entry::{awaited, references, temporary_references, Entry};
 
 use super::mutant::Mutant;
 use crate::model::{is_temporary, ChangeKind, DocKey, Listed, Map, PendingState, Seq, Set, Time};
@@ -266,7 +266,8 @@ impl Outbox {
 
     fn waits(&self, entry: &Entry) -> bool {
         let by_group = !Mutant::TransactionOutOfOrder.is_on() && self.held_by_group(entry).next().is_some();
-        by_group || self.waits_for_create(entry)
+        let by_others = Mutant::ParkedHoldsAll.is_on() && self.parked > 0;
+        by_group || by_others || self.waits_for_create(entry)
     }
 
     /// Members of its transaction that hold a change: earlier ones, unless they wait for it, and parked ones.
@@ -290,11 +291,33 @@ impl Outbox {
     }
 
     fn waits_for_create(&self, entry: &Entry) -> bool {
+        if Mutant::IgnoresReferences.is_on() {
+            return false;
+        }
         let holds = |key: &DocKey| {
             let create = self.create_of(key)?;
             Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq, MOST_LINKS))
         };
-        entry.refers.iter().filter_map(holds).any(|holds| holds)
+        entry.refers.iter().filter_map(holds).any(|holds| holds) && !self.is_circular(entry)
+    }
+
+    /// Whether the creates that a change waits for wait for it: it goes as far as its dispatch, which parks one of them.
+    fn is_circular(&self, entry: &Entry) -> bool {
+        let (mut open, mut seen) = (vec![entry], Set::new());
+        let goes = |one: &&Entry| matches!(one.state, PendingState::Waiting | PendingState::Sending);
+        while let Some(one) = open.pop() {
+            for key in &one.refers {
+                let holds = |create: &Seq| is_temporary(&key.id) || *create < one.seq;
+                let Some(create) = self.create_of(key).filter(holds) else { continue };
+                if create == entry.seq {
+                    return true;
+                }
+                if seen.insert(create) {
+                    open.extend(self.entries.get(&create).filter(goes));
+                }
+            }
+        }
+        false
     }
 
     /// Whether a change refers, over other creates, to another one.
@@ -329,7 +352,8 @@ impl Outbox {
             PendingState::Conflict => &mut self.conflicted,
             PendingState::Waiting | PendingState::Sending => return,
         };
-        *counter = if more { *counter + 1 } else { *counter - 1 };
+        let one = if Mutant::CountsParkedTwice.is_on() { 2 } else { 1 };
+        *counter = if more { *counter + one } else { *counter - one };
     }
 }
 

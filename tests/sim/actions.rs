@@ -76,7 +76,10 @@ impl World {
             let claim = Claim { tag, list: None, bit: 0, removes: true };
             return Some((self.write_op(collection, &row.id, WriteKind::Remove), Some(claim)));
         }
-        let (patch, claim) = self.change(tab, &doc, tag);
+        let (mut patch, claim) = self.change(tab, &doc, tag);
+        if collection == "cards" && self.chance.hit(self.faults.circles) {
+            self.turn_reference(tab, &row.id, &mut patch);
+        }
         Some((self.write_op(collection, &row.id, WriteKind::Patch(patch)), Some(claim)))
     }
 
@@ -149,6 +152,14 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A card gets another parent, perhaps one that is its own child, or itself.
+    fn turn_reference(&mut self, tab: usize, own: &str, patch: &mut Patch<Json>) {
+        let disk = &self.profiles[self.tabs[tab].profile].disk;
+        let ids: Vec<String> = disk.main_rows("cards").map(|row| row.id.to_string()).collect();
+        let other = self.chance.pick(&ids).cloned().filter(|_| !self.chance.hit(300));
+        patch.set.push(("parent".into(), Json::from(json!(other.as_deref().unwrap_or(own)))));
     }
 
     /// Pages are written as a whole, removed and written anew: nothing of their content is promised.

@@ -72,6 +72,8 @@ pub(crate) struct Faults {
     pub(crate) sync_commands: u64,
     pub(crate) transactions: u64,
     pub(crate) shared_ids: u64,
+    /// Documents that come to refer to others later, also to themselves.
+    pub(crate) circles: u64,
     pub(crate) long_waits: bool,
     /// Rarer answers of the server and what stands between.
     pub(crate) answers: Answers,
@@ -130,6 +132,7 @@ impl Faults {
             outbox_commands: if chance.below(3) == 0 { 100 } else { 0 },
             sync_commands: chance.rate(150),
             shared_ids: chance.rate(300),
+            circles: if chance.below(4) == 0 { 100 } else { 0 },
             long_waits: chance.below(64) == 0,
             answers: Answers::default(),
             transactions: chance.rate(300),

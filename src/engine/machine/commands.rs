@@ -7,6 +7,7 @@ use super::commits::Purpose;
 use super::{Engine, Phase, Timer, NOBODY};
 use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
+use crate::engine::mutant::Mutant;
 use crate::engine::output::{Output, Reply};
 use crate::engine::plan::{Choice, Discard, DiscardMode, Edit, Expected, Group, LocalWrite, Report, Retry};
 use crate::engine::store::{Plan, Read, Rows, Scope, Step, Write};
@@ -104,10 +105,14 @@ impl<D: Document> Engine<D> {
         if ticket == NOBODY {
             return;
         }
+        if Mutant::AnswersTwice.is_on() {
+            self.outputs.push_back(Output::Reply { ticket, result: Ok(reply.clone()) });
+        }
         self.outputs.push_back(Output::Reply { ticket, result: Ok(reply) });
     }
 
     pub(super) fn refuse(&mut self, ticket: u32, failure: Failure) {
+        let failure = if Mutant::SaysNothing.is_on() { Failure::new(failure.code, "") } else { failure };
         self.outputs.push_back(Output::Reply { ticket, result: Err(failure.at(self.now)) });
     }
 

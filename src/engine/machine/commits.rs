@@ -8,6 +8,7 @@ use super::flight::Flight;
 use super::push::Load;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
+use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
@@ -272,7 +273,11 @@ impl<D: Document> Engine<D> {
         for entry in written.effects.entries.iter().filter(|entry| entry.group.is_some()) {
             self.outbox.put(entry.clone());
         }
-        self.deliver(true, written.effects);
+        let mut effects = written.effects;
+        if Mutant::TellsNoOwnWrites.is_on() {
+            effects.changes.clear();
+        }
+        self.deliver(true, effects);
         for group in written.groups {
             match group.result {
                 Ok(outcomes) => {

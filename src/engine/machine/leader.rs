@@ -6,6 +6,7 @@
 use super::commits::Purpose;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
+use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Fence, ReleaseLease, TakeLease};
 use crate::engine::policy::lease::{Claim, RENEWAL, TERM};
@@ -129,7 +130,10 @@ impl<D: Document> Engine<D> {
     /// believes it.
     fn believe(&mut self) {
         let heard = self.heard_epoch;
-        if self.is_quiet() && self.lease.as_ref().is_some_and(|lease| lease.epoch < heard) {
+        if !Mutant::NeverBelieves.is_on()
+            && self.is_quiet()
+            && self.lease.as_ref().is_some_and(|lease| lease.epoch < heard)
+        {
             self.step_down();
         }
     }

@@ -137,7 +137,7 @@ impl<D: Document> Engine<D> {
             return;
         }
         let open: Vec<Rc<str>> = self.watches.keys().cloned().listed();
-        for mutation_id in open {
+        for mutation_id in open.into_iter().skip(usize::from(Mutant::LeavesWaitersOpen.is_on())) {
             let text = "the database was closed; the change is kept and will be sent";
             let failure = if self.outdated { outdated() } else { Failure::new(Code::Closed, text) };
             self.end_failed(&mutation_id, failure.at(self.now));

@@ -66,6 +66,12 @@ impl Entry {
 
 /// Documents in the declared reference fields of what a change would send.
 pub fn references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
+    let others = |key: &DocKey| key.collection != row.collection || key.id != row.id;
+    awaited(row, config).into_iter().filter(others).listed()
+}
+
+/// The same with a document that refers to itself: by its temporary id it can never be made.
+pub fn awaited<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey> {
     let Some(collection) = config.collection(&row.collection) else { return Vec::new() };
     let id_in = |field: &str| -> Option<String> {
         let set = row.changes.set.iter().find(|(name, _)| name == field);
@@ -76,7 +82,7 @@ pub fn references<D: Document>(row: &Pending<D>, config: &Config) -> Vec<DocKey>
         .references
         .iter()
         .filter_map(|reference| id_in(&reference.field).map(|id| DocKey::new(&reference.collection, &id)));
-    refers.filter(|key| key.collection != row.collection || key.id != row.id).listed()
+    refers.listed()
 }
 
 /// Those of them that have only a temporary id yet.

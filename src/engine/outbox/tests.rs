@@ -137,3 +137,18 @@ fn a_change_that_waits_for_a_choice_is_found_by_its_conflict() {
     assert_eq!(outbox.find_conflict("c1").map(|entry| entry.seq), Some(2));
     assert!(outbox.find_conflict("c2").is_none());
 }
+
+#[test]
+fn creates_that_wait_for_each_other_by_temporary_ids_get_as_far_as_their_dispatch() {
+    let refers = |seq: u64, id: &str, to: &str| {
+        let refers = vec![DocKey::new(&"notes".into(), to)];
+        Entry { refers, ..entry(seq, id) }
+    };
+    let circle = [refers(1, "pending-1-x", "pending-1-y"), refers(2, "pending-1-y", "pending-1-x")];
+    assert_eq!(ready(&outbox(circle.clone())), [1, 2], "the dispatch parks one of them");
+    let [first, second] = circle;
+    let parked = Entry { state: PendingState::Parked, ..first };
+    assert!(ready(&outbox([parked, second])).is_empty(), "the other one waits for it");
+    let one_way = [refers(1, "pending-1-x", "b"), refers(2, "b", "pending-1-x")];
+    assert_eq!(ready(&outbox(one_way)), [1], "the earlier one goes first");
+}

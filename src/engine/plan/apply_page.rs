@@ -83,7 +83,8 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             return Step::Done(Vec::new(), Report::Fenced);
         }
         let stored = rows.pull_state(&self.collection);
-        if self.single.is_none() && !same_position(&stored, &self.from) {
+        let moved = self.single.is_none() && !same_position(&stored, &self.from);
+        if moved && !Mutant::AppliesStalePages.is_on() {
             return Step::Done(Vec::new(), Report::Applied(stale(stored)));
         }
         let stored_wanted = stored.wanted.len();
@@ -169,7 +170,11 @@ impl<D: Document> ApplyPage<D> {
             }
             None => return,
         }
-        applied.effects.changes.push(Change { key, row_key, previous: None, doc: lane.doc().cloned() });
+        if item.doc.is_none() && Mutant::ForgetsToTellDeletions.is_on() {
+            return;
+        }
+        let doc = if Mutant::TellsTheServersDocument.is_on() { item.doc.clone() } else { lane.doc().cloned() };
+        applied.effects.changes.push(Change { key, row_key, previous: None, doc });
     }
 
     fn judge(&self, lane: &Lane<D>, item: &Item<D>, state: &PullState<D>) -> Verdict {

@@ -10,10 +10,11 @@ use super::world::Fence;
 use super::Report;
 use crate::engine::config::Config;
 use crate::engine::mutant::Mutant;
-use crate::engine::outbox::{references, temporary_references, Entry};
+use crate::engine::outbox::{awaited, references, temporary_references, Entry};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Listed, Patch, Pending, PendingState, Seq, Time,
+    is_temporary, AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Listed, Patch, Pending, PendingState, Seq,
+    Set, Time,
 };
 use crate::protocol::payload;
 use std::rc::Rc;
@@ -74,6 +75,9 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
         if !missing.is_empty() {
             return Step::Need(missing);
         }
+        if let Some(missing) = found().find_map(|change| self.is_circular(change, rows).err()) {
+            return Step::Need(missing);
+        }
         let mut writes = Vec::new();
         let decide = |(seq, fresh): &(Seq, Rc<str>)| self.decide(*seq, fresh, rows, &mut writes);
         let mut dispatched: Vec<Dispatched<D>> = self.changes.iter().map(decide).listed();
@@ -119,7 +123,39 @@ impl Dispatch {
         let with_it = |head: &Pending<D>| self.atomic && self.changes.iter().any(|(seq, _)| *seq == head.seq);
         let creates = |head: &Pending<D>| head.kind == ChangeKind::Create && head.seq < change.seq && !with_it(head);
         let heads = references(change, &self.config).into_iter().filter_map(|key| head_of(&key, rows));
-        heads.filter_map(|seq| rows.pending(seq)).any(creates)
+        heads.filter_map(|seq| rows.pending(seq)).any(creates) && !Mutant::IgnoresReferences.is_on()
+    }
+
+    /// Whether a change waits for creates that wait for it; or what is still to be read to know.
+    fn is_circular<D: Document>(&self, change: &Pending<D>, rows: &Rows<D>) -> Result<bool, Vec<Read>> {
+        let (mut open, mut seen) = (vec![change], Set::new());
+        while let Some(row) = open.pop() {
+            let keys = awaited(row, &self.config);
+            let aliases = keys.iter().filter(|key| is_temporary(&key.id)).cloned().map(Read::Alias);
+            let missing = rows.missing(aliases.chain(keys.iter().cloned().map(Read::Main)));
+            if !missing.is_empty() {
+                return Err(missing);
+            }
+            for key in keys.iter().filter(|key| rows.alias(key).is_none()) {
+                let Some(seq) = head_of(key, rows) else { continue };
+                let missing = rows.missing([Read::Pending(seq)]);
+                if !missing.is_empty() {
+                    return Err(missing);
+                }
+                let creates = |head: &&Pending<D>| head.kind == ChangeKind::Create;
+                let Some(head) = rows.pending(seq).filter(creates) else { continue };
+                if !is_temporary(&key.id) && seq >= row.seq {
+                    continue;
+                }
+                if seq == change.seq {
+                    return Ok(true);
+                }
+                if seen.insert(seq) {
+                    open.push(head);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whether one of its transaction waits for a person.
@@ -151,6 +187,13 @@ impl Dispatch {
             }
             match self.resolve(&mut change, rows) {
                 Resolved::Done => {}
+                Resolved::Later if self.is_circular(&change, rows) == Ok(true) && !Mutant::CirclesWait.is_on() => {
+                    let text =
+                        "refers to documents that refer to it, all by temporary ids: none can be made first; take \
+                                the reference out of one of them, or give them ids of your own";
+                    let failure = Failure::new(Code::ReferenceCycle, text).at(self.now);
+                    return self.park(change, failure, writes);
+                }
                 Resolved::Later => return Dispatched::NotReady(seq),
                 Resolved::Never(failure) => return self.park(change, failure, writes),
             }
@@ -161,7 +204,7 @@ impl Dispatch {
         change.wait = None;
         if Mutant::DropBeforeSend.is_on() {
             writes.push(Write::DeletePending(seq));
-        } else {
+        } else if !Mutant::SendsUnmarked.is_on() {
             writes.push(Write::PutPending(change.clone()));
         }
         Dispatched::Send(Box::new(change), again)
@@ -176,7 +219,7 @@ impl Dispatch {
 
     /// Replaces temporary ids by the server's, in the row that is about to be frozen.
     fn resolve<D: Document>(&self, change: &mut Pending<D>, rows: &Rows<D>) -> Resolved {
-        for key in temporary_references(change, &self.config) {
+        for key in awaited(change, &self.config).into_iter().filter(|key| is_temporary(&key.id)) {
             if let Some(id) = rows.alias(&key) {
                 rewrite(change, &self.config, &key, id);
             } else if rows.main(&key).is_some() {
@@ -232,7 +275,12 @@ fn freeze<D: Document>(change: &mut Pending<D>, fresh: &Rc<str>) {
     if change.sent.is_some() && !change.refused {
         return;
     }
-    let mut next = payload(change, change.base.as_ref());
+    let sums = |base: &D| Patch { inc: change.changes.inc.clone(), ..Patch::default() }.apply(base);
+    let below = change.base.as_ref().filter(|_| Mutant::IncrementsTwice.is_on()).map(sums);
+    let mut next = payload(change, below.as_ref().or(change.base.as_ref()));
+    if Mutant::ForgetsTheGuard.is_on() {
+        next.revision = None;
+    }
     if let Some(before) = change.sent.take() {
         let same_body = match (&before.body, &next.body) {
             (Some(before), Some(next)) => before.same(next),

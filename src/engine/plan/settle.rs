@@ -95,7 +95,8 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
 
 fn apply<D>(row: &mut Pending<D>, setting: &Setting) {
     row.retry_count += u32::from(setting.counted);
-    let spent = setting.counted && row.retry_count >= setting.max_attempts;
+    let most = if Mutant::GoesOnForEver.is_on() { u32::MAX } else { setting.max_attempts };
+    let spent = setting.counted && row.retry_count >= most;
     row.state = if spent { PendingState::Parked } else { setting.state };
     row.wait = if row.state == PendingState::Waiting { setting.wait } else { None };
     row.refused |= setting.refused;

@@ -68,7 +68,7 @@ impl Fence {
 
     /// Whether the holder still holds.
     pub fn stands<D: Document>(&self, rows: &Rows<D>) -> bool {
-        stands(rows.lease().as_ref(), &self.0)
+        stands(rows.lease().as_ref(), &self.0) || Mutant::IgnoresTheFence.is_on()
     }
 }
 

@@ -50,9 +50,9 @@ pub fn take(current: Option<&Lease>, claim: &Claim) -> Result<Lease, Time> {
         grace => lease.expires_at + grace,
     };
     if is_absurd(lease, claim.now) || claim.gone.contains(&lease.owner) || until <= claim.now {
-        return Ok(taken(claim, lease.epoch + 1));
+        return Ok(taken(claim, lease.epoch + u64::from(!Mutant::KeepsTheEpoch.is_on())));
     }
-    Err(until)
+    Err(if Mutant::AsksMuchPatience.is_on() { until + 9 * TERM } else { until })
 }
 
 fn taken(claim: &Claim, epoch: u64) -> Lease {
