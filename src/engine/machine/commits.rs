@@ -317,7 +317,12 @@ impl<D: Document> Engine<D> {
                 self.reply(ticket, Reply::Count(met));
             }
             Ok(Report::Refused(_)) if mode == Some(DiscardMode::Cancel) => self.reply(ticket, Reply::Count(0)),
-            Ok(Report::Refused(failure)) | Err(failure) => self.refuse(ticket, failure),
+            Ok(Report::Refused(failure)) => {
+                // The store knows more than this tab.
+                self.read_outbox();
+                self.refuse(ticket, failure);
+            }
+            Err(failure) => self.refuse(ticket, failure),
             Ok(_) => self.refuse(ticket, Failure::new(Code::MutationUnknown, "no such change in the outbox")),
         }
     }

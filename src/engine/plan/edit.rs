@@ -61,9 +61,10 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
             let failure = Failure::new(Code::IdMismatch, "the document has another id than the change");
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
-        if lane.changes[at].state == PendingState::Sending {
-            let failure =
-                Failure::new(Code::InFlight, "a request with this change is out; try again when it has ended");
+        // A conflict that this tab has not heard of is decided by its record, not past it (I-34).
+        if matches!(lane.changes[at].state, PendingState::Sending | PendingState::Conflict) {
+            let text = "a request with this change is out, or has just met a conflict; try again when that is known";
+            let failure = Failure::new(Code::InFlight, text);
             return Step::Done(Vec::new(), Report::Refused(failure));
         }
         let entry = vec![AuditEntry::of(&lane.changes[at], "edited", None, self.now)];
