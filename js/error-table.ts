@@ -24,7 +24,14 @@ const FAMILIES = {
   ],
   'rate-limit': ['RATE_LIMITED'],
   'breaker-open': ['BREAKER_OPEN'],
-  consistency: ['INTEGRITY_FAILED', 'REFERENCE_CYCLE', 'REFERENCE_MISSING', 'UNIQUE_VIOLATION', 'ALREADY_EXISTS', 'NOT_FOUND'],
+  consistency: [
+    'INTEGRITY_FAILED',
+    'REFERENCE_CYCLE',
+    'REFERENCE_MISSING',
+    'UNIQUE_VIOLATION',
+    'ALREADY_EXISTS',
+    'NOT_FOUND',
+  ],
   storage: [
     ...(['STORAGE_UNAVAILABLE', 'QUOTA_EXCEEDED', 'TX_ABORTED', 'DB_UPGRADE_BLOCKED', 'DB_VERSION_NEWER'] as const),
     ...(['SCHEMA_CHANGED', 'SCHEMA_MISMATCH'] as const),
