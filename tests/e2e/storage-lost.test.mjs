@@ -38,3 +38,27 @@ test('a database deleted under an open page: what was lost is said, counted and 
   );
   assert.deepEqual((await server.documents()).map(({ id }) => id).sort(), ['after', 'there']);
 });
+
+test('handles that are closed while the database is deleted under their writes come to their end', async (t) => {
+  const { page } = await world(t);
+  const ends = await page.evaluate(async () => {
+    const all = [];
+    for (let i = 0; i < 30; i++) {
+      const made = seakeep.open('going', { collections: { notes: {} } });
+      const used = made.then(async (one) => {
+        const written = outcome(() => one.collection('notes').put({ i }));
+        if (i % 3 === 0) void seakeep.destroy('going', { discardPending: true });
+        if (i % 2 === 0) await new Promise((resolve) => setTimeout(resolve, i % 5));
+        await one.close();
+        return (await written).error?.code;
+      });
+      all.push(used);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+    return Promise.all(all);
+  });
+  assert.ok(
+    ends.every((code) => code === undefined || code === 'CLOSED'),
+    ends.join(),
+  );
+});

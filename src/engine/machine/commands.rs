@@ -330,7 +330,7 @@ impl<D: Document> Engine<D> {
         self.do_deferred();
         self.tally(None, false);
         self.end();
-        self.commit_closing(ticket);
+        self.commit(Purpose::Closing(ticket), Box::new(Nothing));
     }
 
     /// Nothing is done any more, and whoever waits is told so.
@@ -346,11 +346,6 @@ impl<D: Document> Engine<D> {
         self.flights.clear();
         self.pull_flights.clear();
         self.close_waiters();
-    }
-
-    /// Closing ends after all writes, which still go one after another: one that fails is tried again before the next.
-    pub(super) fn commit_closing(&mut self, ticket: u32) {
-        self.commit(Purpose::Closing(ticket), Box::new(Nothing));
     }
 }
 

@@ -92,10 +92,7 @@ impl<D: Document> Engine<D> {
         }
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),
-            (Purpose::Closing(ticket), _) if self.commits.values().any(|other| matches!(other, Purpose::Write(_))) => {
-                self.commit_closing(ticket);
-            }
-            (Purpose::Closing(ticket), _) => self.reply(ticket, Reply::Done),
+            (Purpose::Closing(ticket), _) => self.closing = Some(ticket),
             (Purpose::Setting(ticket, key), Ok(_)) => {
                 self.outputs.push_back(Output::Broadcast(Message::Setting(key.clone())));
                 self.tell(Event::Setting(key));
@@ -110,7 +107,19 @@ impl<D: Document> Engine<D> {
             (purpose, Ok(report)) => self.reported(purpose, report),
             (purpose, Err(failure)) => self.failed(purpose, &failure.at(self.now)),
         }
+        self.close_once_written();
         last
+    }
+
+    /// Closing has its answer when its own transaction has ended and so have all writes, which go one after another: one
+    /// that fails is tried again before the next.
+    fn close_once_written(&mut self) {
+        let writes = || self.commits.values().any(|purpose| matches!(purpose, Purpose::Write(_)));
+        if self.closing.is_some() && !writes() {
+            if let Some(ticket) = self.closing.take() {
+                self.reply(ticket, Reply::Done);
+            }
+        }
     }
 
     /// What ended after the close is news to the other tabs only.

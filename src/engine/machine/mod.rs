@@ -74,6 +74,8 @@ pub struct Engine<D: Document> {
     commits: Map<u32, Purpose<D>>,
     /// Collections that another tab changed while own transactions were on their way.
     overtaken: Set<Collection>,
+    /// Who waits for the writes under way, the last transaction having ended.
+    closing: Option<u32>,
     timers: Timers,
 
     writing: bool,
@@ -205,6 +207,7 @@ impl<D: Document> Engine<D> {
             last_number: 0,
             commits: Map::new(),
             overtaken: Set::new(),
+            closing: None,
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),

@@ -42,6 +42,8 @@ struct Bench {
     /// Events of sync: when, name, detail.
     told: Vec<(Time, &'static str, Json)>,
     commits: usize,
+    /// Commits that were not run: all of them, once there is a list.
+    kept: Option<Vec<u32>>,
     /// Whether the store fails, and whether newer code has it.
     fails: bool,
     newer: bool,
@@ -63,6 +65,7 @@ impl Bench {
             replies: Vec::new(),
             told: Vec::new(),
             commits: 0,
+            kept: None,
             fails: false,
             newer: false,
             said: Vec::new(),
@@ -85,6 +88,9 @@ impl Bench {
         self.engine.handle_input(self.now, input);
         loop {
             match self.engine.poll_output() {
+                Output::Commit { commit, .. } if self.kept.is_some() => {
+                    self.kept.iter_mut().for_each(|kept| kept.push(commit));
+                }
                 Output::Commit { commit, plan } => {
                     self.commits += 1;
                     let code = if self.newer { Code::DbVersionNewer } else { Code::TxAborted };

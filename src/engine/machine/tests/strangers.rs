@@ -3,7 +3,8 @@
 
 use super::Bench;
 use crate::engine::disk::Disk;
-use crate::engine::input::Signal;
+use crate::engine::input::{Command, Input, Signal};
+use crate::model::{Code, Failure};
 use crate::protocol::{Body, HttpResponse};
 use serde_json::{json, Value};
 
@@ -12,7 +13,7 @@ fn bench() -> Bench {
         "url": "https://x.test", "pullInterval": 60_000, "startDelay": 0,
         "backoff": { "base": 1_000, "factor": 2, "max": 60_000, "jitter": false },
     }));
-    bench.give(super::Input::Start);
+    bench.give(Input::Start);
     bench
 }
 
@@ -70,7 +71,7 @@ fn after_the_store_was_wiped_nothing_old_waits_and_all_is_pulled_again() {
     bench.write("a");
     assert_eq!(bench.engine.outbox().len(), 1);
     bench.disk = Disk::default();
-    bench.give(super::Input::Signal(Signal::Wiped));
+    bench.give(Input::Signal(Signal::Wiped));
     assert!(bench.engine.outbox().is_empty(), "what is lost does not wait");
     let answered = bench.requests.len() - 1;
     bench.respond(answered, HttpResponse::new(200, Body::Json(json!({ "id": "a" }).into())));
@@ -86,7 +87,26 @@ fn a_failure_of_the_store_says_when_it_was() {
     let mut bench = bench();
     bench.pull(|_| (200, page("c", "e", false)));
     bench.fails = true;
-    bench.give(super::Input::Signal(Signal::Wiped));
+    bench.give(Input::Signal(Signal::Wiped));
     let at = bench.engine.status().error.map(|failure| failure.at);
     assert!(at.is_some_and(|at| at >= super::START), "{at:?}");
+}
+
+#[test]
+fn closing_waits_for_a_write_under_way_and_asks_a_store_that_refuses_only_once() {
+    let mut bench = bench();
+    bench.kept = Some(Vec::new());
+    bench.write("a");
+    bench.give(Input::Command { ticket: 9, command: Command::Close });
+    let kept = bench.kept.clone().unwrap_or_default();
+    let refused = |commit: &u32| Input::Committed {
+        commit: *commit,
+        result: Err(Failure::new(Code::Closed, "closed for another tab's upgrade")),
+    };
+    kept[1..].iter().for_each(|commit| bench.give(refused(commit)));
+    assert_eq!(bench.kept.as_ref().map(Vec::len), Some(kept.len()), "nothing is asked again");
+    assert!(bench.replies.is_empty(), "the write is not written yet");
+    bench.give(refused(&kept[0]));
+    let tickets: Vec<u32> = bench.replies.iter().map(|(ticket, _)| *ticket).collect();
+    assert_eq!(tickets, [1, 9]);
 }
