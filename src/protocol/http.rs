@@ -60,12 +60,23 @@ pub struct HttpResponse<D> {
     pub last_modified: Option<String>,
     /// The body.
     pub body: Body<D>,
+    /// How long the body's text was; 0 where nobody counted.
+    pub length: usize,
 }
 
 impl<D> HttpResponse<D> {
     /// A response with nothing but a status and a body.
     pub fn new(status: u16, body: Body<D>) -> Self {
-        Self { status, redirected: false, etag: None, retry_after: None, date: None, last_modified: None, body }
+        Self {
+            status,
+            redirected: false,
+            etag: None,
+            retry_after: None,
+            date: None,
+            last_modified: None,
+            body,
+            length: 0,
+        }
     }
 
     /// The revision the `ETag` names: without quotes; a weak tag stays marked `W/` and is never used to guard a write.

@@ -180,6 +180,7 @@ fn read(calls: &Calls, http: &HttpRequest<JsDoc>, response: &JsValue, sent: u64,
         date: header("date"),
         last_modified: header("last-modified"),
         body: Body::Empty,
+        length: 0,
     };
     if matches!(read.status, 204 | 304) {
         return done(Ok(read), (sent, 0));
@@ -192,9 +193,10 @@ fn read(calls: &Calls, http: &HttpRequest<JsDoc>, response: &JsValue, sent: u64,
     // What the wire carried, where the server says so: a compressed body is shorter than its text.
     let said = header("content-length").and_then(|said| said.parse().ok());
     settled(&text, move |text| {
-        let length = text.as_ref().map_or(0, length);
+        read.length = text.as_ref().map_or(0, length);
         read.body = text.map_or(Body::Broken(0), |text| body(&text, &kind));
-        done(Ok(read), (sent, said.unwrap_or(length as u64)));
+        let received = said.unwrap_or(read.length as u64);
+        done(Ok(read), (sent, received));
     });
 }
 

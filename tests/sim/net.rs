@@ -192,7 +192,9 @@ impl World {
         if items > self.faults.fits {
             return HttpResponse { body: Body::TooLarge, ..response };
         }
-        response
+        // Where parts are small, documents are long.
+        let is_long = self.config.sync.as_ref().is_some_and(|sync| sync.part == 2);
+        HttpResponse { length: if is_long { items << 20 } else { 0 }, ..response }
     }
 
     /// Whether the request belongs to a full pull: its pages come from one line of states (server assumption S4).

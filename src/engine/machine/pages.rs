@@ -11,6 +11,11 @@ use crate::engine::plan::{AnyPlan, ApplyPage};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
 use crate::protocol::{HttpResponse, Page};
 
+/// A page longer than this, in characters, takes longer to read than a frame lasts.
+const LONG: usize = 1 << 20;
+/// So few documents are asked for at once, however long they are.
+const FEW: u32 = 10;
+
 /// What is left of a page, and how it was asked for.
 #[derive(Debug)]
 pub(super) struct Rest<D> {
@@ -93,6 +98,13 @@ impl<D: Document> Engine<D> {
             return self.pull_failed(collection, &Failure::new(Code::BadResponse, text).at(self.now), None);
         }
         self.ask_again(collection, from, restarts);
+    }
+
+    /// A long page holds up the thread of the app while it is read: the next one has half as many documents.
+    pub(super) fn weigh_page(&mut self, collection: &Collection, length: usize) {
+        if let Some(puller) = self.pulls.get_mut(collection).filter(|puller| length > LONG && puller.limit > FEW) {
+            puller.limit /= 2;
+        }
     }
 
     /// The page does not fit: half as many documents are asked for, down to one (pitfalls D25).

@@ -41,6 +41,7 @@ impl<D: Document> Engine<D> {
                 self.page_too_large(&collection, from, restarts, &response);
             }
             Asked::Page { from, restarts } => {
+                self.weigh_page(&collection, response.length);
                 let outcome = page_outcome(&response, self.now);
                 self.page_came(&collection, outcome, from, restarts, at);
             }

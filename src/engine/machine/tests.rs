@@ -7,6 +7,7 @@ mod answers;
 mod batches;
 mod breaker;
 mod outdated;
+mod pulls;
 mod start;
 mod strangers;
 mod told;
