@@ -52,11 +52,16 @@ export function sift<V, T>(found: V[], query: Pick<CheckedQuery<T>, 'filter' | '
 }
 
 function passes<T>(filter: (doc: T) => boolean, doc: T): boolean {
+  let verdict: unknown;
   try {
-    return Boolean(filter(doc));
+    verdict = filter(doc);
   } catch (thrown) {
     throw refuse('FILTER_FAILED', `the query's filter threw ${thrownName(thrown)}`);
   }
+  // Any promise would pass.
+  if (verdict instanceof Promise)
+    throw refuse('FILTER_FAILED', "the query's filter must answer at once; it returned a promise");
+  return Boolean(verdict);
 }
 
 function order(orderBy: unknown): string[] {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { until } from './modules.mjs';
+import { modules, until } from './modules.mjs';
 import { failure, seakeep } from './package.mjs';
 
 test('filter and limit over 12,000 documents: all that pass, in order, cut at the limit', async () => {
@@ -78,4 +78,14 @@ test('a live query with a filter over 12,000 documents: all that pass, in order,
   const left = new Set(all.slice(6000));
   await until(() => live.current.rows.length === wanted.filter((doc) => left.has(doc)).length + 1);
   await db.close();
+});
+
+test('a filter that answers later has not answered', async () => {
+  const { checkQuery, sift } = await modules();
+  const found = (filter) => sift([{ id: 'a' }], checkQuery({ filter }), (doc) => doc);
+  assert.deepEqual(
+    found(() => 1),
+    [{ id: 'a' }],
+  );
+  assert.throws(() => found(async () => false), { code: 'FILTER_FAILED' });
 });
