@@ -235,7 +235,7 @@ pub trait Listed: Iterator + Sized {
     fn listed(self) -> Vec<Self::Item> {
         let mut items = Vec::new();
         for item in self {
-            items.push(item);
+            keep(&mut items, item);
         }
         items
     }
@@ -247,7 +247,7 @@ pub trait Listed: Iterator + Sized {
     {
         let mut items = Vec::new();
         for item in self {
-            items.push(item?);
+            keep(&mut items, item?);
         }
         Some(items)
     }
@@ -259,13 +259,19 @@ pub trait Listed: Iterator + Sized {
     {
         let mut items = Vec::new();
         for item in self {
-            items.push(item?);
+            keep(&mut items, item?);
         }
         Ok(items)
     }
 }
 
 impl<I: Iterator> Listed for I {}
+
+/// Not inlined: one way to add an item for each kind of item, not for each kind of iterator.
+#[inline(never)]
+fn keep<T>(items: &mut Vec<T>, item: T) {
+    items.push(item);
+}
 
 /// Sorts in place (Shell's method, gaps of Ciura): not stable, a tenth of the code of the library's sorts.
 pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
