@@ -83,8 +83,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
             return Step::Done(Vec::new(), Report::Fenced);
         }
         let stored = rows.pull_state(&self.collection);
-        let moved = self.single.is_none() && !same_position(&stored, &self.from);
-        if moved && !Mutant::AppliesStalePages.is_on() {
+        if self.single.is_none() && !same_position(&stored, &self.from) {
             return Step::Done(Vec::new(), Report::Applied(stale(stored)));
         }
         let stored_wanted = stored.wanted.len();
@@ -131,8 +130,10 @@ impl<D: Document> ApplyPage<D> {
     fn next_state(&self, stored: &PullState<D>) -> PullState<D> {
         let ends = !self.page.has_more;
         let foreign = stored.epoch.is_some() && self.page.epoch != stored.epoch;
+        let position = self.page.checkpoint.clone().or_else(|| stored.checkpoint.clone());
+        let position = if Mutant::ForgetsThePosition.is_on() { Some(D::text("0.0")) } else { position };
         PullState {
-            checkpoint: self.page.checkpoint.clone().or_else(|| stored.checkpoint.clone()),
+            checkpoint: position,
             epoch: self.page.epoch.clone().or_else(|| stored.epoch.clone()),
             etag: self
                 .page
