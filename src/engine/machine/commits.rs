@@ -92,7 +92,7 @@ impl<D: Document> Engine<D> {
         }
         match (purpose, result) {
             (Purpose::Write(groups), result) => self.written(groups, result),
-            (Purpose::Closing(ticket), _) => self.closing = Some(ticket),
+            (Purpose::Closing(ticket), _) => self.closing.push(ticket),
             (Purpose::Setting(ticket, key), Ok(_)) => {
                 self.outputs.push_back(Output::Broadcast(Message::Setting(key.clone())));
                 self.tell(Event::Setting(key));
@@ -107,18 +107,20 @@ impl<D: Document> Engine<D> {
             (purpose, Ok(report)) => self.reported(purpose, report),
             (purpose, Err(failure)) => self.failed(purpose, &failure.at(self.now)),
         }
-        self.close_once_written();
+        self.close_once_ended();
         last
     }
 
     /// Closing has its answer when its own transaction has ended and so have all writes, which go one after another: one
-    /// that fails is tried again before the next.
-    fn close_once_written(&mut self) {
-        let writes = || self.commits.values().any(|purpose| matches!(purpose, Purpose::Write(_)));
-        if self.closing.is_some() && !writes() {
-            if let Some(ticket) = self.closing.take() {
-                self.reply(ticket, Reply::Done);
-            }
+    /// that fails is tried again before the next. Where newer code has the store there is no such transaction, and it waits
+    /// for all that were on their way.
+    pub(super) fn close_once_ended(&mut self) {
+        let holds = |purpose: &Purpose<D>| self.outdated || matches!(purpose, Purpose::Write(_));
+        if self.commits.values().any(holds) {
+            return;
+        }
+        for ticket in std::mem::take(&mut self.closing) {
+            self.reply(ticket, Reply::Done);
         }
     }
 

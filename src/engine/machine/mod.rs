@@ -75,7 +75,7 @@ pub struct Engine<D: Document> {
     /// Collections that another tab changed while own transactions were on their way.
     overtaken: Set<Collection>,
     /// Who waits for the writes under way, the last transaction having ended.
-    closing: Option<u32>,
+    closing: Vec<u32>,
     timers: Timers,
 
     writing: bool,
@@ -207,7 +207,7 @@ impl<D: Document> Engine<D> {
             last_number: 0,
             commits: Map::new(),
             overtaken: Set::new(),
-            closing: None,
+            closing: Vec::new(),
             timers: Timers::default(),
             writing: false,
             write_queue: Vec::new(),

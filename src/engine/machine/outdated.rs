@@ -7,7 +7,7 @@
 use super::{Engine, Phase};
 use crate::engine::input::Command;
 use crate::engine::mutant::Mutant;
-use crate::engine::output::{Output, Reply};
+use crate::engine::output::Output;
 use crate::model::{Code, Document, Failure};
 
 /// Why nothing is written any more.
@@ -37,7 +37,10 @@ impl<D: Document> Engine<D> {
     /// What a command gets after the end.
     pub(super) fn refuse_ended(&mut self, ticket: u32, command: &Command<D>) {
         match command {
-            Command::Close if self.outdated => self.reply(ticket, Reply::Done),
+            Command::Close if self.outdated => {
+                self.closing.push(ticket);
+                self.close_once_ended();
+            }
             Command::Now(_) if self.outdated => {
                 self.pass.wait(ticket);
                 self.pass_closed();

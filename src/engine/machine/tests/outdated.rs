@@ -80,3 +80,18 @@ fn a_frozen_page_takes_it_in_when_it_thaws() {
     assert_eq!(bench.commits, commits);
     bench.rests();
 }
+
+#[test]
+fn closing_waits_for_the_write_that_was_on_its_way() {
+    let mut bench = Bench::outdated();
+    let write = Command::Write(vec![put("c", json!({ "id": "c", "text": "x" }))]);
+    bench.engine.handle_input(bench.now, Input::Command { ticket: 4, command: write });
+    let Output::Commit { commit, .. } = bench.engine.poll_output() else { panic!("a write goes to the store") };
+    bench.give(Input::Signal(Signal::Outdated));
+    bench.give(Input::Command { ticket: 5, command: Command::Close });
+    assert!(bench.replies.is_empty(), "the write has no answer yet");
+    bench.give(Input::Committed { commit, result: Err(Failure::new(Code::DbVersionNewer, "newer")) });
+    let tickets: Vec<u32> = bench.replies.iter().map(|(ticket, _)| *ticket).collect();
+    assert_eq!(tickets, [4, 5]);
+    bench.rests();
+}
