@@ -103,6 +103,8 @@ pub enum Message<D> {
     Back(Rc<str>),
     /// A tab took the lease under this epoch.
     Led(u64),
+    /// What the leader does, as its app is told: the status.
+    Doing(D),
     /// A follower asks the leader for a pass.
     Ask {
         /// To be repeated in the report.
@@ -285,6 +287,7 @@ impl<D: Document> Message<D> {
                     ("full", flag(wish.full)),
                 ])
             }
+            Self::Doing(status) => D::object().with(&[("type", text("doing")), ("status", Some(status.clone()))]),
             Self::Report { id, report } => {
                 D::object().with(&[("type", text("report")), ("id", text(id)), ("report", Some(report.clone()))])
             }
@@ -304,6 +307,7 @@ impl<D: Document> Message<D> {
             "led" => Some(Self::Led(from.number_of("epoch").filter(|epoch| *epoch >= 0.0)? as u64)),
             "back" => Some(Self::Back(from.text_of("tab")?.into())),
             "ask" => Some(Self::Ask { id: from.text_of("id")?, wish: Wish::from_document(from) }),
+            "doing" => Some(Self::Doing(from.get("status")?)),
             "report" => Some(Self::Report { id: from.text_of("id")?, report: from.get("report")? }),
             _ => None,
         }

@@ -75,11 +75,12 @@ pub enum Mutant {
     NeverBelieves,
     AsksMuchPatience,
     SendsUnmarked,
+    OverheardForEver,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 68] = [
+    pub const ALL: [Self; 69] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -148,6 +149,7 @@ impl Mutant {
         Self::NeverBelieves,
         Self::AsksMuchPatience,
         Self::SendsUnmarked,
+        Self::OverheardForEver,
     ];
 
     /// Whether this bug is switched on.

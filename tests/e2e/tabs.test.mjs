@@ -122,3 +122,38 @@ test('the sending tab is closed: the other one takes over and sends what the fir
   const keys = (await server.log({ method: 'POST' })).map((one) => one.key);
   assert.equal(new Set(keys).size, 2);
 });
+
+test('the tab that does not send shows what the leader does: syncing with progress, waiting at an open breaker, at rest', async (t) => {
+  const { page: first, open, server } = await world(t);
+  const sync = { breaker: { failures: 3, cooldown: 4_000 }, delayBetween: 60, concurrency: 1, pullInterval: 0 };
+  await first.evaluate(async (sync) => {
+    await begin({ sync });
+    await (await assistants.put({ name: 'Ada' })).synced;
+  }, sync);
+  const second = await open();
+  await second.evaluate(async (sync) => {
+    await begin({ sync });
+    window.states = [];
+    window.told = [];
+    db.sync.subscribe(({ state, leader, progress }) => states.push([state, leader, progress?.done]));
+    db.sync.on('progress', (progress) => told.push(['progress', progress.total]));
+    db.sync.on('breaker', ({ state }) => told.push(['breaker', state]));
+  }, sync);
+  await first.evaluate(() => assistants.putMany(Array.from({ length: 20 }, (_, n) => ({ name: `N${n}` }))));
+  await drained(second, 30_000);
+  const seen = await second.evaluate(() => ({ states, told }));
+  assert.ok(
+    seen.states.some(([state, leader, done]) => state === 'syncing' && !leader && done > 0 && done < 20),
+    JSON.stringify(seen.states),
+  );
+  assert.ok(seen.told.some(([event, total]) => event === 'progress' && total >= 20));
+  await eventually('rest', async () => assert.equal(await second.evaluate(() => db.sync.status.state), 'idle'));
+  await server.order({ match: { method: 'POST' }, times: 0, fault: { status: 500 } });
+  await first.evaluate(() => assistants.putMany(Array.from({ length: 6 }, (_, n) => ({ name: `M${n}` }))));
+  await until('the open breaker', () => second.evaluate(() => db.sync.status.state === 'breaker-open'));
+  assert.ok((await second.evaluate(() => db.sync.status.nextAttemptAt)) > Date.now());
+  assert.deepEqual(
+    (await second.evaluate(() => told)).find(([event]) => event === 'breaker'),
+    ['breaker', 'open'],
+  );
+});

@@ -88,6 +88,8 @@ pub(crate) struct Tab {
     pub(crate) wakes: u64,
     /// Whether a transaction of it failed: at a close, what it had counted may be lost.
     pub(crate) unstored: bool,
+    /// Whether it has heard what its leader does, so that it tells of that one's passes.
+    pub(crate) overhears: bool,
     /// Which version of the code it runs.
     pub(crate) version: u32,
     /// Whether it was told that it freezes and not yet that it runs again.
@@ -130,6 +132,7 @@ impl Tab {
             burst: (0, 0),
             wakes: 0,
             unstored: false,
+            overhears: false,
             version: 0,
             dozes: false,
             hears_outdated: false,

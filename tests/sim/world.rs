@@ -17,7 +17,7 @@ use super::single::{Point, Points};
 use super::store::Profile;
 use super::tab::{Sleep, Tab};
 use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
-use seakeep::engine::input::{Input, Signal};
+use seakeep::engine::input::{Input, Message, Signal};
 use seakeep::engine::machine::Engine;
 use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
@@ -215,6 +215,7 @@ impl World {
         let life = self.tabs[tab].life;
         let ticks = matches!(input, Input::Tick);
         let hears = Self::tells_outdated(&input);
+        self.tabs[tab].overhears |= matches!(input, Input::Message(Message::Doing(_)));
         engine.handle_input(self.wall(self.tabs[tab].profile), input);
         let mut orders = 0;
         loop {

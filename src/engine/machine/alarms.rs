@@ -26,6 +26,7 @@ impl<D: Document> Engine<D> {
                 Timer::Tally => self.tally(None, false),
                 Timer::Shown => self.shown(),
                 Timer::Listen => self.listen_due(),
+                Timer::Overheard => self.overhear(None),
                 Timer::ChangeDue | Timer::Spacing | Timer::EndpointDue | Timer::BudgetDue => {}
             }
         }

@@ -126,6 +126,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn publish_status(&mut self) {
         let status = self.current_status();
+        self.say_doing(&status);
         if self.last_status.as_ref() == Some(&status) {
             return;
         }
@@ -154,7 +155,7 @@ impl<D: Document> Engine<D> {
         } else if self.runs_by_order() && self.config.sync.is_some() {
             holds.push("slow-network".into());
         }
-        Status {
+        let mut status = Status {
             state: self.state_name(pushing || pulling),
             phase: if pushing {
                 "pushing"
@@ -177,7 +178,9 @@ impl<D: Document> Engine<D> {
             error: self.pass.failure().cloned(),
             progress: self.meter.shown().filter(|_| self.pass.is_running()).cloned(),
             triggers: self.triggers.clone(),
-        }
+        };
+        self.show_overheard(&mut status);
+        status
     }
 
     fn state_name(&self, works: bool) -> &'static str {

@@ -103,6 +103,9 @@ impl<D: Document> Engine<D> {
         self.timers.set(Timer::Lease, renewal(&lease));
         let epoch = lease.epoch;
         self.lease = Some(lease);
+        // What it does is said again: a word may have been lost.
+        self.said = None;
+        self.overhear(None);
         if new || self.looked_at + TERM <= self.now || self.looked_at > self.now {
             // Messages may be lost: what other tabs want done is in the store.
             self.looked_at = self.now;

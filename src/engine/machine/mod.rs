@@ -18,6 +18,7 @@ mod leader;
 mod lifecycle;
 mod listen;
 mod outdated;
+mod overheard;
 mod pages;
 mod pass;
 mod permits;
@@ -129,6 +130,9 @@ pub struct Engine<D: Document> {
     needs_update: bool,
     /// Whether newer code has taken the database over.
     outdated: bool,
+    /// What the leader says it does, and what this tab said when it led.
+    overheard: Option<overheard::Overheard>,
+    said: Option<overheard::Said>,
     breaker: Breaker,
     budget: Budget,
     /// Whether breaker and budget are as this or an earlier leader left them in the store.
@@ -240,6 +244,8 @@ impl<D: Document> Engine<D> {
             auth: Auth::Fine,
             needs_update: false,
             outdated: false,
+            overheard: None,
+            said: None,
             breaker: Breaker::default(),
             budget: Budget::full(now),
             guard_known: false,

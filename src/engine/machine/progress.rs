@@ -31,6 +31,11 @@ impl Meter {
         self.settled += 1;
     }
 
+    /// Whether it was told at this moment.
+    pub(super) fn is_told_at(&self, now: Time) -> bool {
+        self.told_at == Some(now)
+    }
+
     /// What is shown.
     pub(super) fn shown(&self) -> Option<&Progress> {
         self.shown.as_ref()

@@ -68,6 +68,7 @@ impl<D: Document> Engine<D> {
             Message::Back(tab) => self.tab_back(&tab),
             Message::Led(epoch) => self.heard_epoch = self.heard_epoch.max(epoch),
             Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
+            Message::Doing(doing) => self.hear_doing(&doing),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),
         }

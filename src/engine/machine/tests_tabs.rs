@@ -7,7 +7,7 @@ use super::tests::put;
 use super::Engine;
 use crate::engine::config::Config;
 use crate::engine::disk::Disk;
-use crate::engine::input::{Command, Input, Signal};
+use crate::engine::input::{Command, Input, Message, Signal};
 use crate::engine::output::{Event, Output};
 use crate::engine::policy::lease::TERM;
 use crate::model::{Document, Time};
@@ -239,4 +239,50 @@ fn a_page_shown_and_hidden_a_hundred_times_looks_around_once() {
     assert!(!bench.tabs[0].engine.hidden);
     bench.pass(before + 300);
     assert!(!bench.tabs[0].engine.hidden);
+}
+
+#[test]
+fn a_tab_that_does_not_send_shows_what_the_leader_does_and_forgets_it_when_nothing_more_is_heard() {
+    let mut bench = Bench::new(2);
+    bench.hears = true;
+    bench.write(0, "a");
+    let shown = |bench: &Bench, tab: usize| {
+        let status = bench.tabs[tab].engine.status();
+        (status.state, status.phase, status.progress.map(|progress| (progress.done, progress.total)))
+    };
+    assert!(bench.leads(0) && !bench.leads(1));
+    assert_eq!(shown(&bench, 1), ("syncing", "pushing", Some((0, Some(1)))));
+    assert_eq!(shown(&bench, 1), shown(&bench, 0));
+    bench.answer(0);
+    bench.pass(bench.now + 1_000);
+    assert_eq!(shown(&bench, 1).0, "idle");
+    bench.write(0, "b");
+    assert_eq!(shown(&bench, 1).0, "syncing");
+    bench.hears = false;
+    bench.answer(0);
+    bench.pass(bench.now + 1_000);
+    assert_eq!((shown(&bench, 0).0, shown(&bench, 1).0), ("idle", "syncing"), "the word was lost");
+    bench.pass(bench.now + 70_000);
+    assert_eq!(shown(&bench, 1), ("idle", "idle", None), "which only delays");
+    assert!(bench.tabs[1].next.is_none_or(|at| at > START + 80_000_000), "and nothing wakes up any more");
+}
+
+#[test]
+fn what_a_stranger_says_of_the_leader_is_shown_within_bounds_or_not_at_all() {
+    let mut bench = Bench::new(2);
+    let say = |bench: &mut Bench, status: serde_json::Value| {
+        bench.give(1, Input::Message(Message::Doing(status.into())));
+        bench.tabs[1].engine.status()
+    };
+    for status in [json!(null), json!({ "state": "__proto__", "phase": "idle" }), json!({ "state": "syncing" })] {
+        assert_eq!(say(&mut bench, status).state, "idle");
+    }
+    let far = json!({ "state": "waiting", "phase": "idle", "nextAttemptAt": 9e15, "lastSyncedAt": 9e15 });
+    let status = say(&mut bench, far);
+    assert_eq!((status.state, status.next_attempt_at, status.last_synced_at), ("waiting", None, None));
+    let mad =
+        json!({ "state": "syncing", "phase": "pushing", "progress": { "phase": "pushing", "done": 9, "total": 2 } });
+    assert_eq!(say(&mut bench, mad).progress.map(|progress| progress.done), Some(2));
+    bench.pass(bench.now + 70_000);
+    assert_eq!(bench.tabs[1].engine.status().state, "idle");
 }

@@ -43,6 +43,8 @@ pub enum Timer {
     Listen,
     /// The page has been shown or hidden for a moment.
     Shown,
+    /// What the leader said it does is too old to be shown.
+    Overheard,
 }
 
 impl Timer {
@@ -67,6 +69,7 @@ impl Timer {
             Self::Tally => "numbers of sync",
             Self::Listen => "stream of news",
             Self::Shown => "page shown or hidden",
+            Self::Overheard => "word of the leader",
         }
     }
 }

@@ -312,16 +312,32 @@ impl World {
         let before: Vec<u64> = self.tabs.iter().map(|tab| tab.wakes).collect();
         let until = self.now + length;
         self.run_until(until, u64::MAX, |_| false);
+        self.check_shown();
         for (tab, before) in before.into_iter().enumerate() {
             let waits =
                 self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
             let pulls = length.checked_div(pull_interval).unwrap_or(0) * 8;
-            let allowed = pulls + if waits { 100 } else { 0 };
+            // What was heard of the leader is forgotten once.
+            let allowed = pulls + if waits { 100 } else { 0 } + u64::from(self.tabs[tab].overhears);
             let wakes = self.tabs[tab].wakes - before;
             if wakes > allowed {
                 let label = self.tabs[tab].wake.map(|(_, label)| label);
                 return self
                     .broken("I-19", format!("tab {tab} woke {wakes} times with nothing to do, next for {label:?}"));
+            }
+        }
+    }
+}
+
+impl World {
+    /// I-47: where nothing is pulled by itself, nobody shows a pass at rest, whatever word of the leader was lost.
+    fn check_shown(&mut self) {
+        for tab in 0..4 {
+            let status = self.tabs[tab].engine.as_deref().map(Engine::status);
+            let shown = status.filter(|status| status.state == "syncing" || status.progress.is_some());
+            if let Some(status) = shown.filter(|_| self.pull_interval() == 0) {
+                let text = format!("at rest tab {tab} shows {} {:?}", status.state, status.progress);
+                return self.broken("I-47", text);
             }
         }
     }
