@@ -3,7 +3,8 @@
 // (`npm run bench` does that first).
 //
 //   --repetitions N   how often each case is measured (default 7; at least 5 for figures to quote)
-//   --only a,b        only these cases; `pull-foreground` (writes beside a pull of 20,000 documents) only when named here
+//   --only a,b        only these cases; `pull-foreground` (writes beside a pull of 20,000 documents) and `push` (1,000
+//                     queued changes to the reference server) only when named here
 //   --sqlite          Chromium's newer back end of IndexedDB
 //   --browser NAME    chromium
 //   --check           ends with an error when a goal is missed
@@ -18,6 +19,7 @@ import { parseArgs } from 'node:util';
 import { need } from '../scripts/lib/system.mjs';
 import { browse } from './lib/browser.mjs';
 import { FOREGROUND, foregroundTable, measureForeground } from './lib/foreground.mjs';
+import { measurePush, PUSH, pushTable } from './lib/push.mjs';
 import { row, table } from './lib/report.mjs';
 import { serve } from './lib/serve.mjs';
 
@@ -44,6 +46,7 @@ try {
   const only = options.only?.split(',');
   const rows = await measure(browser.page, only);
   const pulls = only?.includes(FOREGROUND) ? await measureForeground(browser.page, server.url, repetitions) : [];
+  const pushes = only?.includes(PUSH) ? await measurePush(browser.page, server.url, repetitions) : [];
   const about = {
     browser: `Chromium ${browser.version}`,
     backEnd: browser.backEnd(),
@@ -51,13 +54,14 @@ try {
     repetitions,
   };
   mkdirSync(out, { recursive: true });
-  writeFileSync(`${out}results.json`, `${JSON.stringify({ ...about, rows, pulls }, undefined, 2)}\n`);
+  writeFileSync(`${out}results.json`, `${JSON.stringify({ ...about, rows, pulls, pushes }, undefined, 2)}\n`);
   console.log(`\n${about.browser}, ${about.backEnd}, ${about.cores} cores, medians of ${repetitions}\n`);
   if (pulls.length > 0) console.log(`${foregroundTable(pulls)}\n`);
+  if (pushes.length > 0) console.log(`${pushTable(pushes)}\n`);
   if (rows.length > 0) console.log(table(rows));
   if (rows.length > 0)
     console.log('\nTimes of one unit of the case; ratios of speed to raw IndexedDB (above 1: faster).');
-  if (options.check && rows.some(({ met }) => !met)) process.exitCode = 1;
+  if (options.check && [...rows, ...pushes].some(({ met }) => !met)) process.exitCode = 1;
 } finally {
   await browser.close();
   server.close();
@@ -66,8 +70,9 @@ try {
 async function measure(page, only) {
   const all = await page.evaluate(() => globalThis.bench.cases);
   const wanted = only === undefined ? all : all.filter(({ id }) => only.includes(id));
-  if (wanted.length === 0 && !only.includes(FOREGROUND))
-    throw new Error(`--only knows ${[...all.map(({ id }) => id), FOREGROUND].join(', ')}`);
+  const others = [FOREGROUND, PUSH];
+  if (wanted.length === 0 && !others.some((name) => only.includes(name)))
+    throw new Error(`--only knows ${[...all.map(({ id }) => id), ...others].join(', ')}`);
   const rows = [];
   for (const one of wanted) {
     process.stderr.write(`▸ ${one.title}\n`);

@@ -6,6 +6,7 @@ import { cases, fill, stored, warmUp } from './cases.mjs';
 import * as dexie from './dexie.mjs';
 import { documents } from './documents.mjs';
 import { foreground } from './foreground.mjs';
+import { push } from './push.mjs';
 import * as raw from './raw.mjs';
 import { counting } from './requests.mjs';
 import { contender } from './seakeep.mjs';
@@ -45,6 +46,9 @@ globalThis.bench = {
 
   /** Writes and reads beside a pull, or without one. */
   foreground: (options) => foreground(seakeep, options),
+
+  /** Queued changes to a server, by the outbox or by a bare loop. */
+  push: (options) => push(seakeep, options),
 };
 
 /** A fresh store for each repetition. */
