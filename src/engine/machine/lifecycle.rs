@@ -15,7 +15,7 @@ const SETTLES: u64 = 250;
 
 impl<D: Document> Engine<D> {
     pub(super) fn handle_signal(&mut self, signal: Signal) {
-        if self.phase == Phase::Closed {
+        if self.phase == Phase::Closed && signal != Signal::Outdated {
             return;
         }
         match signal {

@@ -8,7 +8,7 @@ use super::{Engine, Phase};
 use crate::engine::input::Command;
 use crate::engine::mutant::Mutant;
 use crate::engine::output::Output;
-use crate::model::{Code, Document, Failure};
+use crate::model::{Code, Document, Failure, Listed};
 
 /// Why nothing is written any more.
 pub(super) fn outdated() -> Failure {
@@ -17,21 +17,29 @@ pub(super) fn outdated() -> Failure {
 }
 
 impl<D: Document> Engine<D> {
-    /// Steps down for good: no lease, no request, no transaction, no alarm. Writes that were not stored are refused.
+    /// Steps down for good: no lease, no request, no transaction, no alarm. Writes that were not stored are refused, those
+    /// of a handle that closes as well.
     pub(super) fn outdate(&mut self) {
-        if self.phase == Phase::Closed || Mutant::OutdatedGoesOn.is_on() {
+        if Mutant::OutdatedGoesOn.is_on() {
             return;
         }
         self.outdated = true;
+        self.refuse_waiting();
+        if self.phase == Phase::Closed {
+            return;
+        }
         self.step_down();
         self.require_update();
         self.outputs.push_back(Output::Broadcast(self.farewell()));
-        let groups = std::mem::take(&mut self.write_queue).into_iter().chain(std::mem::take(&mut self.write_alone));
-        for group in groups.collect::<Vec<_>>() {
-            self.refuse(group.ticket, outdated());
-        }
         self.end();
         self.do_deferred();
+    }
+
+    fn refuse_waiting(&mut self) {
+        let groups = std::mem::take(&mut self.write_queue).into_iter().chain(std::mem::take(&mut self.write_alone));
+        for group in groups.listed() {
+            self.refuse(group.ticket, outdated());
+        }
     }
 
     /// What a command gets after the end.

@@ -95,3 +95,26 @@ fn closing_waits_for_the_write_that_was_on_its_way() {
     assert_eq!(tickets, [4, 5]);
     bench.rests();
 }
+
+#[test]
+fn a_handle_that_closes_orders_nothing_more_either() {
+    let mut bench = Bench::outdated();
+    for ticket in [4, 5] {
+        let write = Command::Write(vec![put("c", json!({ "id": "c", "text": "x" }))]);
+        bench.engine.handle_input(bench.now, Input::Command { ticket, command: write });
+    }
+    let Output::Commit { commit, .. } = bench.engine.poll_output() else { panic!("a write goes to the store") };
+    bench.kept = Some(Vec::new());
+    bench.give(Input::Command { ticket: 6, command: Command::Close });
+    bench.give(Input::Signal(Signal::Outdated));
+    let ordered = bench.kept.clone();
+    bench.give(Input::Committed { commit, result: Err(Failure::new(Code::DbVersionNewer, "newer")) });
+    assert_eq!(bench.kept, ordered, "nothing is ordered any more");
+    for commit in ordered.into_iter().flatten() {
+        bench.give(Input::Committed { commit, result: Err(Failure::new(Code::DbVersionNewer, "newer")) });
+    }
+    let mut tickets: Vec<u32> = bench.replies.iter().map(|(ticket, _)| *ticket).collect();
+    assert_eq!(tickets.pop(), Some(6), "closing is the last to be answered");
+    tickets.sort_unstable();
+    assert_eq!(tickets, [4, 5]);
+}
