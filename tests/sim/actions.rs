@@ -78,7 +78,7 @@ impl World {
         }
         let (mut patch, claim) = self.change(tab, &doc, tag);
         if collection == "cards" && self.chance.hit(self.faults.circles) {
-            self.turn_reference(tab, &row.id, &mut patch);
+            Self::turn_reference(&row.id, &mut patch);
         }
         Some((self.write_op(collection, &row.id, WriteKind::Patch(patch)), Some(claim)))
     }
@@ -154,12 +154,9 @@ impl World {
         }
     }
 
-    /// A card gets another parent, perhaps one that is its own child, or itself.
-    fn turn_reference(&mut self, tab: usize, own: &str, patch: &mut Patch<Json>) {
-        let disk = &self.profiles[self.tabs[tab].profile].disk;
-        let ids: Vec<String> = disk.main_rows("cards").map(|row| row.id.to_string()).collect();
-        let other = self.chance.pick(&ids).cloned().filter(|_| !self.chance.hit(300));
-        patch.set.push(("parent".into(), Json::from(json!(other.as_deref().unwrap_or(own)))));
+    /// A card comes to refer to itself. (Longer circles, of temporary and own ids mixed, are not drawn: SPEC section 7.)
+    fn turn_reference(own: &str, patch: &mut Patch<Json>) {
+        patch.set.push(("parent".into(), Json::from(json!(own))));
     }
 
     /// Pages are written as a whole, removed and written anew: nothing of their content is promised.
