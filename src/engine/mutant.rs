@@ -76,11 +76,12 @@ pub enum Mutant {
     AsksMuchPatience,
     SendsUnmarked,
     OverheardForEver,
+    ForgetsThePause,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 70] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -150,6 +151,7 @@ impl Mutant {
         Self::AsksMuchPatience,
         Self::SendsUnmarked,
         Self::OverheardForEver,
+        Self::ForgetsThePause,
     ];
 
     /// Whether this bug is switched on.

@@ -91,6 +91,9 @@ impl<D: Document> Engine<D> {
             self.tell(Event::Sync { name: "captive-portal", detail: D::object() });
         }
         self.pass.note(&failure);
+        if self.reach.ordered(self.now).is_some() {
+            self.store_guard();
+        }
     }
 
     /// Whether the next request is to be a probe: the last one did not get through.
@@ -154,7 +157,7 @@ impl<D: Document> Engine<D> {
 
     /// What is kept of the way to the server.
     pub(super) fn guard(&self) -> Guard {
-        Guard { breaker: self.breaker.state(), budget: self.budget }
+        Guard { breaker: self.breaker.state(), budget: self.budget, pause: self.reach.ordered(self.now) }
     }
 
     /// Proof of leadership, once it is known what an earlier leader found out about the server.
@@ -170,6 +173,9 @@ impl<D: Document> Engine<D> {
         self.guard_known = true;
         let Some(guard) = guard else { return };
         self.budget = guard.budget;
+        if let Some(pause) = guard.pause.filter(|_| !Mutant::ForgetsThePause.is_on()) {
+            self.reach.restore(pause, self.now);
+        }
         if self.config.sync.as_ref().is_some_and(|sync| sync.breaker.is_some()) {
             self.breaker = Breaker::stored(guard.breaker);
         }

@@ -11,6 +11,7 @@ mod pulls;
 mod start;
 mod strangers;
 mod told;
+mod ways;
 
 use super::Engine;
 use crate::engine::config::Config;

@@ -14,20 +14,23 @@ pub struct Guard {
     pub breaker: State,
     /// The retry budget.
     pub budget: Budget,
+    /// A pause of the endpoint that the server ordered.
+    pub pause: Option<Wait>,
 }
 
 impl Guard {
     /// As stored; `None` for what is no such row.
     pub fn from_record<D: Document>(record: &D) -> Option<Self> {
         let time = |field: &str| record.number_of(field).filter(|number| *number >= 0.0).map(|number| number as Time);
-        let wait = || Some(Wait { from: time("from")?, until: time("until")? });
+        let span = |from: &str, until: &str| Some(Wait { from: time(from)?, until: time(until)? });
+        let wait = || span("from", "until");
         let breaker = match record.text_of("state")?.as_str() {
             "open" => State::Open(wait()?),
             "half-open" => State::HalfOpen(wait()?),
             _ => State::Closed,
         };
         let budget = Budget::stored(time("tokens")? as u32, time("since")?);
-        Some(Self { breaker, budget })
+        Some(Self { breaker, budget, pause: span("pausedAt", "pausedUntil") })
     }
 
     /// The write that keeps it.
@@ -41,6 +44,9 @@ impl Guard {
         let mut fields = vec![("tokens", number(u64::from(tokens))), ("since", number(since))];
         if let State::Open(wait) | State::HalfOpen(wait) = self.breaker {
             fields.extend([("from", number(wait.from)), ("until", number(wait.until))]);
+        }
+        if let Some(pause) = self.pause {
+            fields.extend([("pausedAt", number(pause.from)), ("pausedUntil", number(pause.until))]);
         }
         fields.push(("state", Some(D::text(self.breaker.name()))));
         D::object().with(&fields)
@@ -100,8 +106,10 @@ mod tests {
     fn what_is_kept_comes_back_and_a_damaged_row_is_none() {
         let wait = Wait { from: 5, until: 9 };
         for breaker in [State::Closed, State::Open(wait), State::HalfOpen(wait)] {
-            let guard = Guard { breaker, budget: Budget::stored(3, 7) };
-            assert_eq!(Guard::from_record(&guard.to_record::<Json>()), Some(guard));
+            for pause in [None, Some(wait)] {
+                let guard = Guard { breaker, budget: Budget::stored(3, 7), pause };
+                assert_eq!(Guard::from_record(&guard.to_record::<Json>()), Some(guard));
+            }
         }
         for damaged in [r#"{"state": "open", "tokens": 1, "since": 1}"#, r#"{"state": "open"}"#, "{}", "7"] {
             assert_eq!(Guard::from_record(&Json::parse(damaged).expect("JSON")), None, "{damaged}");

@@ -113,6 +113,7 @@ impl<D: Document> Rebase<D> {
             change.wait = None;
             change.refused = true;
             change.rounds += 1;
+            change.losses = 0;
         }
         let meeting = |remote, revision, remote_at| {
             let (config, offset, now) = (&*self.config, self.offset, self.now);

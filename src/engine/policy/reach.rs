@@ -93,6 +93,19 @@ impl Reach {
         }
     }
 
+    /// The pause that the server asked for, while it lasts.
+    pub fn ordered(&self, now: Time) -> Option<Wait> {
+        self.wait.filter(|_| self.is_ordered(now))
+    }
+
+    /// A pause that the server asked an earlier leader for; a longer one that is known stands.
+    pub fn restore(&mut self, pause: Wait, now: Time) {
+        let known = self.ordered(now).is_some_and(|wait| wait.until >= pause.until);
+        if !known && !pause.is_over(now) {
+            (self.wait, self.ordered) = (Some(pause), true);
+        }
+    }
+
     fn is_ordered(&self, now: Time) -> bool {
         self.ordered && self.wait.is_some_and(|wait| !wait.is_over(now))
     }
