@@ -19,7 +19,6 @@ use std::rc::Rc;
 pub const AGED: u64 = 60_000;
 
 /// How far a chain of references is followed to see whether it comes back.
-const MOST_LINKS: usize = 8;
 
 /// Whether the changes of a transaction may go as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,7 +275,7 @@ impl Outbox {
         let others = members.filter(|seq| **seq != entry.seq).filter_map(|seq| self.entries.get(seq));
         let holds = move |other: &&Entry| {
             let waits_for_help = matches!(other.state, PendingState::Parked | PendingState::Conflict);
-            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq, MOST_LINKS))
+            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq))
         };
         others.filter(holds).map(|other| other.seq)
     }
@@ -296,7 +295,7 @@ impl Outbox {
         }
         let holds = |key: &DocKey| {
             let create = self.create_of(key)?;
-            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq, MOST_LINKS))
+            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq))
         };
         entry.refers.iter().filter_map(holds).any(|holds| holds) && !self.is_circular(entry)
     }
@@ -320,11 +319,24 @@ impl Outbox {
         false
     }
 
-    /// Whether a change refers, over other creates, to another one.
-    fn leads_to(&self, from: Seq, to: Seq, links: usize) -> bool {
-        let next =
-            self.entries.get(&from).into_iter().flat_map(|entry| &entry.refers).filter_map(|key| self.create_of(key));
-        links > 0 && next.into_iter().any(|next| next == to || self.leads_to(next, to, links - 1))
+    /// Whether a change cannot go before another one: by what it refers to, by its lane, or by its transaction.
+    fn leads_to(&self, from: Seq, to: Seq) -> bool {
+        let (mut open, mut seen) = (vec![from], Set::new());
+        while let Some(entry) = open.pop().and_then(|seq| self.entries.get(&seq)) {
+            let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
+            let head = self.lanes.get(&entry.key).and_then(Set::first).copied();
+            let mates = entry.group.as_ref().and_then(|group| self.groups.get(group)).into_iter().flat_map(Set::iter);
+            let before = creates.chain(head.into_iter().chain(mates.copied()).filter(|seq| *seq < entry.seq));
+            for seq in before.listed() {
+                if seq == to {
+                    return true;
+                }
+                if seen.insert(seq) {
+                    open.push(seq);
+                }
+            }
+        }
+        false
     }
 
     fn create_of(&self, key: &DocKey) -> Option<Seq> {

@@ -143,7 +143,7 @@ impl<D: Document> Engine<D> {
         if known == 0 {
             self.strays += 1;
         }
-        let alone = self.suspects.insert(flight.seq, self.strays).is_none_or(|strays| strays == self.strays);
+        let alone = self.suspects.insert(flight.seq, self.strays).unwrap_or_default() == self.strays;
         match () {
             () if Mutant::BlocksTooSoon.is_on() => known + 1,
             () if !alone => 1,

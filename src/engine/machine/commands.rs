@@ -154,7 +154,7 @@ impl<D: Document> Engine<D> {
 
     /// Starts the next group commit, unless one is in flight.
     pub(super) fn write(&mut self) {
-        if self.writing || self.phase == Phase::Frozen {
+        if self.writing || self.suspended {
             return;
         }
         let groups = match self.write_alone.pop_front() {

@@ -116,7 +116,8 @@ impl<D: Document> Engine<D> {
     /// for all that were on their way.
     pub(super) fn close_once_ended(&mut self) {
         let holds = |purpose: &Purpose<D>| self.outdated || matches!(purpose, Purpose::Write(_));
-        if self.commits.values().any(holds) {
+        let waits = !self.write_queue.is_empty() || !self.write_alone.is_empty();
+        if waits || self.commits.values().any(holds) {
             return;
         }
         for ticket in std::mem::take(&mut self.closing) {

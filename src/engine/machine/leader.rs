@@ -97,7 +97,6 @@ impl<D: Document> Engine<D> {
     fn lease_granted(&mut self, lease: Lease) {
         let new = self.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
         (self.refused_until, self.waits) = (None, None);
-        self.heard_epoch = 0;
         // A clock that jumped back since it was asked for must not stretch it.
         let lease = Lease { expires_at: lease.expires_at.min(self.now + TERM), ..lease };
         self.timers.set(Timer::Lease, renewal(&lease));

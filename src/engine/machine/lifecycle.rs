@@ -15,8 +15,8 @@ const SETTLES: u64 = 250;
 
 impl<D: Document> Engine<D> {
     pub(super) fn handle_signal(&mut self, signal: Signal) {
-        if self.phase == Phase::Closed && signal != Signal::Outdated {
-            return;
+        if self.phase == Phase::Closed {
+            return self.signal_closing(signal);
         }
         match signal {
             Signal::Online | Signal::Offline => self.flag_online(signal == Signal::Online),
@@ -32,6 +32,20 @@ impl<D: Document> Engine<D> {
             Signal::Outdated => self.outdate(),
             Signal::Resumed | Signal::Unlocked => {}
         }
+    }
+
+    /// The last writes of a handle that closes wait while the page is frozen, and end where newer code has the store.
+    fn signal_closing(&mut self, signal: Signal) {
+        match signal {
+            Signal::Outdated => self.outdate(),
+            Signal::Frozen | Signal::Cached => self.suspended = true,
+            Signal::Resumed => {
+                self.suspended = false;
+                self.write();
+            }
+            _ => {}
+        }
+        self.close_once_ended();
     }
 
     /// What comes while the page is frozen waits until it runs again.

@@ -44,6 +44,8 @@ impl<D: Document> Engine<D> {
             self.end_failed(&mutation_id, Failure::new(Code::StorageUnavailable, text).at(self.now));
         }
         self.outbox.reset(Vec::new());
+        // Epochs begin anew.
+        self.heard_epoch = 0;
         self.pulls_loaded = false;
         self.pulls.values_mut().for_each(|puller| puller.state = None);
         self.want_pulls(None);

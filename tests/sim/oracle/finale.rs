@@ -314,8 +314,9 @@ impl World {
         self.run_until(until, u64::MAX, |_| false);
         self.check_shown();
         for (tab, before) in before.into_iter().enumerate() {
-            let waits =
-                self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| row.state == PendingState::Waiting);
+            // A leader that died may leave a change of a transaction marked as sending behind a parked one of it.
+            let held = |state| matches!(state, PendingState::Waiting | PendingState::Sending);
+            let waits = self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| held(row.state));
             let pulls = length.checked_div(pull_interval).unwrap_or(0) * 8;
             // What was heard of the leader is forgotten once.
             let allowed = pulls + if waits { 100 } else { 0 } + u64::from(self.tabs[tab].overhears);

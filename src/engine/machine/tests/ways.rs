@@ -64,8 +64,8 @@ fn a_network_that_loses_other_requests_too_parks_no_change() {
     assert_eq!(bench.stands("a").map(|(state, count, _)| (state, count)), Some((PendingState::Sending, 0)));
 }
 
-#[test]
-fn losses_are_counted_on_after_a_reload() {
+/// A new page after four losses of a change, which is under way again.
+fn reloaded() -> Bench {
     let mut bench = one_lane();
     for _ in 0..3 {
         bench.lose(true);
@@ -77,11 +77,25 @@ fn losses_are_counted_on_after_a_reload() {
     }));
     (next.disk, next.now) = (bench.disk, bench.now);
     next.give(Input::Start);
-    next.then().expect("the change again");
+    assert!(next.requests.last().is_some_and(|(_, _, what)| what.starts_with("PUT")), "{:?}", next.requests);
+    next
+}
+
+#[test]
+fn losses_are_counted_on_after_a_reload() {
+    let mut next = reloaded();
     next.lose(true);
     assert_eq!(next.stands("a").map(|row| row.0), Some(PendingState::Sending), "one without a word from the server");
     next.fail(next.requests.len() - 1);
     assert_eq!(next.stands("a"), Some((Parked, 0, Some(Code::NetworkBlocked))));
+}
+
+#[test]
+fn a_probe_lost_after_a_reload_begins_the_count_anew() {
+    let mut next = reloaded();
+    next.lose(false);
+    next.fail(next.requests.len() - 1);
+    assert_eq!(next.stands("a"), Some((Waiting, 0, Some(Code::Network))));
 }
 
 #[test]
