@@ -136,18 +136,18 @@ impl<D: Document> Engine<D> {
     }
 
     /// Lost requests in a row of a change that alone does not get through. One counts on when the server answered
-    /// something else since the one before, and nothing was lost in between that has no such history: a network that loses
-    /// now this and now that is not against this change.
+    /// something else since the one before, which only who met that one can know, and nothing was lost in between that has
+    /// no such history: a network that loses now this and now that is not against this change.
     fn losses_of(&mut self, flight: &Flight<D>) -> u32 {
         let known = flight.change.losses;
         if known == 0 {
             self.strays += 1;
         }
-        let alone = self.suspects.insert(flight.seq, self.strays).unwrap_or_default() == self.strays;
+        let before = self.suspects.insert(flight.seq, self.strays);
         match () {
             () if Mutant::BlocksTooSoon.is_on() => known + 1,
-            () if !alone => 1,
-            () if self.reach.reachable() == Some(true) => known + 1,
+            () if before.unwrap_or_default() != self.strays => 1,
+            () if before.is_some() && self.reach.reachable() == Some(true) => known + 1,
             () => known.max(1),
         }
     }

@@ -10,7 +10,7 @@ use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Fence, ReleaseLease, TakeLease};
 use crate::engine::policy::lease::{Claim, RENEWAL, TERM};
-use crate::model::{Document, Lease, Seq, Time};
+use crate::model::{Document, Lease, Map, Seq, Time};
 use std::rc::Rc;
 
 /// How many farewells are remembered.
@@ -114,6 +114,7 @@ impl<D: Document> Engine<D> {
         }
         if new {
             self.gone.clear();
+            self.suspects = Map::new();
             self.guard_known = false;
             self.tell_leader(true, epoch);
             self.outputs.push_back(Output::Broadcast(Message::Led(epoch)));
