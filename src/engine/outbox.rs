@@ -275,7 +275,7 @@ impl Outbox {
         let others = members.filter(|seq| **seq != entry.seq).filter_map(|seq| self.entries.get(seq));
         let holds = move |other: &&Entry| {
             let waits_for_help = matches!(other.state, PendingState::Parked | PendingState::Conflict);
-            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq))
+            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq, false))
         };
         others.filter(holds).map(|other| other.seq)
     }
@@ -295,7 +295,7 @@ impl Outbox {
         }
         let holds = |key: &DocKey| {
             let create = self.create_of(key)?;
-            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq))
+            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq, true))
         };
         entry.refers.iter().filter_map(holds).any(|holds| holds) && !self.is_circular(entry)
     }
@@ -319,15 +319,16 @@ impl Outbox {
         false
     }
 
-    /// Whether a change cannot go before another one: by what it refers to, by its lane, or by its transaction.
-    fn leads_to(&self, from: Seq, to: Seq) -> bool {
+    /// Whether a change refers, over other creates, to another one; or, where `order` counts as well, cannot go before it by
+    /// its lane or its transaction.
+    fn leads_to(&self, from: Seq, to: Seq, order: bool) -> bool {
         let (mut open, mut seen) = (vec![from], Set::new());
         while let Some(entry) = open.pop().and_then(|seq| self.entries.get(&seq)) {
             let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-            let head = self.lanes.get(&entry.key).and_then(Set::first).copied();
+            let head = self.lanes.get(&entry.key).and_then(Set::first);
             let mates = entry.group.as_ref().and_then(|group| self.groups.get(group)).into_iter().flat_map(Set::iter);
-            let before = creates.chain(head.into_iter().chain(mates.copied()).filter(|seq| *seq < entry.seq));
-            for seq in before.listed() {
+            let before = head.into_iter().chain(mates).copied().filter(|seq| order && *seq < entry.seq);
+            for seq in creates.chain(before).listed() {
                 if seq == to {
                     return true;
                 }
