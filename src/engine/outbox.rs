@@ -18,8 +18,6 @@ use std::rc::Rc;
 /// Age at which a background change takes its turn among the person's own (milliseconds).
 pub const AGED: u64 = 60_000;
 
-/// How far a chain of references is followed to see whether it comes back.
-
 /// Whether the changes of a transaction may go as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Together {

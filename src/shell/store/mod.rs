@@ -55,7 +55,7 @@ pub struct Table {
 pub struct StoreConfig {
     /// Name of the database.
     pub name: String,
-    /// Declared version of the schema, below [`open::VERSIONS`].
+    /// Declared version of the schema, below 2^20: what stands above tells the writer.
     pub version: u32,
     /// Which writer this code is: a higher one keeps the code of a lower one out.
     pub writer: u32,
