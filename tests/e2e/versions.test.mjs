@@ -21,13 +21,15 @@ test('newer code takes the database over: the older tab says so, refuses and res
     window.states = [];
     db.sync.subscribe((status) => states.push([status.state, status.leader]));
     await (await assistants.put({ name: 'Ada' })).synced;
+    await db.sync.now();
   });
   await server.cutOff();
+  const attempt = older.waitForRequest((request) => request.method() === 'POST');
   await older.evaluate(async () => {
     follow(await assistants.put({ name: 'Under way' }));
     follow(await assistants.put({ name: 'Waiting' }));
   });
-  await until('an attempt', async () => (await requests(server)) > 1);
+  await attempt;
   const newer = await open('/newer/');
   await newer.evaluate(async () => {
     await begin();
