@@ -2,6 +2,7 @@
 
 import { build } from './build.mjs';
 import { main, run } from './lib/run.mjs';
+import { buildServer } from './lib/server.mjs';
 import { setup } from './lib/setup.mjs';
 import { find } from './lib/system.mjs';
 
@@ -10,7 +11,7 @@ await main(async () => {
   await build('wasm', 'js');
   await run(process.execPath, ['bench/run.mjs', ...process.argv.slice(2)], {
     show: true,
-    env: { CHROMIUM: find('chromium') },
+    env: { SEAKEEP_SERVER: await buildServer(), CHROMIUM: find('chromium') },
     name: 'benchmark',
   });
 });
