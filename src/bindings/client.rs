@@ -3,21 +3,22 @@
 //! Commands go to the driver's mailbox, reads to the store. After `close` both refuse.
 
 use super::shapes::{choice, pending_objects, pending_query};
+use super::told::told;
 use super::{config::store_config, crash};
 use crate::engine::config::Config;
-use crate::engine::input::{Command, Input, Signal, Wish, WriteOp};
+use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::plan::Expected;
 use crate::engine::policy::rng::Rng;
 use crate::model::{Code, DocKey, Document, Failure, Listed, Pending, PendingState, Seq, Time};
+use crate::shell::clock;
 use crate::shell::document::JsDoc;
 use crate::shell::driver::{drive, Driver};
 use crate::shell::error::to_js;
 use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
-use crate::shell::store::{Done, States, Store, StoreEvent, Told};
-use crate::shell::{clock, tell};
+use crate::shell::store::{Done, States, Store};
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -376,38 +377,4 @@ fn states(mailbox: &Mailbox, seqs: &[Seq]) -> States {
 
 fn hook(hooks: &JsValue, name: &str) -> Option<Function> {
     Reflect::get(hooks, &name.into()).ok()?.dyn_into().ok()
-}
-
-/// What the store tells, as an event for the app.
-fn told(mailbox: &Rc<Mailbox>) -> Told {
-    let mailbox = mailbox.clone();
-    Rc::new(move |event| {
-        // What the engine says of it comes before the handle's own end.
-        match event {
-            StoreEvent::ClosedForUpgrade => mailbox.post(Letter::Input(Input::Signal(Signal::Outdated))),
-            StoreEvent::Deleted => {
-                mailbox.post(Letter::Input(Input::Command { ticket: 0, command: Command::Close }));
-            }
-            StoreEvent::UpgradeBlocked | StoreEvent::StorageLost => {}
-        }
-        let (name, detail) = match event {
-            StoreEvent::UpgradeBlocked => ("upgrade-blocked", JsDoc::object()),
-            StoreEvent::ClosedForUpgrade => ("closed-for-upgrade", JsDoc::object()),
-            StoreEvent::Deleted => ("deleted", JsDoc::object()),
-            StoreEvent::StorageLost => return storage_lost(&mailbox),
-        };
-        mailbox.post(Letter::Tell(tell::database_event(name, detail)));
-    })
-}
-
-/// Tells the app how many changes went with the store, and then the engine that they did.
-fn storage_lost(mailbox: &Rc<Mailbox>) {
-    let own = mailbox.clone();
-    let look = move |engine: Option<&Engine<JsDoc>>| {
-        let lost = JsDoc::number(engine.map_or(0, |engine| engine.outbox().len()) as f64);
-        let detail = JsDoc::object().with(&[("pendingLost", Some(lost))]);
-        own.post(Letter::Tell(tell::database_event("storage-lost", detail)));
-    };
-    mailbox.post(Letter::Look(Box::new(look)));
-    mailbox.post(Letter::Input(Input::Signal(Signal::Wiped)));
 }

@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod crash;
 mod shapes;
+mod told;
 
 pub use client::Client;
 

@@ -8,6 +8,7 @@
 mod alarms;
 mod answers;
 mod batches;
+mod clock;
 mod commands;
 mod commits;
 mod conflicts;
@@ -333,23 +334,6 @@ impl<D: Document> Engine<D> {
     /// The state of sync.
     pub fn status(&self) -> Status {
         self.current_status()
-    }
-
-    /// A clock that jumped back takes the alarms along, so that nothing waits longer than it was meant to (I-31).
-    fn turn_clock(&mut self, now: Time) {
-        if now < self.now {
-            self.timers.shift_back(self.now - now);
-            self.refused_until = None;
-            self.clock_offset = self.clock_offset.saturating_add_unsigned(self.now - now);
-            self.outbox_clock_jumped();
-        }
-        self.now = now;
-    }
-
-    fn outbox_clock_jumped(&mut self) {
-        if let Some(lease) = self.lease.as_mut() {
-            lease.expires_at = lease.expires_at.min(self.now);
-        }
     }
 
     fn handle_start(&mut self) {
