@@ -11,6 +11,7 @@ import { buildId, destroyDatabase, imports, openClient, started } from '../pkg/s
 import type { WasmModule } from './binding.js';
 import { isSeakeepError, refuse } from './errors.js';
 import type { OpenOptions } from './types.js';
+import { whole } from './unpack.js';
 
 /** Where the module may come from. */
 export type WasmSource = NonNullable<OpenOptions<object>['wasm']>;
@@ -69,11 +70,13 @@ async function given(source: WasmSource | undefined, fallback: DefaultSource): P
 }
 
 async function compile(source: Exclude<WasmSource, Promise<Response>>): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
+  if (source instanceof WebAssembly.Module) return whole(source);
   const isBytes = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
   const response = isBytes ? undefined : await fetched(source as URL | string | Response);
   try {
-    return response === undefined ? await WebAssembly.compile(source as BufferSource) : await compileResponse(response);
+    return await whole(
+      await (response === undefined ? WebAssembly.compile(source as BufferSource) : compileResponse(response)),
+    );
   } catch (thrown) {
     if (isSeakeepError(thrown)) throw thrown;
     if (isBlocked()) throw blocked();

@@ -1,17 +1,22 @@
 // Puts the functions of the module into an order in which each is much like the one before it: what a page downloads
 // becomes 4 % smaller, and nothing else changes. Functions of one type stand together; among them follows the one
 // that shares the most runs of three instructions with the last. The hints about alignment, which no engine needs, go too.
-//
-// Only instructions that the compiler emits for this crate are known; another one ends the build.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import {
+  afterLocals,
+  CALL,
+  CONSTANT,
+  endOfInstruction,
+  functionsOf,
+  isLocal,
+  isMemory,
+  REFERENCE,
+} from './instructions.mjs';
 import { endOfImport, leb, number, rebuilt, sections } from './module.mjs';
 import { Stop } from './run.mjs';
 
 const SECTION = { imports: 2, functions: 3, exports: 7, start: 8, elements: 9, code: 10 };
-const CALL = 0x10;
-const REFERENCE = 0xd2;
-const CONSTANT = 0x41;
 /** Runs of instructions that stand in more functions than this tell nothing. */
 const COMMON = 800;
 const RUN = 3;
@@ -22,7 +27,7 @@ export function arrange(path) {
   const found = Object.fromEntries([...sections(module)].map(({ id, content }) => [id, content]));
   const imported = importedFunctions(found[SECTION.imports]);
   const types = numbers(found[SECTION.functions]);
-  const bodies = functionsOf(found[SECTION.code]);
+  const bodies = functionsOf(found[SECTION.code]).map((bytes) => functionOf(Buffer.from(bytes)));
   const order = orderOf(bodies, types);
   const places = new Map(order.map((from, to) => [from + imported, to + imported]));
   const place = (index) => leb(places.get(index) ?? index);
@@ -66,21 +71,9 @@ function numbers(content) {
   return all;
 }
 
-/** Each function: its bytes, where the numbers of other functions stand in them, and its runs of instructions. */
-function functionsOf(content) {
-  let [count, at] = number(content, 0);
-  const all = [];
-  while (count-- > 0) {
-    const [length, start] = number(content, at);
-    at = start + length;
-    all.push(functionOf(Buffer.from(content.subarray(start, at))));
-  }
-  return all;
-}
-
+/** A function: its bytes, where the numbers of other functions stand in them, and its runs of instructions. */
 function functionOf(bytes) {
-  let [groups, at] = number(bytes, 0);
-  while (groups-- > 0) at = number(bytes, at)[1] + 1;
+  let at = afterLocals(bytes);
   const calls = [];
   const words = [];
   while (at < bytes.length) {
@@ -94,15 +87,10 @@ function functionOf(bytes) {
   return { bytes, calls, runs: runsOf(words) };
 }
 
-/** Loads and stores: a hint about alignment, always of one byte, and an offset. */
-function isMemory(code) {
-  return code >= 0x28 && code <= 0x3e;
-}
-
 /** An instruction as one number: its code, and which local or offset it is about. */
 function wordOf(bytes, at) {
   const code = bytes[at];
-  if (code >= 0x20 && code <= 0x24) return code * 256 + bytes[at + 1];
+  if (isLocal(code) || code === 0x23 || code === 0x24) return code * 256 + bytes[at + 1];
   return isMemory(code) ? code * 256 + (number(bytes, at + 2)[0] & 0xff) : code * 256;
 }
 
@@ -110,35 +98,6 @@ function runsOf(words) {
   const runs = new Set();
   for (let at = 0; at + RUN <= Math.max(words.length, RUN); at += 1) runs.add(words.slice(at, at + RUN).join());
   return runs;
-}
-
-function endOfInstruction(bytes, at) {
-  const code = bytes[at];
-  const after = (count) => {
-    let end = at + 1;
-    while (count-- > 0) end = number(bytes, end)[1];
-    return end;
-  };
-  if (code === 0x0e) return after(number(bytes, at + 1)[0] + 2);
-  if (code === 0x1c) return number(bytes, at + 1)[1] + number(bytes, at + 1)[0];
-  if (code === 0x43) return at + 5;
-  if (code === 0x44) return at + 9;
-  if (code === 0x11 || isMemory(code)) return after(2);
-  if (code === 0xfc) return after(1 + ofPrefixed(number(bytes, at + 1)[0]));
-  if (ONE.has(code) || (code >= 0x20 && code <= 0x26)) return after(1);
-  if (NONE.has(code) || (code >= 0x45 && code <= 0xc4)) return at + 1;
-  throw new Stop(`arrange.mjs does not know the instruction 0x${code.toString(16)}`);
-}
-
-/** Blocks, branches, calls, size and growth of memory, constants, null and references: one number follows. */
-const ONE = new Set([0x02, 0x03, 0x04, 0x0c, 0x0d, CALL, 0x3f, 0x40, CONSTANT, 0x42, 0xd0, REFERENCE]);
-/** Unreachable, nop, else, end, return, drop, select, whether a reference is null. */
-const NONE = new Set([0x00, 0x01, 0x05, 0x0b, 0x0f, 0x1a, 0x1b, 0xd1]);
-
-/** How many numbers follow: none after a conversion, one or two after what fills, copies or grows. */
-function ofPrefixed(code) {
-  if (code < 8) return 0;
-  return [8, 10, 12, 14].includes(code) ? 2 : 1;
 }
 
 function orderOf(bodies, types) {

@@ -4,25 +4,27 @@
 // esbuild leaves `new URL('./wasm/seakeep_bg.wasm', import.meta.url)` as it stands, which is how bundlers and browsers
 // find the module from dist/index.js; the check at the end holds it to that.
 
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { filesIn, fresh } from './fresh.mjs';
+import { packed } from './pack.mjs';
 import { dist, nodeBin, pkg, root } from './paths.mjs';
 import { run, Stop } from './run.mjs';
 
 const REFERENCE = /new URL\(["'`]\.\/wasm\/seakeep_bg\.wasm["'`],\s*import\.meta\.url\)/;
+const compiled = join(pkg, 'seakeep_bg.wasm');
 const module = join(dist, 'wasm', 'seakeep_bg.wasm');
 
 export async function buildJs() {
-  const from = [...sources(), join(pkg, 'seakeep.js'), join(pkg, 'seakeep_bg.wasm')];
+  const from = [...sources(), join(pkg, 'seakeep.js'), compiled];
   const to = ['index.js', 'node.js', 'adapter.js', 'testing.js', 'testing.d.ts', 'index.d.ts', 'node.d.ts'].map(
     (name) => join(dist, name),
   );
   await fresh('esbuild and tsc: dist/', { from, to: [...to, module] }, async () => {
     rmSync(dist, { recursive: true, force: true });
     mkdirSync(join(dist, 'wasm'), { recursive: true });
-    copyFileSync(join(pkg, 'seakeep_bg.wasm'), module);
+    writeFileSync(module, packed(readFileSync(compiled)));
     const define = await constants();
     await bundle('browser', 'index.ts', define);
     await bundle('neutral', 'adapter.ts', define);
@@ -42,6 +44,8 @@ function sources() {
     'package.json',
     'package-lock.json',
     'scripts/lib/build-js.mjs',
+    'scripts/lib/pack.mjs',
+    'scripts/lib/instructions.mjs',
   ];
   return [...filesIn(join(root, 'js')), ...settings.map((name) => join(root, name))];
 }
@@ -86,7 +90,7 @@ async function constants() {
 /** Asks the module itself. */
 async function buildId() {
   const glue = await import(pathToFileURL(join(pkg, 'seakeep.js')).href);
-  await glue.default({ module_or_path: readFileSync(module) });
+  await glue.default({ module_or_path: readFileSync(compiled) });
   return glue.buildId();
 }
 
