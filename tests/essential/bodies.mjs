@@ -191,6 +191,57 @@ async function refused({ tab, server }) {
   assert.deepEqual(names(await server.documents()), ['Short']);
 }
 
+async function parked({ tab, server }) {
+  await server.order({ match: { method: 'POST' }, fault: { status: 403 } });
+  await tab.evaluate(async () => {
+    await begin();
+    follow(await assistants.put({ name: 'Ada' }));
+  });
+  assert.equal((await event(tab, 'parked')).error.code, 'FORBIDDEN');
+  await until('synced to say so', () => tab.evaluate(() => followed[0].error?.parked ?? false));
+  await tab.reload();
+  const waiting = await tab.evaluate(async () => {
+    await begin();
+    await assistants.put({ id: 'other', name: 'Grace' });
+    return (await db.outbox.list({ state: 'parked' })).map((change) => [change.lastError.code, change.data.name]);
+  });
+  assert.deepEqual(waiting, [['FORBIDDEN', 'Ada']], 'parked, not dropped, also by the page that is loaded again');
+  await eventually(
+    'the others to go on',
+    async () => assert.deepEqual(names(await server.documents()), ['Grace']),
+    LEASE,
+  );
+  assert.equal(await tab.evaluate(() => db.outbox.retry()), 1);
+  await drained(tab, LEASE);
+  assert.deepEqual(names(await server.documents()), ['Ada', 'Grace']);
+}
+
+async function choice({ tab, server }) {
+  const { id } = await server.create({ name: 'Ada' });
+  await tab.evaluate(async () => {
+    await begin({ collections: { assistants: { conflict: 'manual' } }, sync: { pullInterval: 0, auto: false } });
+    await db.sync.now();
+  });
+  await server.update(id, { name: 'Theirs' });
+  const open = await tab.evaluate(async (id) => {
+    await assistants.patch(id, { name: 'Ours' });
+    await db.sync.now({ pull: false });
+    return (await db.conflicts.list({ status: 'open' })).map(({ base, local, remote }) => [base, local, remote]);
+  }, id);
+  assert.deepEqual(
+    open.map((one) => one.map((doc) => doc.name)),
+    [['Ada', 'Ours', 'Theirs']],
+  );
+  await tab.evaluate(async () => {
+    const [{ conflictId }] = await db.conflicts.list({ status: 'open' });
+    await db.conflicts.resolve(conflictId, 'local');
+    await db.sync.now();
+  });
+  await drained(tab);
+  assert.equal((await server.document(id)).name, 'Ours');
+  assert.deepEqual(await tab.evaluate(() => db.conflicts.list({ status: 'open' })), []);
+}
+
 async function pull({ tab, server }) {
   const kept = await server.create({ name: 'Ada' });
   const gone = await server.create({ name: 'Grace' });
@@ -259,6 +310,8 @@ export const bodies = [
   ['a login that ran out: everything waits, nothing counts, then goes on', login],
   ['another client changed the document meanwhile: 412, both sides’ fields are kept', conflict],
   ['refused (422): parked with the fields, edited, sent', refused],
+  ['refused (403): parked, there after a reload, the others go on; tried again, sent', parked],
+  ['both changed the same field: in the inbox until a person chooses', choice],
   ['pulled: what others created, changed and deleted', pull],
   ['two tabs: one sends, the other takes over', twoTabs],
 ];
