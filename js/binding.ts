@@ -42,7 +42,7 @@ export interface Hooks {
   /** The app's fetch, or the global one bound to its realm. */
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** The text of a response's body, null when it is longer than `most` bytes, undefined when it is nested too deep. */
-  text(response: Response, most: number): Promise<string | null | undefined>;
+  text(response: Response, most: number): Promise<string | null | undefined | false>;
   /** Tells a response's body as it comes, until `take` gives it up. */
   pieces(response: Response, take: (text: string) => boolean): Promise<boolean>;
   /** Asks for the lock of a database; returns how to give it up. */

@@ -85,7 +85,7 @@ function databaseEvent(handle: Handle, name: string, detail: object): void {
   if (!closed) return;
   handle.retire(
     deleted
-      ? refuse('CLOSED', 'this handle was closed because another tab deletes the database')
+      ? refuse('CLOSED', 'this handle was closed because its database is deleted')
       : refuse('DB_VERSION_NEWER', 'newer code has taken the database over in another tab', {
           hint: 'load the newer code; what was acknowledged is kept and will be sent',
         }),

@@ -13,6 +13,7 @@ import { isWellFormed, loneSurrogate } from './text.js';
 const MAX_DEPTH = 100;
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_KEYS = 100_000;
+const INCREMENT = 'value at % is an increment: only patch() takes one, as the value of a whole field';
 
 type Plain = { [key: string]: unknown };
 
@@ -120,6 +121,7 @@ class Pass {
     const keys = Object.keys(out);
     this.keys += keys.length;
     if (this.keys > MAX_KEYS) throw this.fault('DOC_TOO_MANY_KEYS', depth, `${this.keys} keys; limit ${MAX_KEYS}`);
+    if (keys.length === 1 && keys[0] === '$increment') throw this.fault('DOC_UNSUPPORTED', depth, INCREMENT);
     for (const key of keys) {
       this.trail[depth] = key;
       this.weigh(key.length + 3, depth);

@@ -78,6 +78,8 @@ pub struct SyncConfig {
     pub events: Option<String>,
     /// Documents of a page applied in one transaction, so that a write of the app never waits long behind one.
     pub part: usize,
+    /// Characters of such a part, as JSON; one document may be longer.
+    pub part_length: usize,
 }
 
 impl Config {
@@ -175,6 +177,7 @@ impl SyncConfig {
             max_pending: whole("maxPending", 100_000) as usize,
             auto: from.get("auto").is_none_or(|_| from.flag("auto")),
             part: 50,
+            part_length: 1 << 18,
             on_slow: OnSlow::from_text(from.text_of("onSlowNetwork").as_deref()),
             events: rest.text_of("events"),
         })

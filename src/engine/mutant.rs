@@ -77,11 +77,13 @@ pub enum Mutant {
     SendsUnmarked,
     OverheardForEver,
     ForgetsThePause,
+    PartsOfAnyLength,
+    SkipsTheUnfit,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 72] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -152,6 +154,8 @@ impl Mutant {
         Self::SendsUnmarked,
         Self::OverheardForEver,
         Self::ForgetsThePause,
+        Self::PartsOfAnyLength,
+        Self::SkipsTheUnfit,
     ];
 
     /// Whether this bug is switched on.

@@ -63,6 +63,10 @@ pub trait Document: Clone + Debug + 'static {
 
     /// JSON text, for a request body.
     fn to_json(&self) -> String;
+    /// How long its JSON text is, in the host's own units.
+    fn length(&self) -> usize {
+        self.to_json().len()
+    }
     /// Parses JSON text as `JSON.parse` does; `None` when it is not JSON.
     fn parse(json: &str) -> Option<Self>;
 

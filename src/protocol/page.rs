@@ -22,8 +22,10 @@ pub struct Item<D> {
     pub revision: Option<String>,
     /// The server's `updatedAt`.
     pub at: Option<Time>,
-    /// The document; `None` for a tombstone.
+    /// The document; `None` for a tombstone, and for what is unfit.
     pub doc: Option<D>,
+    /// What the host could not keep as it came (nested too deep, a number that is none): it is asked for by itself.
+    pub unfit: bool,
 }
 
 /// A page of a collection's change log.
@@ -136,10 +138,11 @@ fn item<D: Document>(index: usize, from: &D) -> Result<Item<D>, String> {
     if is_temporary(&id) {
         return Err(place(index, ".id has the form of the library's own temporary ids"));
     }
-    let doc = if from.flag("deleted") { None } else { Some(document(index, from, &id)?) };
+    let unfit = from.flag("unfit");
+    let doc = if unfit || from.flag("deleted") { None } else { Some(document(index, from, &id)?) };
     let at = updated_at(from).or_else(|| doc.as_ref().and_then(updated_at));
     let revision = named_revision(from).map_err(|text| place(index, text))?;
-    Ok(Item { revision, at, doc, id })
+    Ok(Item { revision, at, doc, id, unfit })
 }
 
 fn place(index: usize, text: &str) -> String {

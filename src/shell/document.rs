@@ -159,6 +159,10 @@ impl Document for JsDoc {
         JSON::stringify(&self.0).map_or_else(|_| "null".into(), String::from)
     }
 
+    fn length(&self) -> usize {
+        JSON::stringify(&self.0).map_or(0, |text| text.length() as usize)
+    }
+
     fn parse(json: &str) -> Option<Self> {
         let value = JSON::parse(json).ok()?;
         Some(if holds(json, "proto") { Self(value).deep_copy() } else { Self(value) })

@@ -24,7 +24,8 @@ const LONGEST_BODY: u32 = 32 << 20;
 pub struct Calls {
     /// `fetch(url, init)`.
     pub fetch: Function,
-    /// `text(response, most)`: the body, `null` when it is longer, `undefined` when it is nested too deep.
+    /// `text(response, most)`: the body; `null` when it is longer, `undefined` when it is nested too deep, `false` when it
+    /// holds a number that is none.
     pub text: Function,
     /// `pieces(response, take)`: the body as it comes.
     pub pieces: Function,

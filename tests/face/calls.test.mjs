@@ -134,3 +134,39 @@ test('a database in memory can be destroyed in Node; another one says what is mi
   assert.equal(await again.collection('notes').count(), 0);
   await again.close();
 });
+
+test('a database in memory that is destroyed closes its handles, as one in IndexedDB does', async () => {
+  const { db, name, notes } = await database();
+  await notes.put({ id: 'a' });
+  const told = new Promise((resolve) => db.on('closed-for-upgrade', resolve));
+  await destroy(name, { discardPending: true });
+  await told;
+  await assert.rejects(notes.put({ id: 'b' }), code('CLOSED'));
+  await assert.rejects(notes.get('a', { fresh: true }), code('CLOSED'));
+  await db.close();
+  const again = await open(name, { storage: 'memory', collections: { notes: {} } });
+  assert.equal(await again.collection('notes').count(), 0, 'nothing of the old handle is in the new database');
+  await again.close();
+});
+
+test('an increment anywhere but as a field of a patch is refused with its path, and nothing is written', async () => {
+  const { db, notes } = await database();
+  const refused = (path) => (error) => error.code === 'DOC_UNSUPPORTED' && error.path === path;
+  await assert.rejects(notes.put({ id: 'a', n: increment(1) }), refused('$.n'));
+  await assert.rejects(notes.add({ id: 'a', deep: { list: [increment(1)] } }), refused('$.deep.list[0]'));
+  await assert.rejects(notes.putMany([{ id: 'b' }, { id: 'a', n: increment(1) }]), code('DOC_UNSUPPORTED'));
+  await notes.put({ id: 'c', n: 1 });
+  await assert.rejects(notes.patch('c', { deep: { n: increment(1) } }), refused('$.deep.n'));
+  const inTransaction = db.transaction(['notes'], (tx) => tx.collection('notes').put({ id: 'a', n: increment(1) }));
+  await assert.rejects(inTransaction, code('DOC_UNSUPPORTED'));
+  const [{ mutationId }] = await db.outbox.list();
+  await assert.rejects(db.outbox.edit(mutationId, { id: 'c', n: increment(1) }), code('DOC_UNSUPPORTED'));
+  await assert.rejects(db.settings.set('n', increment(1)), code('DOC_UNSUPPORTED'));
+  await notes.patch('c', { n: increment(2) });
+  await notes.put({ id: 'd', $increment: 1, other: true });
+  assert.deepEqual(await notes.query({ orderBy: 'id' }), [
+    { id: 'c', n: 3 },
+    { id: 'd', $increment: 1, other: true },
+  ]);
+  await db.close();
+});

@@ -189,9 +189,44 @@ test('76: an answer nested 3,000 deep is RESPONSE_TOO_DEEP, for a change, a page
   assert.equal((await world.change('a')).code, 'RESPONSE_TOO_DEEP');
   await clock.advance(5000);
   assert.equal(await world.change('a'), undefined);
-  say(/^GET notes\?/, answer(200, `{"items":[{"id":"d","doc":${deep}}],"checkpoint":"9","hasMore":false}`), 100);
+  say(/^GET notes\?/, answer(200, `{"items":[],"x":${deep},"checkpoint":"9","hasMore":false}`), 1);
   await db.sync.now();
   assert.equal(db.sync.status.error?.code, 'RESPONSE_TOO_DEEP');
-  assert.equal(await notes.get('d'), undefined);
   assert.equal((await notes.get('a')).n, 1);
+  say(/^GET notes\/d/, answer(200, deep.replace('"a"', '"d"')), 1);
+  const item = `{"id":"d","revision":"1","updatedAt":1,"doc":${deep.replace('"a"', '"d"')}}`;
+  say(/^GET notes\?/, answer(200, `{"items":[${item}],"checkpoint":"9","hasMore":false}`), 1);
+  await db.sync.now();
+  assert.equal(db.sync.status.error?.code, 'RESPONSE_TOO_DEEP');
 });
+
+for (const [what, value, code] of [
+  ['deeper than any store is sure to take', `${'['.repeat(600)}${']'.repeat(600)}`, 'RESPONSE_TOO_DEEP'],
+  ['with a number beyond all numbers', '1e999', 'BAD_RESPONSE'],
+  ['with a number of 400 digits', `-${'9'.repeat(400)}`, 'BAD_RESPONSE'],
+]) {
+  test(`a document in a page ${what} holds up no other one: it is asked for by itself, rarely, until it can be kept`, async (t) => {
+    const world = await scripted(t, { pullInterval: 60_000, startDelay: 0 });
+    const { clock, db, notes, sent, say } = world;
+    const doc = (id, x) => `{"id":"${id}","x":${x},"text":"\\"1e999[["}`;
+    const item = (id, x) => `{"id":"${id}","revision":"1","updatedAt":1,"doc":${doc(id, x)}}`;
+    const items = [item('d', 1), item('e', value), item('f', '2.5e-3')];
+    await clock.advance(1000);
+    say(/^GET notes\?/, answer(200, `{"items":[${items}],"checkpoint":"9","hasMore":false}`), 1);
+    say(/^GET notes\?/, answer(200, '{"items":[],"checkpoint":"9","hasMore":false}'), 1000);
+    say(/^GET notes\/e/, answer(200, doc('e', value)), 20);
+    say(/^GET notes\/e/, answer(200, doc('e', 3)), 1);
+    await db.sync.now();
+    assert.deepEqual(
+      (await notes.getMany(['d', 'f'])).map((doc) => doc.x),
+      [1, 0.0025],
+    );
+    assert.equal(await notes.get('e'), undefined, 'never with another value');
+    assert.equal(db.sync.status.error?.code, code, 'the person is told');
+    const before = sent.length;
+    await clock.advance(600_000);
+    assert.ok(sent.length - before <= 40, `${sent.length - before} requests in ten minutes`);
+    await clock.until(async () => (await notes.get('e')) !== undefined);
+    assert.equal((await notes.get('e')).x, 3);
+  });
+}

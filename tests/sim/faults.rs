@@ -77,6 +77,8 @@ pub(crate) struct Faults {
     pub(crate) long_waits: bool,
     /// Rarer answers of the server and what stands between.
     pub(crate) answers: Answers,
+    /// Documents that the host cannot keep as they come.
+    pub(crate) unfit: u64,
 }
 
 impl Faults {
@@ -135,6 +137,7 @@ impl Faults {
             circles: if chance.below(4) == 0 { 100 } else { 0 },
             long_waits: chance.below(64) == 0,
             answers: Answers::default(),
+            unfit: 0,
             transactions: chance.rate(300),
         }
     }

@@ -21,6 +21,7 @@ mod conflicts;
 mod event;
 mod faults;
 mod herd;
+mod lengths;
 mod memory;
 mod mishaps;
 mod mutants;

@@ -158,6 +158,7 @@ impl World {
         });
         response = self.twist(wire, response);
         self.change_tag(wire, &mut response);
+        response = self.weigh(wire, response);
         let result = match fate {
             Fate::Ignored => return,
             Fate::Arrives => Ok(response),

@@ -100,6 +100,7 @@ impl World {
             traces: order.traces,
         };
         world.draw_answers();
+        world.draw_lengths();
         for tab in 0..4 {
             let delay = world.chance.below(2_000);
             world.schedule(delay, Event::Open { tab });
@@ -342,6 +343,7 @@ fn config(chance: &mut Chance) -> Config {
             auto: true,
             pulls: true,
             part: [1, 2, 50][chance.below(3) as usize],
+            part_length: usize::MAX,
             on_slow: [OnSlow::All, OnSlow::PushOnly, OnSlow::Nothing][chance.below(3) as usize],
             events: chance.hit(500).then(|| "_events".into()),
         }),

@@ -1,6 +1,6 @@
 //! Pages on their way into the store: in parts, smaller when they are too large, never on the word of a strange answer.
 //!
-//! A part is a short transaction, and one is written at a time whatever is being pulled, so that a write of the app waits for
+//! A part is a short transaction (so many documents, and so long together), and one is written at a time whatever is being pulled, so that a write of the app waits for
 //! one part and not for a page. The checkpoint comes with the last part; a page that was interrupted is asked for again.
 
 use super::commits::Purpose;
@@ -9,7 +9,7 @@ use super::Engine;
 use crate::engine::mutant::Mutant;
 use crate::engine::plan::{AnyPlan, ApplyPage};
 use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
-use crate::protocol::{HttpResponse, Page};
+use crate::protocol::{HttpResponse, Item, Page};
 
 /// A page longer than this, in characters, takes longer to read than a frame lasts.
 const LONG: usize = 1 << 20;
@@ -23,6 +23,8 @@ pub(super) struct Rest<D> {
     pub(super) from: PullState<D>,
     pub(super) restarts: bool,
     pub(super) at: Time,
+    /// How long the answer was, in characters.
+    pub(super) length: usize,
 }
 
 impl<D> Puller<D> {
@@ -35,7 +37,7 @@ impl<D> Puller<D> {
 impl<D: Document> Engine<D> {
     /// Applies the next part of a page; the rest waits for its report.
     pub(super) fn apply_parts(&mut self, collection: &Collection, mut whole: Rest<D>) {
-        let part = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.part);
+        let part = self.next_part_of(&whole);
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         if puller.limit != PAGE {
             whole.page.etag = None;
@@ -47,9 +49,24 @@ impl<D: Document> Engine<D> {
         let items = std::mem::replace(&mut whole.page.items, later);
         let (checkpoint, epoch) = (whole.page.checkpoint.clone(), whole.page.epoch.clone());
         let page = Page { items, checkpoint, has_more: true, epoch, etag: None };
-        let first = Rest { page, from: whole.from.clone(), restarts: whole.restarts, at: whole.at };
+        let first = Rest { page, from: whole.from.clone(), restarts: whole.restarts, at: whole.at, length: 0 };
         puller.rest = Some(whole);
         self.apply_page(collection, first, false, None);
+    }
+
+    /// How many of the next documents make a part: so many at most, and so long together, but one in any case. Only a
+    /// page that is longer than a part is measured.
+    fn next_part_of(&self, whole: &Rest<D>) -> usize {
+        let Some(sync) = &self.config.sync else { return usize::MAX };
+        if whole.length <= sync.part_length || Mutant::PartsOfAnyLength.is_on() {
+            return sync.part;
+        }
+        let mut length = 0;
+        let fits = |item: &&Item<D>| {
+            length += item.doc.as_ref().map_or(0, D::length);
+            length <= sync.part_length
+        };
+        whole.page.items.iter().take(sync.part).take_while(fits).count().max(1)
     }
 
     pub(super) fn apply_page(&mut self, collection: &Collection, part: Rest<D>, last: bool, single: Option<Wanted>) {

@@ -43,7 +43,7 @@ impl<D: Document> Engine<D> {
             Asked::Page { from, restarts } => {
                 self.weigh_page(&collection, response.length);
                 let outcome = page_outcome(&response, self.now);
-                self.page_came(&collection, outcome, from, restarts, at);
+                self.page_came(&collection, outcome, (from, restarts, at, response.length));
             }
             Asked::Single(single) => {
                 let outcome = single_outcome(&single.id, &response, self.now);
@@ -56,10 +56,9 @@ impl<D: Document> Engine<D> {
         &mut self,
         collection: &Collection,
         outcome: PullOutcome<Page<D>>,
-        from: PullState<D>,
-        restarts: bool,
-        at: Time,
+        asked: (PullState<D>, bool, Time, usize),
     ) {
+        let (from, restarts, at, length) = asked;
         match outcome {
             PullOutcome::News(page) => {
                 self.heard_well();
@@ -75,7 +74,7 @@ impl<D: Document> Engine<D> {
                     puller.more = page.has_more;
                     puller.strange = 0;
                 }
-                self.apply_parts(collection, Rest { page, from, restarts, at });
+                self.apply_parts(collection, Rest { page, from, restarts, at, length });
             }
             PullOutcome::NotModified => {
                 self.heard_well();
@@ -92,13 +91,15 @@ impl<D: Document> Engine<D> {
     fn single_came(&mut self, collection: &Collection, outcome: PullOutcome<Remote<D>>, single: Wanted, at: Time) {
         let id = single.id.clone();
         let item = match outcome {
-            PullOutcome::News(Remote::Present { doc, revision, at }) => Item { id, revision, at, doc: Some(doc) },
-            PullOutcome::News(_) => Item { id, revision: None, at: None, doc: None },
+            PullOutcome::News(Remote::Present { doc, revision, at }) => {
+                Item { id, revision, at, doc: Some(doc), unfit: false }
+            }
+            PullOutcome::News(_) => Item { id, revision: None, at: None, doc: None, unfit: false },
             other => return self.pull_refused(collection, other),
         };
         let page = Page { items: vec![item], checkpoint: None, has_more: false, epoch: None, etag: None };
         let from = self.pulls.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
-        self.apply_page(collection, Rest { page, from, restarts: false, at }, true, Some(single));
+        self.apply_page(collection, Rest { page, from, restarts: false, at, length: 0 }, true, Some(single));
     }
 
     fn pull_refused<T>(&mut self, collection: &Collection, outcome: PullOutcome<T>) {
@@ -267,7 +268,10 @@ impl<D: Document> Engine<D> {
             puller.due = false;
             puller.forced = true;
             puller.rest = None;
-            puller.fetch.extend(puller.fetching.take());
+            // The others come first: what cannot be had must not hold them up.
+            if let Some(single) = puller.fetching.take() {
+                puller.fetch.insert(0, single);
+            }
             let came = puller.changed + puller.deleted > 0;
             self.timers.set(Timer::Pull(collection.clone()), self.now + pause);
             if came {

@@ -3,7 +3,7 @@
 //!
 //! A pulled document never overwrites a pending one: it becomes the new base and the changes are put on top (I-10).
 //! One that is older than what was acknowledged is refused (I-11); where no time tells, and the page was asked for
-//! before the acknowledgement, the document is named for fetching by itself.
+//! before the acknowledgement, the document is named for fetching by itself; so is one that could not be read.
 
 use super::audit::{audited, merged, settled};
 use super::meet::Meeting;
@@ -179,6 +179,9 @@ impl<D: Document> ApplyPage<D> {
     }
 
     fn judge(&self, lane: &Lane<D>, item: &Item<D>, state: &PullState<D>) -> Verdict {
+        if item.unfit {
+            return if Mutant::SkipsTheUnfit.is_on() { Verdict::Known } else { Verdict::Fetch };
+        }
         let Some(row) = lane.row.as_ref().filter(|_| !Mutant::StalePullAfterAcknowledge.is_on()) else {
             return Verdict::Take;
         };

@@ -1,10 +1,11 @@
-//! The store in memory: databases by name, shared by all handles of the page, kept until they are destroyed.
+//! The store in memory: databases by name, shared by all handles of the page, kept until they are destroyed. Its handles
+//! are told then, as those of IndexedDB are.
 //!
 //! Every document given out is the caller's own copy, as it would be out of IndexedDB.
 
 use super::out::{self, Changes};
 use super::read::{is_complete, mark_text, PendingQuery};
-use super::Table;
+use super::{StoreEvent, Table, Told};
 use crate::engine::disk::Disk;
 use crate::engine::query::{disk_query, index_keys, IndexDef, Key, Query};
 use crate::engine::store::{MetaKey, Plan};
@@ -12,30 +13,42 @@ use crate::model::{is_temporary, sort_by, AuditEntry, Code, DocKey, Failure, Lis
 use crate::shell::document::JsDoc;
 use core::cell::RefCell;
 use js_sys::Array;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use wasm_bindgen::JsValue;
 
 /// A database in memory.
 pub(super) type Shared = Rc<RefCell<Disk<JsDoc>>>;
 
+/// What hears of the end of a database: one for each open handle.
+type Handles = Vec<Weak<dyn Fn(StoreEvent)>>;
+
 thread_local! {
-    static DATABASES: RefCell<Map<String, Shared>> = const { RefCell::new(Map::new()) };
+    static DATABASES: RefCell<Map<String, (Shared, Handles)>> = const { RefCell::new(Map::new()) };
 }
 
-/// The database of a name, made when there is none.
-pub(super) fn open(name: &str) -> Shared {
-    DATABASES.with_borrow_mut(|all| all.get_or_insert_with(name.into(), Default::default).clone())
+/// The database of a name, made when there is none; `told` hears of its end while somebody holds it.
+pub(super) fn open(name: &str, told: &Told) -> Shared {
+    DATABASES.with_borrow_mut(|all| {
+        let (disk, handles) = all.get_or_insert_with(name.into(), Default::default);
+        handles.retain(|handle| handle.strong_count() > 0);
+        handles.push(Rc::downgrade(told));
+        disk.clone()
+    })
 }
 
 /// The database of a name, when there is one.
 pub(super) fn find(name: &str) -> Option<Shared> {
-    DATABASES.with_borrow(|all| all.get(name).cloned())
+    DATABASES.with_borrow(|all| all.get(name).map(|(disk, _)| disk.clone()))
 }
 
-/// Forgets a database, for handles that still hold it too; says whether there was one.
+/// Forgets a database, and closes its handles; says whether there was one.
 pub(super) fn destroy(name: &str) -> bool {
     let former = DATABASES.with_borrow_mut(|all| all.remove(name));
-    former.inspect(|disk| drop(disk.take())).is_some()
+    let former = former.inspect(|(disk, handles)| {
+        drop(disk.take());
+        handles.iter().filter_map(Weak::upgrade).for_each(|told| told(StoreEvent::Deleted));
+    });
+    former.is_some()
 }
 
 /// Runs a plan; unique indexes hold as they would in IndexedDB.

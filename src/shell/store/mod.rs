@@ -102,6 +102,8 @@ pub type Asked = Result<Query, Failure>;
 pub struct Store {
     backend: Backend,
     tables: Tables,
+    /// Hears of the end of a database in memory, as long as this lives.
+    _told: Option<Told>,
 }
 
 enum Backend {
@@ -120,12 +122,13 @@ impl Store {
     pub fn open(config: StoreConfig, told: Told, done: Done<Rc<Self>>) {
         let tables = config.tables.iter().map(|table| Rc::new(table.with_all_indexes())).collect();
         if config.memory {
-            return done(Ok(Rc::new(Self { backend: Backend::Memory(memory::open(&config.name)), tables })));
+            let backend = Backend::Memory(memory::open(&config.name, &told));
+            return done(Ok(Rc::new(Self { backend, tables, _told: Some(told) })));
         }
         let opened = move |connection: Result<Rc<Connection>, Failure>| {
             done(connection.map(|connection| {
                 let gets = Gets::new(connection.clone());
-                Rc::new(Self { backend: Backend::Idb(connection, gets), tables })
+                Rc::new(Self { backend: Backend::Idb(connection, gets), tables, _told: None })
             }));
         };
         Connection::open(config, told, Box::new(opened));

@@ -289,6 +289,10 @@ impl World {
             return;
         }
         let disk = &self.profiles[done.profile].disk;
+        // What could not be kept is asked for by itself, and said to be wanted with the checkpoint.
+        let pulls = &self.profiles[done.profile].pulls;
+        let state = pulls.iter().find(|(known, _)| **known == *name).map(|(_, state)| state);
+        let is_wanted = |id: &str| state.is_some_and(|state| state.wanted.iter().any(|wanted| wanted.id == id));
         let missing = self.server.tables.documents(name).find(|document| {
             let row = disk.main(&DocKey::new(&name.into(), &document.id));
             let row = row.filter(|row| row.is_clean());
@@ -302,7 +306,7 @@ impl World {
             // The copy of a create whose answer came again is asked for by itself.
             let tag = row.and_then(|row| row.doc.as_ref()).and_then(tag_of);
             let copy = tag.and_then(|tag| self.oracle.truths.get(&tag)).is_some_and(|truth| truth.twin);
-            document.position <= position && !dirty && !current && !copy
+            document.position <= position && !dirty && !current && !copy && !is_wanted(&document.id)
         });
         if let Some(document) = missing.map(|document| document.id.clone()) {
             self.broken(
