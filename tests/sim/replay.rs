@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Events with streams of their own: what a file may name.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 22] = [
     "world",
     "wake",
     "commit",
@@ -39,6 +39,9 @@ const NAMES: [&str; 19] = [
     "version",
     "connection",
     "tag",
+    "answers",
+    "mishaps",
+    "twist",
 ];
 /// Runs that shortening one schedule may take.
 const MOST_RUNS: usize = 4_000;

@@ -6,21 +6,20 @@ use super::Engine;
 use crate::model::{Document, Time};
 
 impl<D: Document> Engine<D> {
-    /// A clock that jumped back takes the alarms along, so that nothing waits longer than it was meant to (I-31).
+    /// A clock that jumped back takes the alarms along, and the time since work waits for another tab, so that nothing
+    /// waits longer than it was meant to (I-31). The lease must be looked at before anything more is sent: to the other
+    /// tabs its end is so far ahead by now that they may take it.
     pub(super) fn turn_clock(&mut self, now: Time) {
         if now < self.now {
-            self.timers.shift_back(self.now - now);
+            let by = self.now - now;
+            self.timers.shift_back(by);
             self.refused_until = None;
-            self.clock_offset = self.clock_offset.saturating_add_unsigned(self.now - now);
-            self.shorten_lease();
+            self.waits = self.waits.map(|(since, first)| (since.saturating_sub(by), first));
+            self.clock_offset = self.clock_offset.saturating_add_unsigned(by);
+            if let Some(lease) = self.lease.as_mut() {
+                lease.expires_at = lease.expires_at.min(now);
+            }
         }
         self.now = now;
-    }
-
-    /// A lease must not last longer than it was given for.
-    fn shorten_lease(&mut self) {
-        if let Some(lease) = self.lease.as_mut() {
-            lease.expires_at = lease.expires_at.min(self.now);
-        }
     }
 }

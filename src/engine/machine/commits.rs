@@ -259,7 +259,6 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             remote: remote.clone(),
-            asked_at: flight.sent_at,
             offset: self.clock_offset,
             now: self.now,
         };

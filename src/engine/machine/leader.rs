@@ -85,11 +85,12 @@ impl<D: Document> Engine<D> {
         self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1).first().copied()
     }
 
-    /// Its work waits for another tab: anew when that tab has done what stood first.
+    /// Its work waits for another tab: anew when that tab has done what stood first, but for a pass that is asked for,
+    /// of which a leader that sends well may still not hear.
     fn note_waiting(&mut self) {
         let first = self.first_ready();
         match self.waits {
-            Some((_, known)) if known == first => {}
+            Some((_, known)) if known == first || self.pass.is_wanted() => {}
             _ => self.waits = Some((self.now, first)),
         }
     }

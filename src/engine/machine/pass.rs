@@ -117,6 +117,11 @@ impl<D> Pass<D> {
     pub(super) fn is_awaited(&self) -> bool {
         !self.waiting.is_empty() || !self.asked.is_empty()
     }
+
+    /// Whether somebody waits for it, here or at the leader.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_awaited() || self.asking.is_some()
+    }
 }
 
 impl<D: Document> Engine<D> {
@@ -213,6 +218,7 @@ impl<D: Document> Engine<D> {
         if self.pass.asking.as_ref().is_some_and(|asking| asking.id == id) {
             let tickets = self.pass.asking.take().map(|asking| asking.tickets).unwrap_or_default();
             self.timers.stop(&Timer::ReportDue);
+            self.waits = None;
             self.forget_pulls();
             self.read_outbox();
             for ticket in tickets {

@@ -6,6 +6,7 @@
 mod answers;
 mod batches;
 mod breaker;
+mod clock;
 mod outdated;
 mod pulls;
 mod start;

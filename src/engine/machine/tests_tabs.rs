@@ -7,7 +7,7 @@ use super::tests::put;
 use super::Engine;
 use crate::engine::config::Config;
 use crate::engine::disk::Disk;
-use crate::engine::input::{Command, Input, Message, Signal};
+use crate::engine::input::{Command, Input, Message, Signal, Wish};
 use crate::engine::output::{Event, Output};
 use crate::engine::policy::lease::TERM;
 use crate::model::{Document, Time};
@@ -163,6 +163,27 @@ fn a_leader_that_does_not_hear_but_works_on_serves_or_hands_over_within_two_term
         (0..2).for_each(|tab| bench.answer(tab));
     }
     assert!(bench.now - start <= 2 * TERM, "{}", bench.now - start);
+}
+
+#[test]
+fn a_pass_that_a_leader_does_not_hear_of_runs_within_two_terms_although_the_clock_jumps_back() {
+    for jump in [0, 3_600_000] {
+        let mut bench = Bench::new(2);
+        bench.write(0, "a");
+        bench.answer(0);
+        bench.give(1, Input::Command { ticket: 1, command: Command::Now(Wish::all()) });
+        bench.now -= jump;
+        let start = bench.now;
+        let mut number = 0;
+        while !bench.leads(1) && bench.now < start + 3 * TERM {
+            number += 1;
+            bench.write(0, &format!("own{number}"));
+            (0..2).for_each(|tab| bench.give(tab, Input::Tick));
+            bench.pass(bench.now + 300);
+            bench.answer(0);
+        }
+        assert!(bench.now - start <= 2 * TERM + 300, "{} after a jump of {jump}", bench.now - start);
+    }
 }
 
 #[test]

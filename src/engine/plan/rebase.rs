@@ -11,7 +11,7 @@ use super::Report;
 use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
-use crate::model::{AuditEntry, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time};
+use crate::model::{AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Pending, PendingState, Seq, Time};
 use crate::protocol::Remote;
 use std::rc::Rc;
 
@@ -33,8 +33,6 @@ pub struct Rebase<D> {
     pub key: DocKey,
     /// The server's current state.
     pub remote: Remote<D>,
-    /// When it was asked for.
-    pub asked_at: Time,
     /// The server's clock less this device's.
     pub offset: i64,
     /// When.
@@ -125,7 +123,7 @@ impl<D: Document> Rebase<D> {
                 meeting(None, None, at).judge_all(lane, true)
             }
             Remote::Present { doc, revision, at } => {
-                let (doc, revision) = self.pulled_since(lane, *at).unwrap_or_else(|| {
+                let (doc, revision) = pulled_since(lane, *at).unwrap_or_else(|| {
                     confirm(lane, revision.clone(), *at, self.now);
                     (doc.clone(), revision.clone())
                 });
@@ -137,13 +135,6 @@ impl<D: Document> Rebase<D> {
             }
         };
         (noted, self.parked(lane))
-    }
-
-    /// The server's state below the change, where a pull brought one meanwhile that is later than this answer (I-11).
-    fn pulled_since(&self, lane: &Lane<D>, at: Option<Time>) -> Option<(D, Option<String>)> {
-        let row = lane.row.as_ref().filter(|row| row.synced_at.is_some_and(|pulled| pulled >= self.asked_at))?;
-        at.zip(row.server_at).filter(|(at, known)| at < known)?;
-        Some((lane.changes.first()?.base.clone()?, row.rev.clone()))
     }
 
     /// Parks a change that has met another state too often.
@@ -158,6 +149,15 @@ impl<D: Document> Rebase<D> {
         change.last_error = Some(failure.clone());
         Some(failure)
     }
+}
+
+/// The server's state below the change, where a pull has put one there since the change was sent that is later than this
+/// answer (I-11). What it was made from tells; the device's clock is not asked, for it may have jumped meanwhile.
+fn pulled_since<D: Document>(lane: &Lane<D>, at: Option<Time>) -> Option<(D, Option<String>)> {
+    let (row, head) = (lane.row.as_ref()?, lane.changes.first()?);
+    let pulled = head.origin.is_some() || head.kind == ChangeKind::Create;
+    at.zip(row.server_at).filter(|(at, known)| pulled && at < known)?;
+    Some((head.base.clone()?, row.rev.clone()))
 }
 
 /// Whether a pull brought the document's deletion, which is later than this answer (I-36).
