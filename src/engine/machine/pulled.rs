@@ -168,6 +168,7 @@ impl<D: Document> Engine<D> {
         puller.state = Some(applied.state);
         puller.pages += 1;
         puller.fetching = None;
+        puller.fetch.retain(|wanted| !applied.fetch.iter().any(|again| again.id == wanted.id));
         puller.fetch.extend(applied.fetch);
         self.pass.pulled += applied.changed + applied.deleted;
         self.watch_states(&applied.effects);

@@ -118,8 +118,9 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if self.single.is_none() && !moves {
             applied.state = stored;
         }
+        applied.state.wanted.retain(|wanted| !applied.fetch.iter().any(|again| again.id == wanted.id));
         applied.state.wanted.extend(applied.fetch.iter().cloned());
-        if moves || applied.state.wanted.len() != stored_wanted {
+        if moves || !applied.fetch.is_empty() || applied.state.wanted.len() != stored_wanted {
             writes.push(Write::PutMeta(pull, applied.state.to_record()));
         }
         Step::Done(writes, Report::Applied(applied))

@@ -90,3 +90,20 @@ fn a_document_that_cannot_be_kept_holds_nothing_up_and_is_asked_for_by_itself() 
     answer(&mut bench, "/notes/n2", Body::Json(Json::from(json!({ "id": "n2" }))), 0);
     assert!(bench.disk.main(&key("n2")).is_some(), "once it can be kept");
 }
+
+#[test]
+fn a_document_that_cannot_be_kept_is_wanted_once_however_often_it_changes() {
+    let mut bench = Bench::new(json!({ "url": "https://x.test", "pullInterval": 0, "startDelay": 0 }));
+    bench.give(Input::Start);
+    let page = |at: u32, more: bool| {
+        let item = json!({ "id": "n1", "revision": at.to_string(), "updatedAt": at, "doc": null, "unfit": true });
+        Body::Json(Json::from(json!({ "items": [item], "checkpoint": at.to_string(), "hasMore": more, "epoch": "e" })))
+    };
+    for at in 1..=4 {
+        answer(&mut bench, "/notes?", page(at, at < 4), 0);
+    }
+    let asked = |bench: &Bench| bench.requests.iter().filter(|(_, _, what)| what.contains("/notes/n1")).count();
+    answer(&mut bench, "/notes/n1", Body::Json(Json::from(json!({ "id": "n1" }))), 0);
+    assert_eq!(asked(&bench), 1);
+    assert!(bench.disk.main(&DocKey::new(&"notes".into(), "n1")).is_some());
+}
