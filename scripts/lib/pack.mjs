@@ -31,12 +31,19 @@ const STREAM = { declarations: 0, locals: 1, offsets: 2, constants: 3, calls: 4,
 const STREAMS = 6;
 const END = STREAMS;
 const TOKENS = 256;
+/** Of these instructions the most frequent are tokens together with what they name. */
+const FREQUENT = new Map([
+  [LOCAL_GET, 6],
+  [CALL, 64],
+]);
 
 /** The module as it is shipped. */
 export function packed(module) {
   const { content } = [...sections(module)].find(({ id }) => id === CODE);
   const begin = content.byteOffset - module.byteOffset;
-  const parts = functionsOf(content).flatMap(partsOf);
+  const functions = functionsOf(content).map(piecesOf);
+  const frequent = frequentOf(functions.flatMap((pieces) => pieces.slice(1)));
+  const parts = functions.flatMap((pieces) => pieces.map((piece, place) => partOf(piece, place, pieces, frequent)));
   const tokens = tokensOf(parts);
   const places = new Map(tokens.map((token, place) => [token?.key, place]));
   const streams = [
@@ -51,20 +58,38 @@ export function packed(module) {
   return Buffer.concat([module.subarray(0, MAGIC), Buffer.of(0), leb(section.length), section]);
 }
 
-/** A function as its tokens: what declares its locals, then its instructions. */
-function partsOf(bytes) {
+/** A function in pieces: what declares its locals, then its instructions. */
+function piecesOf(bytes) {
   let at = afterLocals(bytes);
-  const parts = [part(bytes.subarray(0, at), 1, STREAM.declarations)];
+  const pieces = [bytes.subarray(0, at)];
   while (at < bytes.length) {
     const end = endOfInstruction(bytes, at);
-    parts.push(end < bytes.length ? instruction(bytes.subarray(at, end)) : part(bytes.subarray(at), 1, END));
+    pieces.push(bytes.subarray(at, end));
     at = end;
   }
-  return parts;
+  return pieces;
 }
 
-function instruction(bytes) {
+/** Those that are tokens together with what they name, as text. */
+function frequentOf(pieces) {
+  const uses = new Map();
+  for (const piece of pieces) {
+    if (!FREQUENT.has(piece[0])) continue;
+    const text = piece.toString('hex');
+    uses.set(text, (uses.get(text) ?? 0) + 1);
+  }
+  const sorted = [...uses.keys()].sort((a, b) => uses.get(b) - uses.get(a));
+  const most = ([code, count]) =>
+    sorted.filter((text) => Number.parseInt(text.slice(0, 2), 16) === code).slice(0, count);
+  return new Set([...FREQUENT].flatMap(most));
+}
+
+/** A piece as a token and the numbers that the token copies. */
+function partOf(bytes, place, pieces, frequent) {
   const [code] = bytes;
+  if (place === 0) return part(bytes, 1, STREAM.declarations);
+  if (place === pieces.length - 1) return part(bytes, bytes.length, END);
+  if (frequent.has(bytes.toString('hex'))) return part(bytes, bytes.length, 0);
   if (isLocal(code)) return part(bytes, 1, STREAM.locals);
   if (isMemory(code)) return part(bytes, 2, STREAM.offsets);
   if (isConstant(code)) return part(bytes, 1, STREAM.constants);
@@ -111,8 +136,8 @@ function tokensOf(parts) {
 function classOf({ written, stream }) {
   const [code] = written;
   if (stream === STREAM.declarations || stream === END || code === CALL) return 128;
-  if (code === LOCAL_GET) return 0;
   if (code === CONSTANT) return 255;
+  if (code === LOCAL_GET && written.length === 1) return 0;
   if (isLocal(code)) return 192;
   if (isMemory(code)) return code < STORES ? 1 : 240;
   return isControl(code) ? 64 : 16;
