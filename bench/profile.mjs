@@ -1,4 +1,5 @@
-// node bench/profile.mjs CASE [--contender raw|dexie|seakeep] [--dist DIR]: where the time of a case goes.
+// node bench/profile.mjs CASE [--contender raw|dexie|seakeep] [--dist DIR]: where the time of a case goes. The case `push`
+// sends 1,000 queued changes to the reference server (`--concurrency N` batches at a time).
 // Prints what one repetition asks of IndexedDB, then the functions that took most of its time on the page's thread.
 // The built module has no names; `--dist` takes another build that has (wasm-bindgen without --remove-name-section,
 // wasm-opt with -g).
@@ -6,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { need } from '../scripts/lib/system.mjs';
 import { browse } from './lib/browser.mjs';
+import { PUSH, pushOnce } from './lib/push.mjs';
 import { serve } from './lib/serve.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -16,6 +18,7 @@ const { values: options, positionals } = parseArgs({
     repetitions: { type: 'string', default: '3' },
     top: { type: 'string', default: '45' },
     sqlite: { type: 'boolean', default: false },
+    concurrency: { type: 'string', default: '1' },
   },
 });
 const [id] = positionals;
@@ -25,19 +28,42 @@ const server = await serve({ dist: options.dist });
 const browser = await browse(server.url, { executable: need('chromium'), sqlite: options.sqlite });
 try {
   const { page } = browser;
-  const counts = await page.evaluate(([...args]) => globalThis.bench.count(...args), [id, options.contender]);
+  const work = id === PUSH ? pushes(page) : aCase(page);
+  const counts = await work.count();
   console.log(`${id}, ${options.contender}: what one repetition asks for`);
   for (const [what, count] of Object.entries(counts)) console.log(`${String(count).padStart(8)}  ${what}`);
   const profile = await profiled(async () => {
-    const args = [id, Number(options.repetitions), [options.contender]];
-    const times = await page.evaluate(([...given]) => globalThis.bench.run(...given), args);
-    console.log('\nmicroseconds:', times[options.contender].map(Math.round).join(' '));
+    const times = await work.run(Number(options.repetitions));
+    console.log('\nmicroseconds:', times.map(Math.round).join(' '));
   });
   print('in the function itself', selfTimes(profile));
   print('with all it called', totalTimes(profile));
 } finally {
   await browser.close();
   server.close();
+}
+
+function aCase(page) {
+  const { contender } = options;
+  return {
+    count: () => page.evaluate((given) => globalThis.bench.count(...given), [id, contender]),
+    run: async (repetitions) => {
+      const args = [id, repetitions, [contender]];
+      return (await page.evaluate((given) => globalThis.bench.run(...given), args))[contender];
+    },
+  };
+}
+
+function pushes(page) {
+  const concurrency = Number(options.concurrency);
+  return {
+    count: () => pushOnce(page, server.url, { concurrency, counted: true }),
+    run: async (repetitions) => {
+      const times = [];
+      while (times.length < repetitions) times.push(1000 * (await pushOnce(page, server.url, { concurrency })));
+      return times;
+    },
+  };
 }
 
 async function profiled(work) {

@@ -40,6 +40,18 @@ export async function measurePush(page, origin, repetitions) {
   }
 }
 
+/** One run of the outbox against a server of its own: milliseconds, or with `counted` what it asks of IndexedDB. */
+export async function pushOnce(page, origin, { concurrency, counted = false }) {
+  const server = await startServer({ args: ['--cors', new URL(origin).origin] });
+  try {
+    const name = `push-once-${concurrency}-${counted}`;
+    const given = { who: 'seakeep', url: server.api, name, changes: CHANGES, batch: BATCH, concurrency, counted };
+    return await page.evaluate((given) => globalThis.bench.push(given), given);
+  } finally {
+    await server.stop();
+  }
+}
+
 /** What was measured, as a person reads it. */
 export function pushTable(rows) {
   return rows
