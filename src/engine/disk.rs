@@ -143,10 +143,7 @@ impl<D: Document> Disk<D> {
             Read::Alias(key) => Found::Alias(self.alias.get(key).cloned()),
             Read::Conflict(id) => Found::Conflict(self.conflicts.get(id).cloned().map(Box::new)),
             Read::Referring { collection, field, id } => {
-                let refers = |row: &&Row<D>| {
-                    row.doc.as_ref().and_then(|doc| doc.text_of(field)).is_some_and(|text| text == **id)
-                };
-                Found::MainRows(self.main_rows(collection).filter(refers).cloned().listed())
+                Found::MainRows(self.main_rows(collection).filter(|row| row.refers(field, id)).cloned().listed())
             }
             Read::MainPage { collection, after, limit } => {
                 Found::MainRows(self.main_page(collection, after.as_ref(), *limit))

@@ -79,11 +79,14 @@ pub enum Mutant {
     ForgetsThePause,
     PartsOfAnyLength,
     SkipsTheUnfit,
+    SeveralForget,
+    SeveralKeepHalf,
+    SeveralGiveUp,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 75] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -156,6 +159,9 @@ impl Mutant {
         Self::ForgetsThePause,
         Self::PartsOfAnyLength,
         Self::SkipsTheUnfit,
+        Self::SeveralForget,
+        Self::SeveralKeepHalf,
+        Self::SeveralGiveUp,
     ];
 
     /// Whether this bug is switched on.

@@ -6,11 +6,12 @@
 //! find their places free, and the store's refusal is its comparison. A plan may be asked again from an empty set of rows after a lost connection, so it
 //! must not remember anything. Nothing here touches a store.
 
+mod rows;
+
+pub use rows::Rows;
+
 use super::query::Query;
-use crate::model::{
-    sort_by, AuditEntry, Collection, Conflict, ConflictLog, Discarded, DocKey, Document, Lease, Listed, Map, Mark,
-    Pending, PullState, Record, Row, Seq, Stats,
-};
+use crate::model::{AuditEntry, Collection, Conflict, DocKey, Document, Pending, Row, Seq};
 use core::cmp::Ordering;
 use std::rc::Rc;
 
@@ -123,36 +124,6 @@ pub enum Read {
     },
 }
 
-/// Rows read inside one transaction.
-#[derive(Debug, Clone)]
-pub struct Rows<D> {
-    main: Map<DocKey, Option<Row<D>>>,
-    pending: Map<Seq, Option<Pending<D>>>,
-    meta: Map<MetaKey, Option<D>>,
-    alias: Map<DocKey, Option<Rc<str>>>,
-    conflicts: Map<Rc<str>, Option<Conflict<D>>>,
-    main_pages: Map<Read, Vec<Row<D>>>,
-    pending_pages: Map<Read, Vec<Pending<D>>>,
-    last_pending: Option<Option<Seq>>,
-    refused: bool,
-}
-
-impl<D> Default for Rows<D> {
-    fn default() -> Self {
-        Self {
-            main: Map::new(),
-            pending: Map::new(),
-            meta: Map::new(),
-            alias: Map::new(),
-            conflicts: Map::new(),
-            main_pages: Map::new(),
-            pending_pages: Map::new(),
-            last_pending: None,
-            refused: false,
-        }
-    }
-}
-
 /// What a store found for a [`Read`].
 #[derive(Debug, Clone)]
 pub enum Found<D> {
@@ -172,129 +143,6 @@ pub enum Found<D> {
     PendingRows(Vec<Pending<D>>),
     /// For [`Read::LastPending`].
     Last(Option<Seq>),
-}
-
-impl<D: Document> Rows<D> {
-    /// No rows; `refused` when a guess of this plan was refused before.
-    pub fn new(refused: bool) -> Self {
-        Self { refused, ..Self::default() }
-    }
-
-    /// Whether a guess of this plan was refused: it must read what it had guessed.
-    pub fn is_refused(&self) -> bool {
-        self.refused
-    }
-
-    /// Keeps what the store found.
-    pub fn keep(&mut self, read: Read, found: Found<D>) {
-        match (read, found) {
-            (Read::Main(key), Found::Main(row)) => drop(self.main.insert(key, row)),
-            (Read::Pending(seq), Found::Pending(row)) => drop(self.pending.insert(seq, row)),
-            (Read::Meta(key), Found::Meta(row)) => drop(self.meta.insert(key, row)),
-            (Read::Alias(key), Found::Alias(id)) => drop(self.alias.insert(key, id)),
-            (Read::Conflict(id), Found::Conflict(row)) => drop(self.conflicts.insert(id, row.map(|row| *row))),
-            (Read::LastPending, Found::Last(seq)) => self.last_pending = Some(seq),
-            (read, Found::MainRows(rows)) => drop(self.main_pages.insert(read, rows)),
-            (read, Found::PendingRows(rows)) => drop(self.pending_pages.insert(read, rows)),
-            (read, _) => native_assert!(false, "a store answered {read:?} with another kind of row"),
-        }
-    }
-
-    /// Whether a read has been answered.
-    pub fn has(&self, read: &Read) -> bool {
-        match read {
-            Read::Main(key) => self.main.contains_key(key),
-            Read::Pending(seq) => self.pending.contains_key(seq),
-            Read::Meta(key) => self.meta.contains_key(key),
-            Read::Alias(key) => self.alias.contains_key(key),
-            Read::Conflict(id) => self.conflicts.contains_key(id),
-            Read::Referring { .. } | Read::MainPage { .. } | Read::Query(_) => self.main_pages.contains_key(read),
-            Read::PendingPage { .. } => self.pending_pages.contains_key(read),
-            Read::LastPending => self.last_pending.is_some(),
-        }
-    }
-
-    /// Those of the reads that have no answer yet, each once.
-    pub fn missing(&self, reads: impl IntoIterator<Item = Read>) -> Vec<Read> {
-        let mut missing: Vec<Read> = reads.into_iter().filter(|read| !self.has(read)).listed();
-        sort_by(&mut missing, Ord::cmp);
-        missing.dedup();
-        missing
-    }
-
-    /// A main row that was read.
-    pub fn main(&self, key: &DocKey) -> Option<&Row<D>> {
-        self.main.get(key)?.as_ref()
-    }
-
-    /// An outbox row that was read.
-    pub fn pending(&self, seq: Seq) -> Option<&Pending<D>> {
-        self.pending.get(&seq)?.as_ref()
-    }
-
-    /// The server's id of a temporary id.
-    pub fn alias(&self, key: &DocKey) -> Option<&Rc<str>> {
-        self.alias.get(key)?.as_ref()
-    }
-
-    /// A conflict that was read.
-    pub fn conflict(&self, id: &str) -> Option<&Conflict<D>> {
-        self.conflicts.get(id)?.as_ref()
-    }
-
-    /// The rows of a page, of a reference look-up or of a query.
-    pub fn main_rows(&self, read: &Read) -> &[Row<D>] {
-        self.main_pages.get(read).map_or(&[], Vec::as_slice)
-    }
-
-    /// The rows of an outbox page.
-    pub fn pending_rows(&self, read: &Read) -> &[Pending<D>] {
-        self.pending_pages.get(read).map_or(&[], Vec::as_slice)
-    }
-
-    /// The last place taken in the outbox; 0 when it is empty.
-    pub fn last_pending(&self) -> Seq {
-        self.last_pending.flatten().unwrap_or(0)
-    }
-
-    /// The lease, when there is one.
-    pub fn lease(&self) -> Option<Lease> {
-        self.meta_record(&MetaKey::Lease)
-    }
-
-    /// The mark of change.
-    pub fn mark(&self) -> Mark {
-        self.meta_record(&MetaKey::Mark).unwrap_or_default()
-    }
-
-    /// Lately discarded mutation ids.
-    pub fn discarded(&self) -> Discarded {
-        self.meta_record(&MetaKey::Discarded).unwrap_or_default()
-    }
-
-    /// What is kept of all conflicts.
-    pub fn conflict_log(&self) -> ConflictLog {
-        self.meta_record(&MetaKey::Conflicts).unwrap_or_default()
-    }
-
-    /// A meta row as it stands in the store.
-    pub fn meta(&self, key: &MetaKey) -> Option<&D> {
-        self.meta.get(key)?.as_ref()
-    }
-
-    /// The pull state of a collection.
-    pub fn pull_state(&self, collection: &Collection) -> PullState<D> {
-        self.meta_record(&MetaKey::Pull(collection.clone())).unwrap_or_default()
-    }
-
-    /// What sync has done; `None` before anything was counted.
-    pub fn stats(&self) -> Option<Stats> {
-        self.meta_record(&MetaKey::Stats)
-    }
-
-    fn meta_record<R: Record<D>>(&self, key: &MetaKey) -> Option<R> {
-        R::from_record(self.meta.get(key)?.as_ref()?)
-    }
 }
 
 /// One change to the store.
@@ -361,4 +209,8 @@ pub trait Plan<D: Document, R> {
     fn scope(&self) -> Scope;
     /// The next step, from the rows read so far. Pure: the same rows give the same step.
     fn step(&self, rows: &Rows<D>) -> Step<D, R>;
+    /// The plans it is made of, where it is made of several: for those who check that it comes to the same.
+    fn parts(&self) -> &[Box<dyn Plan<D, R>>] {
+        &[]
+    }
 }

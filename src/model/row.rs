@@ -55,6 +55,11 @@ impl<D: Document> Row<D> {
         self.synced_at.is_some()
     }
 
+    /// Whether a field of its document holds the id of another one.
+    pub fn refers(&self, field: &str, id: &str) -> bool {
+        self.doc.as_ref().and_then(|doc| doc.text_of(field)).is_some_and(|text| text == *id)
+    }
+
     /// Whether nothing waits to be sent.
     pub fn is_clean(&self) -> bool {
         self.lane.is_empty()

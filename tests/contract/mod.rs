@@ -96,7 +96,7 @@ impl<D: Document, R> Plan<D, R> for Script<D, R> {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, R> {
         for round in &self.rounds {
-            let missing = rows.missing(round.iter().cloned());
+            let missing = rows.missing(round.clone());
             if !missing.is_empty() {
                 return Step::Need(missing);
             }

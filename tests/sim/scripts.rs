@@ -1,4 +1,4 @@
-//! Twelve canonical scripts: what apps do most, each as a straight line, for runs with a single fault in them.
+//! Fourteen canonical scripts: what apps do most, each as a straight line, for runs with a single fault in them.
 //!
 //! A script runs on a world without faults of its own. A tab that a fault took away is waited for. Documents are named
 //! by their tags, as the oracles know them; what they are promised goes through the same claims as everything else.
@@ -16,7 +16,7 @@ use serde_json::json;
 pub(crate) type Script = (&'static str, fn(&mut World));
 
 /// All of them.
-pub(crate) const SCRIPTS: [Script; 12] = [
+pub(crate) const SCRIPTS: [Script; 14] = [
     ("create-offline", create_offline),
     ("update-offline", update_offline),
     ("delete-offline", delete_offline),
@@ -29,7 +29,12 @@ pub(crate) const SCRIPTS: [Script; 12] = [
     ("full-resync", full_resync),
     ("group", group),
     ("close-reopen", close_reopen),
+    ("batch", batch),
+    ("batch-references", batch_references),
 ];
+
+/// Those of them in which changes go together.
+pub(crate) const BATCHED: [&str; 2] = ["batch", "batch-references"];
 
 /// Longest wait for a tab that a fault took away.
 const RETURN: u64 = 400_000;
@@ -187,6 +192,45 @@ fn close_reopen(world: &mut World) {
     world.pass(10_000);
     world.append(0, "lists", "a");
     world.pass(10_000);
+}
+
+/// Two batches: what was made offline, and edits of it, one of which meets a stranger's.
+fn batch(world: &mut World) {
+    world.offline(true);
+    for tag in ["a", "b", "c", "d"] {
+        world.make(0, "lists", tag, None);
+    }
+    world.make(1, "cards", "e", None);
+    world.offline(false);
+    world.pass(20_000);
+    world.offline(true);
+    for tag in ["a", "b", "c"] {
+        world.append(0, "lists", tag);
+    }
+    world.increment(1, "lists", "d");
+    world.remove(1, "cards", "e");
+    world.foreign_patch("lists", "b");
+    world.offline(false);
+    world.pass(30_000);
+}
+
+/// A batch whose members get ids that others of it, and changes behind them, refer to.
+fn batch_references(world: &mut World) {
+    world.make(0, "cards", "x", None);
+    world.pass(5_000);
+    world.offline(true);
+    for tag in ["a", "b", "c"] {
+        world.make(0, "lists", tag, None);
+    }
+    world.make(0, "cards", "d", Some("a"));
+    world.make(1, "cards", "e", Some("b"));
+    world.append(0, "cards", "x");
+    world.append(0, "lists", "a");
+    world.offline(false);
+    world.pass(600);
+    world.append(1, "cards", "d");
+    world.append(0, "cards", "x");
+    world.pass(25_000);
 }
 
 fn asked(what: &'static str) -> Asked {

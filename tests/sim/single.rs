@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::mishaps::Mishaps;
 use super::order::Ordering;
 use super::schedule::{caught, Order, Ran};
-use super::scripts::{Script, SCRIPTS};
+use super::scripts::{Script, BATCHED, SCRIPTS};
 use super::server::Server;
 use super::world::World;
 use seakeep::engine::config::SyncConfig;
@@ -136,8 +136,9 @@ impl World {
     }
 
     /// Options that are not drawn, so that a script means the same whatever a seed draws.
-    fn settle_options(&mut self) {
+    fn settle_options(&mut self, batches: bool) {
         let Some(sync) = self.config.sync.as_mut() else { return };
+        sync.endpoint.batch = batches.then(|| "_batch".into());
         *sync = SyncConfig {
             pull_interval: 60_000,
             start_delay: 0,
@@ -147,6 +148,7 @@ impl World {
             concurrency: 2,
             delay_between: 0,
             max_pending: 1_000,
+            batch_size: 50,
             ..sync.clone()
         };
         self.config.collections.iter_mut().for_each(|collection| collection.rolls_back = false);
@@ -162,7 +164,7 @@ pub(crate) fn run_script(
 ) -> (Ran, BTreeMap<Point, u32>) {
     let mut met = BTreeMap::new();
     let ran = caught(mutant, || {
-        let mut world = prepare(traces);
+        let mut world = prepare(traces, BATCHED.contains(&script.0));
         world.points_met.strike = strike;
         (script.1)(&mut world);
         met.clone_from(&world.points_met.met);
@@ -175,7 +177,7 @@ pub(crate) fn run_script(
 }
 
 /// A world without faults, four open tabs, and options that are not drawn.
-fn prepare(traces: bool) -> World {
+fn prepare(traces: bool, batches: bool) -> World {
     let mut world = World::new(&Order { traces, ..Order::new(1, 1) });
     world.queue.clear();
     world.chance = Chance::new(2, None, false);
@@ -183,7 +185,7 @@ fn prepare(traces: bool) -> World {
     world.ordering = Ordering::Uniform;
     world.mishaps = Mishaps::default();
     world.server = Server::new(2);
-    world.settle_options();
+    world.settle_options(batches);
     for tab in 0..4 {
         world.open(tab);
     }

@@ -116,8 +116,26 @@ impl World {
     }
 
     pub(crate) fn write(&mut self, job: &Job, profile: usize) -> Result<Report<Json>, Failure> {
-        let (writes, report) = self.profiles[profile].disk.decide(&*job.plan)?;
-        let (tab, empty, kind) = (job.tab, writes.is_empty(), kind(&job.plan, &report));
+        let (report, empty) = if job.plan.parts().is_empty() {
+            self.write_one(&job.plan, job.tab, profile)?
+        } else {
+            self.write_several(job, profile)?
+        };
+        if !empty {
+            self.note_safe(profile, job.plan.scope().strict);
+        }
+        Ok(report)
+    }
+
+    /// What one plan leaves, looked at by all oracles; whether that is nothing.
+    pub(crate) fn write_one(
+        &mut self,
+        plan: &AnyPlan<Json>,
+        tab: usize,
+        profile: usize,
+    ) -> Result<(Report<Json>, bool), Failure> {
+        let (writes, report) = self.profiles[profile].disk.decide(&**plan)?;
+        let (empty, kind) = (writes.is_empty(), kind(plan, &report));
         let (documents, places) = touched(&writes);
         self.trace(|| format!("profile {profile}: {kind} of tab {tab} writes {}", listed(&documents, &places)));
         let disk = &mut self.profiles[profile].disk;
@@ -128,12 +146,9 @@ impl World {
             writes.iter().any(|write| matches!(write, Write::PutMeta(MetaKey::Lease | MetaKey::Pull(_), _)));
         disk.apply(writes)?;
         let (lease, pulls) = self.profiles[profile].note_meta(bookkeeping);
-        if !empty {
-            self.note_safe(profile, job.plan.scope().strict);
-        }
         let done = Done { tab, profile, kind, rows, pending, lease, pulls, mark, report };
         self.committed(&done, empty);
-        Ok(done.report)
+        Ok((done.report, empty))
     }
 }
 
@@ -175,7 +190,7 @@ fn listed(documents: &[DocKey], places: &[u64]) -> String {
     text
 }
 
-fn touched(writes: &[Write<Json>]) -> (Vec<DocKey>, Vec<u64>) {
+pub(crate) fn touched(writes: &[Write<Json>]) -> (Vec<DocKey>, Vec<u64>) {
     let (mut documents, mut places) = (Vec::new(), Vec::new());
     for write in writes {
         match write {
@@ -210,6 +225,6 @@ fn kind(plan: &AnyPlan<Json>, report: &Report<Json>) -> &'static str {
         Report::Commanded(..) if plan.scope().collections.is_empty() => "Retry",
         Report::Commanded(..) => "Discard or Edit",
         Report::Asked(_) => "Ask",
-        Report::Refused(_) | Report::Nothing | Report::Fenced => "nothing",
+        Report::Several(_) | Report::Refused(_) | Report::Nothing | Report::Fenced => "nothing",
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Purpose<D> {
     Rebase(Box<Flight<D>>, Remote<D>),
     /// Rolling a refused change back.
     RollBack(Box<Flight<D>>, Failure),
+    /// Bookkeeping of several members of a batch.
+    Several(Vec<Purpose<D>>),
     /// A page or a single document of a collection.
     Apply(Collection),
     /// The beginning of a full pull.
@@ -77,6 +79,14 @@ impl<D> Purpose<D> {
     pub(super) fn is_part(&self) -> bool {
         matches!(self, Self::Apply(_) | Self::Sweep(_))
     }
+
+    /// Whether it writes what became of changes that were sent.
+    pub(super) fn is_outcome(&self) -> bool {
+        matches!(
+            self,
+            Self::Acknowledge(..) | Self::Settle(..) | Self::Rebase(..) | Self::RollBack(..) | Self::Several(_)
+        )
+    }
 }
 
 impl<D: Document> Engine<D> {
@@ -90,7 +100,14 @@ impl<D: Document> Engine<D> {
         if matches!(&result, Err(failure) if failure.code == Code::DbVersionNewer) {
             self.outdate();
         }
+        self.ended(purpose, result);
+        self.close_once_ended();
+        last
+    }
+
+    pub(super) fn ended(&mut self, purpose: Purpose<D>, result: Result<Report<D>, Failure>) {
         match (purpose, result) {
+            (Purpose::Several(purposes), result) => self.several_ended(purposes, result),
             (Purpose::Write(groups), result) => self.written(groups, result),
             (Purpose::Closing(ticket), _) => self.closing.push(ticket),
             (Purpose::Setting(ticket, key), Ok(_)) => {
@@ -107,8 +124,6 @@ impl<D: Document> Engine<D> {
             (purpose, Ok(report)) => self.reported(purpose, report),
             (purpose, Err(failure)) => self.failed(purpose, &failure.at(self.now)),
         }
-        self.close_once_ended();
-        last
     }
 
     /// Closing has its answer when its own transaction has ended and so have all writes, which go one after another: one

@@ -2,10 +2,11 @@
 
 use super::{Engine, Phase, Reading};
 use crate::engine::input::Message;
+use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
 use crate::engine::policy::breaker::Gate;
-use crate::model::{Collection, Document, Failure, Listed, PendingState, Set};
+use crate::model::{Collection, Document, Failure, Listed, Set};
 
 use super::commits::Purpose;
 use super::push::Auth;
@@ -72,8 +73,13 @@ impl<D: Document> Engine<D> {
         let read = reading.entries.into_iter().filter(|entry| !reading.touched.contains(&entry.seq));
         let own = reading.touched.iter().filter_map(|seq| self.outbox.get(*seq).cloned());
         let entries: Vec<_> = read.chain(own).listed();
-        let before = self.row_states();
+        let before = self.outbox.iter().map(|entry| (entry.seq, entry.key.collection.clone())).listed();
+        let same = |entry: &Entry, known: &Entry| (entry.state, entry.retry_count) == (known.state, known.retry_count);
+        let moves = |entry: &&Entry| self.outbox.get(entry.seq).is_none_or(|known| !same(entry, known));
+        let mut moved: Set<Collection> =
+            entries.iter().filter(moves).map(|entry| entry.key.collection.clone()).collect();
         self.outbox.reset(entries);
+        moved.extend(before.into_iter().filter(|(seq, _)| self.outbox.get(*seq).is_none()).map(|(_, name)| name));
         if std::mem::take(&mut self.pass.hurries) {
             self.outbox.hurry();
         }
@@ -82,7 +88,9 @@ impl<D: Document> Engine<D> {
             self.space_start();
         }
         self.unblock();
-        self.tell_moved_states(&before);
+        if !moved.is_empty() {
+            self.tell(Event::States(moved.iter().cloned().listed()));
+        }
         self.check_watches();
         self.do_deferred();
         if std::mem::take(&mut self.read_again) {
@@ -96,26 +104,6 @@ impl<D: Document> Engine<D> {
         self.timers.set_by(Timer::Reload, self.now + 1_000);
         if self.phase == Phase::Loading {
             self.phase = Phase::Running;
-        }
-    }
-
-    fn row_states(&self) -> Set<(Collection, u64, PendingState, u32)> {
-        let state = |entry: &crate::engine::outbox::Entry| {
-            (entry.key.collection.clone(), entry.seq, entry.state, entry.retry_count)
-        };
-        self.outbox.iter().map(state).collect()
-    }
-
-    fn tell_moved_states(&mut self, before: &Set<(Collection, u64, PendingState, u32)>) {
-        let after = self.row_states();
-        let moved: Set<Collection> = before
-            .iter()
-            .filter(|row| !after.contains(row))
-            .chain(after.iter().filter(|row| !before.contains(row)))
-            .map(|row| row.0.clone())
-            .collect();
-        if !moved.is_empty() {
-            self.tell(Event::States(moved.iter().cloned().listed()));
         }
     }
 

@@ -114,7 +114,9 @@ impl<D: Document> Engine<D> {
             Some(Cargo::Change(flight)) => self.change_responded(flight, result),
             Some(Cargo::Batch(members, atomic)) => {
                 self.space_out();
+                self.gathering = true;
                 self.batch_responded(members, atomic, result);
+                self.gathering = false;
             }
             Some(Cargo::Probe) => self.probed(result),
             None => self.pull_responded(request, result),

@@ -28,6 +28,7 @@ mod pull;
 mod pulled;
 mod push;
 mod results;
+mod several;
 mod signals;
 mod stats;
 #[cfg(test)]
@@ -74,6 +75,9 @@ pub struct Engine<D: Document> {
     outputs: VecDeque<Output<D>>,
     last_number: u32,
     commits: Map<u32, Purpose<D>>,
+    /// Whether outcomes that are ordered now are to be written together, and those that are.
+    gathering: bool,
+    gathered: (Vec<Purpose<D>>, Vec<AnyPlan<D>>),
     /// Collections that another tab changed while own transactions were on their way.
     overtaken: Set<Collection>,
     /// Who waits for the writes under way, the last transaction having ended.
@@ -211,6 +215,8 @@ impl<D: Document> Engine<D> {
             outputs: VecDeque::new(),
             last_number: 0,
             commits: Map::new(),
+            gathering: false,
+            gathered: (Vec::new(), Vec::new()),
             overtaken: Set::new(),
             closing: Vec::new(),
             timers: Timers::default(),
@@ -285,6 +291,7 @@ impl<D: Document> Engine<D> {
             self.handle_due_timers();
             self.advance();
         }
+        self.commit_gathered();
         self.publish_status();
     }
 
@@ -355,6 +362,8 @@ impl<D: Document> Engine<D> {
     /// guarded by something that was used up: a due time, a place in the window, a busy mark.
     fn advance(&mut self) {
         self.push_work();
+        // The next request is on its way before what became of the last one is written.
+        self.commit_gathered();
         self.pull_work();
         self.measure_progress();
         self.ask_work();
@@ -372,6 +381,13 @@ impl<D: Document> Engine<D> {
     }
 
     fn commit(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
+        if self.gathering && purpose.is_outcome() {
+            return self.gather(purpose, plan);
+        }
+        self.order(purpose, plan);
+    }
+
+    fn order(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
         let commit = self.number();
         self.commits.insert(commit, purpose);
         self.outputs.push_back(Output::Commit { commit, plan });

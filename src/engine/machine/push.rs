@@ -69,9 +69,9 @@ impl<D: Document> Engine<D> {
 
     /// Whether what could go would make a small batch while the outcomes of another one are being written.
     fn waits_for_more(&self, loads: &[Load]) -> bool {
-        let settles = |purpose: &Purpose<D>| matches!(purpose, Purpose::Acknowledge(..) | Purpose::Settle(..));
         let count: usize = loads.iter().map(|load| load.seqs.len()).sum();
-        self.is_batching() && count < self.batch_limit && self.commits.values().any(settles)
+        let settles = !self.gathered.0.is_empty() || self.commits.values().any(Purpose::is_outcome);
+        self.is_batching() && count < self.batch_limit && settles
     }
 
     /// Requests that may still go out.
@@ -82,7 +82,8 @@ impl<D: Document> Engine<D> {
             return most.saturating_sub(self.busy.len());
         }
         let dispatches = self.commits.values().filter(|purpose| matches!(purpose, Purpose::Dispatch(_))).count();
-        let full = self.busy.len() >= sync.concurrency * sync.batch_size;
+        // While what became of one batch is written the next one leaves.
+        let full = self.busy.len() > sync.concurrency * sync.batch_size;
         let out = self.flights.len() + self.pass.steps.len() + dispatches;
         if full {
             0
@@ -198,10 +199,12 @@ impl<D: Document> Engine<D> {
                 }
             }
         }
+        self.gathering = true;
         match load.travel {
             Travel::Alone => flights.into_iter().for_each(|flight| self.send(flight)),
             Travel::Batch | Travel::Atomic => self.send_batch(flights, load.travel == Travel::Atomic),
         }
+        self.gathering = false;
         self.deliver(true, moved);
     }
 

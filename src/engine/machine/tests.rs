@@ -9,6 +9,7 @@ mod breaker;
 mod clock;
 mod outdated;
 mod pulls;
+mod several;
 mod start;
 mod strangers;
 mod told;

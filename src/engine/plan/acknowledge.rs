@@ -14,8 +14,7 @@ use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    sort_by, AuditEntry, ChangeKind, Collection, DocKey, Document, Listed, Pending, PullState, Record, Row, Seq, Set,
-    Time, Wanted,
+    sort_by, AuditEntry, ChangeKind, DocKey, Document, Listed, Pending, PullState, Record, Row, Seq, Time, Wanted,
 };
 use crate::protocol::Accepted;
 use std::rc::Rc;
@@ -47,14 +46,15 @@ impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
         if self.renames() {
             collections.extend(self.config.referring_to(&self.key.collection).into_iter().map(|(name, _)| name));
         }
-        let collections: Set<Collection> = collections.into_iter().collect();
-        Scope { collections: collections.iter().cloned().listed(), writes: true, strict: true }
+        sort_by(&mut collections, Ord::cmp);
+        collections.dedup();
+        Scope { collections, writes: true, strict: true }
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
         let first = [Read::Pending(self.seq), Read::Meta(MetaKey::Mark), pull].into_iter().chain(self.referring());
-        let missing = rows.missing(first);
+        let missing = rows.missing(first.listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -89,11 +89,7 @@ impl<D: Document> Acknowledge<D> {
     }
 
     fn referring_keys(&self, rows: &Rows<D>) -> Vec<DocKey> {
-        let keys_of = |read: Read| {
-            let Read::Referring { collection, .. } = &read else { return Vec::new() };
-            rows.main_rows(&read).iter().map(|row| DocKey::new(collection, &row.id)).listed()
-        };
-        self.referring().into_iter().flat_map(keys_of).listed()
+        self.referring().iter().flat_map(|read| rows.referring(read)).listed()
     }
 
     fn decide(

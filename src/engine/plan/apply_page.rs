@@ -75,7 +75,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = MetaKey::Pull(self.collection.clone());
-        let missing = rows.missing([Fence::read(), Read::Meta(MetaKey::Mark), Read::Meta(pull.clone())]);
+        let missing = rows.missing(vec![Fence::read(), Read::Meta(MetaKey::Mark), Read::Meta(pull.clone())]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

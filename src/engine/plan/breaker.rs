@@ -68,7 +68,7 @@ impl<D: Document> Plan<D, Report<D>> for StoreGuard {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Fence::read()]);
+        let missing = rows.missing(vec![Fence::read()]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -89,7 +89,7 @@ impl<D: Document> Plan<D, Report<D>> for LoadGuard {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Read::Meta(MetaKey::Guard)]);
+        let missing = rows.missing(vec![Read::Meta(MetaKey::Guard)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

@@ -45,7 +45,7 @@ impl<D: Document> Plan<D, Report<D>> for Check {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let alias = Read::Alias(self.key.clone());
-        let missing = rows.missing([Read::Pending(self.seq), Read::Meta(MetaKey::Discarded), alias]);
+        let missing = rows.missing(vec![Read::Pending(self.seq), Read::Meta(MetaKey::Discarded), alias]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

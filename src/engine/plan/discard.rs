@@ -54,7 +54,7 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Read::Meta(MetaKey::Mark), Read::Meta(MetaKey::Discarded)]);
+        let missing = rows.missing(vec![Read::Meta(MetaKey::Mark), Read::Meta(MetaKey::Discarded)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

@@ -58,7 +58,7 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let first = self.changes.iter().map(|(seq, _)| Read::Pending(*seq)).chain([Fence::read()]);
         let first = first.chain(self.mates.iter().map(|seq| Read::Pending(*seq)));
-        let missing = rows.missing(first);
+        let missing = rows.missing(first.listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -66,12 +66,12 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
             return Step::Done(Vec::new(), Report::Fenced);
         }
         let found = || self.changes.iter().filter_map(|(seq, _)| rows.pending(*seq));
-        let missing = rows.missing(found().flat_map(|change| self.reads_of(change)));
+        let missing = rows.missing(found().flat_map(|change| self.reads_of(change)).listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }
         let heads = found().flat_map(|change| references(change, &self.config)).filter_map(|key| head_of(&key, rows));
-        let missing = rows.missing(heads.map(Read::Pending));
+        let missing = rows.missing(heads.map(Read::Pending).listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -132,13 +132,13 @@ impl Dispatch {
         while let Some(row) = open.pop() {
             let keys = awaited(row, &self.config);
             let aliases = keys.iter().filter(|key| is_temporary(&key.id)).cloned().map(Read::Alias);
-            let missing = rows.missing(aliases.chain(keys.iter().cloned().map(Read::Main)));
+            let missing = rows.missing(aliases.chain(keys.iter().cloned().map(Read::Main)).listed());
             if !missing.is_empty() {
                 return Err(missing);
             }
             for key in keys.iter().filter(|key| rows.alias(key).is_none()) {
                 let Some(seq) = head_of(key, rows) else { continue };
-                let missing = rows.missing([Read::Pending(seq)]);
+                let missing = rows.missing(vec![Read::Pending(seq)]);
                 if !missing.is_empty() {
                     return Err(missing);
                 }

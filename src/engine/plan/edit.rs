@@ -11,7 +11,8 @@ use crate::engine::config::Config;
 use crate::engine::lane::{Action, Lane, Operation};
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
 use crate::model::{
-    is_temporary, AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Patch, Pending, PendingState, Seq, Time,
+    is_temporary, AuditEntry, ChangeKind, Code, DocKey, Document, Failure, Listed, Patch, Pending, PendingState, Seq,
+    Time,
 };
 use std::rc::Rc;
 
@@ -40,7 +41,8 @@ impl<D: Document> Plan<D, Report<D>> for Edit<D> {
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let referred = referred(&self.operation, &self.config).into_iter().map(Read::Alias);
         let former = self.former().map(Read::Alias);
-        let missing = rows.missing(referred.chain(former).chain([Read::LastPending, Read::Meta(MetaKey::Mark)]));
+        let missing =
+            rows.missing(referred.chain(former).chain([Read::LastPending, Read::Meta(MetaKey::Mark)]).listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }

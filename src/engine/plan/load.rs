@@ -37,7 +37,7 @@ impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let page = Read::PendingPage { after: self.after, limit: PAGE };
-        let missing = rows.missing([page.clone(), Read::Meta(MetaKey::Stats)]);
+        let missing = rows.missing(vec![page.clone(), Read::Meta(MetaKey::Stats)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -62,7 +62,8 @@ impl<D: Document> Plan<D, Report<D>> for LoadPull {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing(self.collections.iter().map(|name| Read::Meta(MetaKey::Pull(name.clone()))));
+        let missing =
+            rows.missing(self.collections.iter().map(|name| Read::Meta(MetaKey::Pull(name.clone()))).listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }

@@ -108,7 +108,7 @@ impl<D: Document> Plan<D, Report<D>> for LocalWrite<D> {
         let last = after.is_none().then_some(Read::LastPending);
         let mains = self.mains(rows).chain(self.places.iter().map(|seq| Read::Pending(*seq))).filter(|_| !new);
         let first = aliases.chain(referred).chain(last).chain(mains).chain(expected);
-        let first = rows.missing(first);
+        let first = rows.missing(first.listed());
         if !first.is_empty() {
             return Step::Need(first);
         }

@@ -20,6 +20,7 @@ mod rebase;
 mod refer;
 mod resolve;
 mod settle;
+mod several;
 mod start_pull;
 mod sweep;
 mod tally;
@@ -40,6 +41,7 @@ pub use meet::in_conflict;
 pub use rebase::{Rebase, Rebased};
 pub use resolve::{unknown as unknown_conflict, Ask, Choice, Resolve};
 pub use settle::{Retry, Setting, Settle, Settlement};
+pub use several::{Several, MOST as MOST_TOGETHER};
 pub use start_pull::StartPull;
 pub use sweep::Sweep;
 pub use tally::Tally;
@@ -85,6 +87,8 @@ pub enum Report<D> {
     Asked(Option<Box<crate::model::Conflict<D>>>),
     /// A person's command that the row refuses.
     Refused(crate::model::Failure),
+    /// What several plans reported, in their order.
+    Several(Vec<Report<D>>),
     /// What sync has done by now.
     Tallied(Box<Stats>),
     /// Nothing to report.

@@ -59,7 +59,7 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
-        let missing = rows.missing([Fence::read(), Read::Meta(MetaKey::Mark), pull]);
+        let missing = rows.missing(vec![Fence::read(), Read::Meta(MetaKey::Mark), pull]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

@@ -55,7 +55,7 @@ impl<D: Document> Plan<D, Report<D>> for Resolve<D> {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Read::Meta(MetaKey::Mark)]);
+        let missing = rows.missing(vec![Read::Meta(MetaKey::Mark)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -162,7 +162,7 @@ impl<D: Document> Plan<D, Report<D>> for Ask {
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
-        let missing = rows.missing([Fence::read(), Read::Pending(self.seq)]);
+        let missing = rows.missing(vec![Fence::read(), Read::Pending(self.seq)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -171,7 +171,7 @@ impl<D: Document> Plan<D, Report<D>> for Ask {
         }
         let held = rows.pending(self.seq).filter(|change| change.asks).and_then(|change| change.conflict.clone());
         let Some(id) = held else { return Step::Done(Vec::new(), Report::Asked(None)) };
-        let missing = rows.missing([Read::Conflict(id.clone())]);
+        let missing = rows.missing(vec![Read::Conflict(id.clone())]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }

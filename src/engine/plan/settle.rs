@@ -65,7 +65,7 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let setting = &self.setting;
-        let missing = rows.missing([Read::Pending(setting.seq), Fence::read(), Read::Meta(MetaKey::Mark)]);
+        let missing = rows.missing(vec![Read::Pending(setting.seq), Fence::read(), Read::Meta(MetaKey::Mark)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -127,7 +127,7 @@ impl<D: Document> Plan<D, Report<D>> for Retry {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let reads = self.seqs.iter().map(|seq| Read::Pending(*seq));
-        let missing = rows.missing(reads.chain([Read::Meta(MetaKey::Mark)]));
+        let missing = rows.missing(reads.chain([Read::Meta(MetaKey::Mark)]).listed());
         if !missing.is_empty() {
             return Step::Need(missing);
         }

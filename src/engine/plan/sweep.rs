@@ -33,7 +33,7 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = MetaKey::Pull(self.collection.clone());
         let page = Read::MainPage { collection: self.collection.clone(), after: self.after.clone(), limit: PAGE };
-        let reads = [Fence::read(), Read::Meta(MetaKey::Mark), Read::Meta(pull.clone()), page.clone()];
+        let reads = vec![Fence::read(), Read::Meta(MetaKey::Mark), Read::Meta(pull.clone()), page.clone()];
         let missing = rows.missing(reads);
         if !missing.is_empty() {
             return Step::Need(missing);

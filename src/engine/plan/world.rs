@@ -86,17 +86,17 @@ impl<D: Document> World<D> {
         sort_by(&mut keys, Ord::cmp);
         keys.dedup_by(|next, kept| next.0 == kept.0);
         let stored = || keys.iter().filter(|(_, fresh)| !fresh).map(|(key, _)| key);
-        let missing = rows.missing(stored().cloned().map(Read::Main));
+        let missing = rows.missing(stored().cloned().map(Read::Main).listed());
         if !missing.is_empty() {
             return Err(missing);
         }
         let places = stored().filter_map(|key| rows.main(key)).flat_map(|row| row.lane.iter().copied());
-        let missing = rows.missing(places.clone().map(Read::Pending));
+        let missing = rows.missing(places.clone().map(Read::Pending).listed());
         if !missing.is_empty() {
             return Err(missing);
         }
         let held = places.filter_map(|seq| rows.pending(seq)?.conflict.clone());
-        let missing = rows.missing(held.map(Read::Conflict));
+        let missing = rows.missing(held.map(Read::Conflict).listed());
         if !missing.is_empty() {
             return Err(missing);
         }

@@ -81,6 +81,7 @@ impl<D: Document> Rows<D> {
     }
 
     /// The same rows, for plans that build on each other.
+    #[must_use]
     pub fn layer(&self) -> Self {
         Self { read: self.read.clone(), over: Tables::default(), refused: self.refused }
     }
@@ -92,12 +93,8 @@ impl<D: Document> Rows<D> {
         match write {
             Write::PutMain(collection, row) | Write::AddMain(collection, row) => {
                 over.main.insert(DocKey { collection: collection.clone(), id: row.id.clone() }, Some(row.clone()));
-                self.refer(collection, &row.id, Some(row));
             }
-            Write::DeleteMain(key) => {
-                over.main.insert(key.clone(), None);
-                self.refer(&key.collection, &key.id, None);
-            }
+            Write::DeleteMain(key) => drop(over.main.insert(key.clone(), None)),
             Write::AddPending(row) | Write::PutPending(row) => drop(over.pending.insert(row.seq, Some(row.clone()))),
             Write::DeletePending(seq) => drop(over.pending.insert(*seq, None)),
             Write::PutMeta(key, value) => drop(over.meta.insert(key.clone(), Some(value.clone()))),
@@ -105,22 +102,6 @@ impl<D: Document> Rows<D> {
             Write::PutConflict(row) => drop(over.conflicts.insert(row.conflict_id.clone(), Some((**row).clone()))),
             Write::DeleteConflict(id) => drop(over.conflicts.insert(id.clone(), None)),
             Write::PutAudit(_) | Write::Setting(..) => {}
-        }
-    }
-
-    /// A row that was written stands among those that refer to an id if it does so by now.
-    fn refer(&mut self, collection: &Collection, id: &Rc<str>, row: Option<&Row<D>>) {
-        let tables = self.read.clone();
-        for read in tables.main_pages.keys() {
-            let Read::Referring { collection: of, field, id: referred } = read else { continue };
-            let row = row.filter(|row| of == collection && row.refers(field, referred));
-            let known = self.main_rows(read);
-            if row.is_some() || (of == collection && known.iter().any(|known| known.id == *id)) {
-                let mut rows = known.iter().filter(|known| known.id != *id).cloned().listed();
-                rows.extend(row.cloned());
-                sort_by(&mut rows, |left, right| left.id.cmp(&right.id));
-                self.over.main_pages.insert(read.clone(), rows);
-            }
         }
     }
 
@@ -139,11 +120,7 @@ impl<D: Document> Rows<D> {
     }
 
     /// Those of the reads that have no answer yet, each once.
-    pub fn missing(&self, reads: impl IntoIterator<Item = Read>) -> Vec<Read> {
-        self.unanswered(reads.into_iter().listed())
-    }
-
-    fn unanswered(&self, mut missing: Vec<Read>) -> Vec<Read> {
+    pub fn missing(&self, mut missing: Vec<Read>) -> Vec<Read> {
         missing.retain(|read| !self.has(read));
         sort_by(&mut missing, Ord::cmp);
         missing.dedup();
@@ -172,7 +149,20 @@ impl<D: Document> Rows<D> {
 
     /// The rows of a page, of a reference look-up or of a query.
     pub fn main_rows(&self, read: &Read) -> &[Row<D>] {
-        self.over.main_pages.get(read).or_else(|| self.read.main_pages.get(read)).map_or(&[], Vec::as_slice)
+        self.read.main_pages.get(read).map_or(&[], Vec::as_slice)
+    }
+
+    /// The documents whose reference field holds an id, as a [`Read::Referring`] found them and by what was written since.
+    pub fn referring(&self, read: &Read) -> Vec<DocKey> {
+        let Read::Referring { collection, field, id } = read else { return Vec::new() };
+        let known = self.main_rows(read).iter();
+        let known = known.map(|row| DocKey { collection: collection.clone(), id: row.id.clone() });
+        let mut keys = known.filter(|key| !self.over.main.contains_key(key)).listed();
+        let refers = |row: &Option<Row<D>>| row.as_ref().is_some_and(|row| row.refers(field, id));
+        let written = self.over.main.iter().filter(|(key, row)| key.collection == *collection && refers(row));
+        keys.extend(written.map(|(key, _)| key.clone()));
+        sort_by(&mut keys, Ord::cmp);
+        keys
     }
 
     /// The rows of an outbox page.

@@ -7,11 +7,12 @@
 use super::connection::{Attempt, Connection};
 use super::fault::Fault;
 use super::fetch;
+use super::range::between;
 use super::schema::{AUDIT, CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
 use crate::engine::store::{MetaKey, Rows, Scope, Step, Write};
-use crate::model::{Code, DocKey, Document, Failure, Record, Row, Seq};
+use crate::model::{sort_by, Code, DocKey, Document, Failure, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -139,22 +140,43 @@ impl Run {
             return tx.finish(JsValue::UNDEFINED);
         }
         let witness = writes.iter().find_map(Witness::of);
-        writes.into_iter().try_for_each(|write| self::write(tx, write))?;
+        let mut gone = Vec::new();
+        for write in writes {
+            match write {
+                Write::DeletePending(seq) => gone.push(seq),
+                write => self::write(tx, write)?,
+            }
+        }
+        delete(tx, &mut gone)?;
         self.witness.replace(witness);
         tx.commit()
     }
 }
 
+/// Removes rows of the outbox; those whose places follow each other go in one request. No plan writes a row that it
+/// removes.
+fn delete(tx: &Tx, gone: &mut [Seq]) -> Outcome {
+    sort_by(gone, Ord::cmp);
+    let number = |seq: Seq| JsValue::from_f64(seq as f64);
+    for run in gone.chunk_by(|place, next| place + 1 == *next) {
+        if let [first, .., last] = run {
+            tx.store(PENDING)?.delete(&between(&number(*first), &number(*last))?)?;
+        } else {
+            tx.store(PENDING)?.delete(&number(run[0]))?;
+        }
+    }
+    Ok(())
+}
+
 fn write(tx: &Tx, write: Write<JsDoc>) -> Outcome {
     const IN_LINE: JsValue = JsValue::UNDEFINED;
-    let number = |seq: Seq| JsValue::from_f64(seq as f64);
     match write {
         Write::PutMain(collection, row) => tx.store(&collection)?.put(&record(&row), &IN_LINE),
         Write::AddMain(collection, row) => tx.store(&collection)?.add(&record(&row), &IN_LINE),
         Write::DeleteMain(key) => tx.store(&key.collection)?.delete(&JsValue::from_str(&key.id)),
         Write::AddPending(row) => tx.store(PENDING)?.add(&row.to_record().0, &IN_LINE),
         Write::PutPending(row) => tx.store(PENDING)?.put(&row.to_record().0, &IN_LINE),
-        Write::DeletePending(seq) => tx.store(PENDING)?.delete(&number(seq)),
+        Write::DeletePending(_) => return Ok(()),
         Write::PutMeta(key, value) => tx.store(META)?.put(&value.0, &JsValue::from_str(&key.name())),
         Write::PutAlias(key, id) => tx.store(IDS)?.put(&JsValue::from_str(&id), &alias_key(&key)),
         Write::PutAudit(entry) => tx.store(AUDIT)?.put(&Record::<JsDoc>::to_record(&*entry).0, &IN_LINE),

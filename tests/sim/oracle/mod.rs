@@ -10,6 +10,7 @@ mod engine;
 mod finale;
 mod leader;
 mod pulls;
+mod several;
 mod store;
 mod told;
 pub(crate) mod view;

@@ -21,7 +21,7 @@ fn bench(size: usize) -> Bench {
 }
 
 /// Documents written while sync was held, so that they go together.
-fn held(size: usize, ids: &[&str]) -> Bench {
+pub(super) fn held(size: usize, ids: &[&str]) -> Bench {
     let mut bench = bench(size);
     bench.give(Input::Command { ticket: 2, command: Command::Hold(1, "test".into()) });
     ids.iter().for_each(|id| bench.write(id));
@@ -36,7 +36,7 @@ impl Bench {
     }
 
     /// The ids in the last batch.
-    fn members(&self) -> Vec<String> {
+    pub(super) fn members(&self) -> Vec<String> {
         let changes = self.bodies.last().and_then(|body| body["changes"].as_array()).cloned().unwrap_or_default();
         changes.iter().map(|change| change["id"].as_str().unwrap_or_default().to_owned()).collect()
     }
@@ -46,7 +46,7 @@ impl Bench {
     }
 
     /// Answers the last batch: for each id a status, in this order; ids that are not in it are strangers.
-    fn results(&mut self, results: &[(&str, u16)]) {
+    pub(super) fn results(&mut self, results: &[(&str, u16)]) {
         let changes = self.bodies.last().and_then(|body| body["changes"].as_array()).cloned().unwrap_or_default();
         let result = |(id, status): &(&str, u16)| {
             let change = changes.iter().find(|change| change["id"] == *id);
