@@ -8,7 +8,7 @@ use super::clock;
 use super::document::JsDoc;
 use super::error::to_js;
 use super::farewell;
-use super::later::{later, property, settled};
+use super::later::{after, later, property, settled};
 use super::lock::Lock;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
@@ -234,7 +234,7 @@ impl Running {
         self.timer = until.map(|at| {
             let mailbox = self.mailbox.clone();
             let length = at.saturating_sub(clock::now()).min(LONGEST_TIMER);
-            (at, Timeout::new(length as u32, move || mailbox.post(Letter::Input(Input::Tick))))
+            (at, after(length as u32, Box::new(move || mailbox.post(Letter::Input(Input::Tick)))))
         });
     }
 

@@ -1,17 +1,22 @@
 //! Work for a fresh task: run after what runs now has come to its end, in the order it was asked for.
 //!
-//! One listener for all of it, so that a task costs no function of its own.
+//! One listener for all of it, so that a task costs no function of its own; and one kind of function for all that the
+//! browser calls, since each kind costs code on both sides of the border.
 
 use core::cell::RefCell;
+use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise, Reflect};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
-type Work = Box<dyn FnOnce()>;
+/// Something to be done once.
+pub type Work = Box<dyn FnOnce()>;
+/// What the browser calls, with an event or with nothing; gone when dropped.
+pub type Heard = Closure<dyn Fn(JsValue)>;
 
 thread_local! {
     static QUEUE: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
-    static RUN: Closure<dyn Fn(JsValue)> = Closure::new(|_| QUEUE.take().into_iter().for_each(|work| work()));
+    static RUN: Heard = Closure::new(|_| QUEUE.take().into_iter().for_each(|work| work()));
     static NOW: Promise = Promise::resolve(&JsValue::UNDEFINED);
 }
 
@@ -34,19 +39,28 @@ pub fn later(work: Work) {
     }
 }
 
+/// Runs a piece of work after a pause in milliseconds, unless what it gives is dropped before.
+pub fn after(pause: u32, work: Work) -> Timeout {
+    Timeout::new(pause, work)
+}
+
+/// A function for the browser to call once; it belongs to what holds it there, and goes with it.
+pub fn once(hear: Box<dyn FnOnce(JsValue)>) -> Function {
+    Closure::once_into_js(hear).unchecked_into()
+}
+
 /// Tells how a value ends that may be a promise: at the earliest from a fresh task.
 pub fn settled(value: &JsValue, then: impl FnOnce(Result<JsValue, JsValue>) + 'static) {
     let then: Box<dyn FnOnce(Result<JsValue, JsValue>)> = Box::new(then);
     let then = Rc::new(RefCell::new(Some(then)));
     let end = |make: fn(JsValue) -> Result<JsValue, JsValue>| {
         let then = then.clone();
-        // It belongs to the promise alone and goes with it.
-        Closure::once_into_js(move |value: JsValue| {
+        once(Box::new(move |value| {
             let then = then.take();
             if let Some(then) = then {
                 then(make(value));
             }
-        })
+        }))
     };
     chain(&Promise::resolve(value), &end(Ok), &end(Err));
 }

@@ -3,11 +3,11 @@
 //! Being granted it is told as a signal and means nothing but that the lease may be looked at (pitfalls C1). A host
 //! without such locks never says so.
 
+use super::later::Heard;
 use super::mailbox::{Letter, Mailbox};
 use crate::engine::input::{Input, Signal};
 use js_sys::Function;
 use std::rc::Rc;
-use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 /// The lock of one database; given up when dropped.
@@ -16,7 +16,7 @@ use wasm_bindgen::{JsCast, JsValue};
 pub struct Lock {
     name: JsValue,
     ask: Function,
-    granted: Closure<dyn FnMut()>,
+    granted: Heard,
     release: Option<Function>,
 }
 
@@ -24,7 +24,7 @@ impl Lock {
     /// Not asked for yet. `ask` is the face's: it takes a name and a listener, and gives how to release.
     pub fn new(name: &str, ask: Function, mailbox: &Rc<Mailbox>) -> Self {
         let mailbox = mailbox.clone();
-        let granted = Closure::new(move || mailbox.post(Letter::Input(Input::Signal(Signal::Unlocked))));
+        let granted = Heard::new(move |_| mailbox.post(Letter::Input(Input::Signal(Signal::Unlocked))));
         Self { name: name.into(), ask, granted, release: None }
     }
 

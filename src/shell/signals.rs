@@ -4,11 +4,11 @@
 //! into the back/forward cache, or frozen, only says so. Hosts without these events say nothing.
 
 use super::document::JsDoc;
+use super::later::Heard;
 use crate::engine::input::{Input, Signal};
 use crate::engine::policy::network::Connection;
 use js_sys::Reflect;
 use std::rc::Rc;
-use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::EventTarget;
 
@@ -18,7 +18,7 @@ use web_sys::EventTarget;
 struct Listener {
     target: EventTarget,
     event: &'static str,
-    heard: Closure<dyn FnMut(JsValue)>,
+    heard: Heard,
 }
 
 impl Drop for Listener {
@@ -64,13 +64,13 @@ impl Signals {
         signals
     }
 
-    fn add(&mut self, target: &JsValue, event: &'static str, heard: impl FnMut(JsValue) + 'static) {
+    fn add(&mut self, target: &JsValue, event: &'static str, heard: impl Fn(JsValue) + 'static) {
         let has = Reflect::has(target, &"addEventListener".into()).unwrap_or(false);
         if !has {
             return;
         }
         let target: EventTarget = target.clone().unchecked_into();
-        let heard = Closure::<dyn FnMut(JsValue)>::new(heard);
+        let heard = Heard::new(heard);
         if target.add_event_listener_with_callback(event, heard.as_ref().unchecked_ref()).is_ok() {
             self.listeners.push(Listener { target, event, heard });
         }

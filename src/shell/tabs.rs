@@ -5,16 +5,15 @@
 //! may be held back for a minute.
 
 use super::document::JsDoc;
-use super::later::later;
+use super::later::{after, later, property, Heard};
 use crate::model::Document;
 use core::cell::RefCell;
 use core::mem::take;
 use gloo_timers::callback::Timeout;
 use js_sys::Reflect;
 use std::rc::Rc;
-use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::JsCast;
-use web_sys::{BroadcastChannel, MessageEvent};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::BroadcastChannel;
 
 /// How long what is said waits for more.
 const MOMENT_MS: u32 = 10;
@@ -31,14 +30,14 @@ pub struct Tabs {
     waiting: RefCell<Vec<JsDoc>>,
     timer: RefCell<Option<Timeout>>,
     channel: RefCell<Option<BroadcastChannel>>,
-    heard: Closure<dyn FnMut(MessageEvent)>,
+    heard: Heard,
 }
 
 impl Tabs {
     /// Opens the channel of a database; `heard` gets what other tabs say.
     pub fn open(name: &str, heard: impl Fn(JsDoc) + 'static) -> Rc<Self> {
-        let heard = Closure::new(move |event: MessageEvent| {
-            JsDoc(event.data()).as_list().unwrap_or_default().into_iter().take(MOST).for_each(&heard);
+        let heard = Heard::new(move |event: JsValue| {
+            JsDoc(property(&event, "data")).as_list().unwrap_or_default().into_iter().take(MOST).for_each(&heard);
         });
         let (name, channel) = (["seakeep:", name].concat(), RefCell::new(None));
         let tabs = Rc::new(Self { name, waiting: RefCell::default(), timer: RefCell::new(None), channel, heard });
@@ -84,7 +83,7 @@ impl Tabs {
         }
         let tabs = self.clone();
         if is_visible() {
-            self.timer.replace(Some(Timeout::new(MOMENT_MS, move || tabs.flush())));
+            self.timer.replace(Some(after(MOMENT_MS, Box::new(move || tabs.flush()))));
         } else {
             later(Box::new(move || tabs.flush()));
         }

@@ -9,8 +9,8 @@ use super::open::{self, Fate, Handle, OUTDATED};
 use super::tx::{Mode, Outcome, Tx};
 use super::{watch, Done, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure, Listed};
+use crate::shell::later::{after, Work};
 use core::cell::{Cell, RefCell};
-use gloo_timers::callback::Timeout;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
@@ -163,7 +163,7 @@ impl Connection {
         let connection = self.clone();
         match *pause {
             0 => connection.attempt(attempt),
-            pause => after(pause, Box::new(move || connection.attempt(attempt))),
+            pause => wait(pause, Box::new(move || connection.attempt(attempt))),
         }
     }
 
@@ -226,11 +226,14 @@ impl Connection {
 }
 
 /// Does something after a pause; the timer is let go of when it has gone off.
-fn after(pause: u32, work: Box<dyn FnOnce()>) {
+fn wait(pause: u32, work: Work) {
     let timer = Rc::new(Cell::new(None));
     let own = timer.clone();
-    timer.set(Some(Timeout::new(pause, move || {
-        drop(own.take());
-        work();
-    })));
+    timer.set(Some(after(
+        pause,
+        Box::new(move || {
+            drop(own.take());
+            work();
+        }),
+    )));
 }

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::tx::{Mode, Tx};
 use super::{early, schema, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure, Listed};
-use crate::shell::later::property;
+use crate::shell::later::{after, once, property, Heard};
 use core::cell::{Cell, OnceCell};
 use gloo_timers::callback::Timeout;
 use idb::Factory;
@@ -44,7 +44,7 @@ pub(super) struct Handle {
     database: IdbDatabase,
     fate: Rc<Cell<Fate>>,
     store_id: OnceCell<String>,
-    _listener: Closure<dyn FnMut(Event)>,
+    _listener: Heard,
 }
 
 impl Handle {
@@ -68,7 +68,7 @@ impl Handle {
     fn new(database: IdbDatabase, told: Told) -> Self {
         let fate = Rc::new(Cell::new(Fate::Usable));
         let (of, closing) = (fate.clone(), database.clone());
-        let listener = Closure::new(move |event: Event| match event.type_().as_str() {
+        let listener = Heard::new(move |event: JsValue| match event.unchecked_ref::<Event>().type_().as_str() {
             "versionchange" => {
                 let (fate, news) = match property(&event, "newVersion").as_f64() {
                     Some(_) => (Fate::Outdated, StoreEvent::ClosedForUpgrade),
@@ -79,7 +79,7 @@ impl Handle {
                 told(news);
             }
             "close" => of.set(Fate::Lost),
-            _ => event.prevent_default(),
+            _ => event.unchecked_ref::<Event>().prevent_default(),
         });
         let function = Some(listener.as_ref().unchecked_ref());
         database.set_onversionchange(function);
@@ -98,7 +98,6 @@ impl Drop for Handle {
     }
 }
 
-type Listener = Closure<dyn Fn(Event)>;
 /// What becomes of a request of the factory.
 type Opened<T> = Box<dyn FnOnce(Result<T, Fault>)>;
 /// Runs in the request's upgrade; gets IndexedDB's version before it.
@@ -108,7 +107,7 @@ type Upgrade = Box<dyn FnOnce(&Rc<Asked>, u32)>;
 struct Asked {
     request: IdbOpenDbRequest,
     deadline: Cell<Option<Timeout>>,
-    listener: Cell<Option<Listener>>,
+    listener: Cell<Option<Heard>>,
     on_blocked: Told,
     upgrade: Cell<Option<Upgrade>>,
     /// Why the upgrade failed, when that is known better than the request tells.
@@ -130,14 +129,14 @@ fn ask(request: IdbOpenDbRequest, on_blocked: Told, upgrade: Upgrade, done: Open
         blocked: Cell::default(),
     });
     let (heard, late) = (asked.clone(), asked.clone());
-    let listener = Listener::new(move |event: Event| heard.clone().hear(&event));
+    let listener = Heard::new(move |event: JsValue| heard.clone().hear(event.unchecked_ref()));
     let function = Some(listener.as_ref().unchecked_ref());
     asked.request.set_onsuccess(function);
     asked.request.set_onerror(function);
     asked.request.set_onblocked(function);
     asked.request.set_onupgradeneeded(function);
     asked.listener.set(Some(listener));
-    asked.deadline.set(Some(Timeout::new(DEADLINE_MS, move || late.give_up())));
+    asked.deadline.set(Some(after(DEADLINE_MS, Box::new(move || late.give_up()))));
 }
 
 impl Asked {
@@ -187,20 +186,20 @@ impl Asked {
     /// The browser still holds the request: what it does with it from now on is undone. These two functions belong to
     /// the request alone and go with it.
     fn give_up(&self) {
-        let close = Closure::once_into_js(|event: Event| {
-            let request = event.target().map(JsCast::unchecked_into::<IdbOpenDbRequest>);
-            let opened = request.and_then(|request| request.result().ok()?.dyn_into::<IdbDatabase>().ok());
+        let request =
+            |event: JsValue| Some(event.unchecked_into::<Event>().target()?.unchecked_into::<IdbOpenDbRequest>());
+        let close = once(Box::new(move |event| {
+            let opened = request(event).and_then(|request| request.result().ok()?.dyn_into::<IdbDatabase>().ok());
             if let Some(opened) = opened {
                 opened.close();
             }
-        });
-        let abort = Closure::once_into_js(|event: Event| {
-            let request = event.target().map(JsCast::unchecked_into::<IdbOpenDbRequest>);
-            let running = request.and_then(|request| request.transaction());
+        }));
+        let abort = once(Box::new(move |event| {
+            let running = request(event).and_then(|request| request.transaction());
             drop(running.map(|running| running.abort()));
-        });
-        self.request.set_onsuccess(Some(close.unchecked_ref()));
-        self.request.set_onupgradeneeded(Some(abort.unchecked_ref()));
+        }));
+        self.request.set_onsuccess(Some(&close));
+        self.request.set_onupgradeneeded(Some(&abort));
         let (code, message) = if self.blocked.get() {
             (Code::DbUpgradeBlocked, "another tab holds the database")
         } else {

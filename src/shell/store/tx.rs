@@ -10,6 +10,7 @@ use super::host::{self, Place, Scoped};
 use super::open::Handle;
 use super::{early, watch};
 use crate::model::{Code, Listed};
+use crate::shell::later::Heard;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
 use js_sys::{Array, Function};
@@ -67,8 +68,8 @@ impl Tx {
         let (ended, ticks, committing) = (Cell::new(Some(ended)), Cell::new(0), Cell::new(false));
         let state = State { inner, wave, stores, cause, ended, ticks, committing };
         let inner = &state.inner;
-        heard_by(Heard::Aborted, |function| inner.set_onabort(function));
-        heard_by(Heard::Failed, |function| inner.set_onerror(function));
+        heard_by(Turn::Aborted, |function| inner.set_onabort(function));
+        heard_by(Turn::Failed, |function| inner.set_onerror(function));
         let tx = Self(Rc::new(state));
         watch::enter(tx.clone());
         tx
@@ -96,7 +97,7 @@ impl Tx {
         let Some(last) = requests.last() else {
             return then(self, Vec::new());
         };
-        heard_by(Heard::Succeeded, |function| last.set_onsuccess(function));
+        heard_by(Turn::Succeeded, |function| last.set_onsuccess(function));
         let former = self.0.wave.replace(Some((requests, then)));
         debug_assert!(former.is_none(), "one wave at a time");
         Ok(())
@@ -142,7 +143,7 @@ impl Tx {
 
     /// Waits for the end that comes by itself.
     pub(super) fn wait(&self) {
-        heard_by(Heard::Completed, |function| self.0.inner.set_oncomplete(function));
+        heard_by(Turn::Completed, |function| self.0.inner.set_oncomplete(function));
     }
 
     /// Reports, and lets a transaction that wrote nothing end by itself.
@@ -230,7 +231,7 @@ impl Tx {
 
 /// What is heard of a transaction and its requests.
 #[derive(Clone, Copy)]
-enum Heard {
+enum Turn {
     Succeeded,
     Completed,
     Failed,
@@ -239,20 +240,21 @@ enum Heard {
 
 thread_local! {
     /// One listener of a kind for all transactions of the page: they are told apart by where the event is.
-    static LISTENERS: [Closure<dyn Fn(Event)>; 4] =
-        [Heard::Succeeded, Heard::Completed, Heard::Failed, Heard::Aborted].map(listener);
+    static LISTENERS: [Heard; 4] =
+        [Turn::Succeeded, Turn::Completed, Turn::Failed, Turn::Aborted].map(listener);
 }
 
-fn listener(heard: Heard) -> Closure<dyn Fn(Event)> {
-    Closure::new(move |event: Event| {
+fn listener(turn: Turn) -> Heard {
+    Heard::new(move |event: JsValue| {
+        let event: Event = event.unchecked_into();
         let tx = event.current_target().and_then(|target| watch::find(&target));
         // What has ended hears nothing more.
         let Some(tx) = tx else { return };
-        match heard {
-            Heard::Succeeded => tx.answered(),
-            Heard::Completed => tx.end(Ok(JsValue::UNDEFINED)),
-            Heard::Failed => tx.failed(&event),
-            Heard::Aborted => {
+        match turn {
+            Turn::Succeeded => tx.answered(),
+            Turn::Completed => tx.end(Ok(JsValue::UNDEFINED)),
+            Turn::Failed => tx.failed(&event),
+            Turn::Aborted => {
                 let unknown = || Fault::new(Code::TxAborted, "the browser aborted a transaction without a cause");
                 tx.end(Err(tx.cause().unwrap_or_else(unknown)));
             }
@@ -260,8 +262,8 @@ fn listener(heard: Heard) -> Closure<dyn Fn(Event)> {
     })
 }
 
-fn heard_by(heard: Heard, set: impl FnOnce(Option<&Function>)) {
-    LISTENERS.with(|all| set(Some(all[heard as usize].as_ref().unchecked_ref())));
+fn heard_by(turn: Turn, set: impl FnOnce(Option<&Function>)) {
+    LISTENERS.with(|all| set(Some(all[turn as usize].as_ref().unchecked_ref())));
 }
 
 /// What a failed request means; the same exception stands for a taken place in the outbox and for a unique index.

@@ -4,6 +4,7 @@
 //! transaction that sees [`TICKS`] of them has had its time. A page that was frozen hears a single tick when it wakes.
 
 use super::tx::Tx;
+use crate::shell::later::after;
 use core::cell::RefCell;
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsValue;
@@ -23,7 +24,7 @@ thread_local! {
 pub(super) fn enter(tx: Tx) {
     OPEN.with_borrow_mut(|open| open.push(tx));
     TIMER.with_borrow_mut(|timer| {
-        timer.get_or_insert_with(|| Timeout::new(TICK_MS, tick));
+        timer.get_or_insert_with(|| after(TICK_MS, Box::new(tick)));
     });
 }
 
@@ -46,7 +47,7 @@ pub(super) fn put_off(database: &IdbDatabase) {
 
 fn tick() {
     let open = OPEN.with_borrow(Clone::clone);
-    let next = (!open.is_empty()).then(|| Timeout::new(TICK_MS, tick));
+    let next = (!open.is_empty()).then(|| after(TICK_MS, Box::new(tick)));
     let spent = TIMER.replace(next);
     open.iter().for_each(|tx| tx.tick(TICKS));
     drop(spent);
