@@ -207,6 +207,10 @@ impl<D, R> core::fmt::Debug for dyn Plan<D, R> {
 pub trait Plan<D: Document, R> {
     /// What it touches.
     fn scope(&self) -> Scope;
+    /// Whether it may have the space that is kept for the time when there is no other: bookkeeping that lets changes go.
+    fn may_spend(&self) -> bool {
+        false
+    }
     /// The next step, from the rows read so far. Pure: the same rows give the same step.
     fn step(&self, rows: &Rows<D>) -> Step<D, R>;
     /// The plans it is made of, where it is made of several: for those who check that it comes to the same.

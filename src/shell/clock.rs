@@ -15,15 +15,29 @@ pub fn now() -> Time {
 
 /// 256 random bits.
 pub fn seed() -> Result<[u64; 4], Failure> {
-    let crypto = Reflect::get(&js_sys::global(), &"crypto".into()).ok();
-    let crypto = crypto.filter(JsValue::is_object).ok_or_else(missing)?;
     let bytes = Uint8Array::new_with_length(32);
-    let fill = Reflect::get(&crypto, &"getRandomValues".into()).ok();
-    let fill = fill.and_then(|fill| fill.dyn_into::<js_sys::Function>().ok()).ok_or_else(missing)?;
-    fill.call1(&crypto, &bytes).map_err(|_: JsValue| missing())?;
+    fill(&bytes).ok_or_else(missing)?;
     let bytes = bytes.to_vec();
     let word = |at: usize| bytes[at * 8..at * 8 + 8].iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte));
     Ok([word(0), word(1), word(2), word(3)])
+}
+
+/// So many random bytes, which no store makes fewer.
+pub fn noise(length: u32) -> Uint8Array {
+    /// The host gives no more at once.
+    const MOST: u32 = 1 << 16;
+    let bytes = Uint8Array::new_with_length(length);
+    for at in 0..length / MOST {
+        let _ = fill(&bytes.subarray(at * MOST, (at + 1) * MOST));
+    }
+    bytes
+}
+
+/// Fills them with chance; `None` where the host has none.
+fn fill(bytes: &Uint8Array) -> Option<()> {
+    let crypto = Reflect::get(&js_sys::global(), &"crypto".into()).ok().filter(JsValue::is_object)?;
+    let fill: js_sys::Function = Reflect::get(&crypto, &"getRandomValues".into()).ok()?.dyn_into().ok()?;
+    fill.call1(&crypto, bytes).ok().map(drop)
 }
 
 fn missing() -> Failure {

@@ -65,9 +65,36 @@ test('89 no room left: a write is refused with QUOTA_EXCEEDED and leaves nothing
   assert.equal(await page.evaluate(async () => (await assistants.get('q0')).name), 'Long', 'reads go on');
 });
 
-test('89 a full disk while there is something to send: it says so without a storm, and when there is room all arrives, each once', async (t) => {
-  const { page, server, makeRoom } = await small(t);
+test('B4 a full disk is sent empty: bookkeeping has a reserve, and each acknowledgement frees the space of its change', async (t) => {
+  const { page, server } = await small(t);
   await page.evaluate(() => begin({ sync: { auto: false, pullInterval: 0 } }));
+  const { acknowledged } = await fill(page);
+  await page.evaluate(() => db.sync.start());
+  await drained(page, 60_000);
+  const there = (await server.documents()).map(({ id }) => id).sort();
+  assert.deepEqual(there, [...acknowledged].sort());
+  const executed = (await server.log({ method: 'PUT' })).filter((one) => one.status === 201);
+  assert.equal(new Set(executed.map((one) => one.key)).size, acknowledged.length);
+  assert.deepEqual((await stored(page)).rows, there, 'the documents are still here');
+  await page.evaluate(async () => void (await (await assistants.put({ id: 'after', name: 'There is room' })).synced));
+});
+
+test('89 a full disk without a reserve: it says so without a storm, and when there is room all arrives, each once', async (t) => {
+  const { page, server, makeRoom } = await small(t);
+  await page.evaluate(async () => {
+    await begin({ sync: { auto: false, pullInterval: 0 } });
+    // Spent before, and then filled up by the app.
+    const deleted = indexedDB.open(storedName);
+    const connection = await new Promise((resolve) => {
+      deleted.onsuccess = () => resolve(deleted.result);
+    });
+    const transaction = connection.transaction('meta', 'readwrite');
+    transaction.objectStore('meta').delete('reserve');
+    await new Promise((resolve) => {
+      transaction.oncomplete = resolve;
+    });
+    connection.close();
+  });
   const { acknowledged } = await fill(page);
   await page.evaluate(() => db.sync.start());
   await until('the status to say so', () => page.evaluate(() => db.sync.status.error?.code === 'QUOTA_EXCEEDED'));
@@ -82,7 +109,7 @@ test('89 a full disk while there is something to send: it says so without a stor
     IDBDatabase.prototype.transaction = transaction;
     return transactions;
   });
-  assert.ok(counts <= 20, `${counts} transactions in five seconds`);
+  assert.ok(counts <= 40, `${counts} transactions in five seconds`);
   assert.equal((await stored(page)).changes.length, acknowledged.length, 'nothing is given up');
   await makeRoom();
   await drained(page, 60_000);

@@ -51,6 +51,10 @@ impl<D: Document> Plan<D, Report<D>> for Acknowledge<D> {
         Scope { collections, writes: true, strict: true }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
         let first = [Read::Pending(self.seq), Read::Meta(MetaKey::Mark), pull].into_iter().chain(self.referring());

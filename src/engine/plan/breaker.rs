@@ -67,6 +67,10 @@ impl<D: Document> Plan<D, Report<D>> for StoreGuard {
         Scope { collections: Vec::new(), writes: true, strict: false }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let missing = rows.missing(vec![Fence::read()]);
         if !missing.is_empty() {

@@ -53,6 +53,10 @@ impl<D: Document> Plan<D, Report<D>> for Discard {
         Scope { collections: vec![self.key.collection.clone()], writes: true, strict: true }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let missing = rows.missing(vec![Read::Meta(MetaKey::Mark), Read::Meta(MetaKey::Discarded)]);
         if !missing.is_empty() {

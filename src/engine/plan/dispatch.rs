@@ -55,6 +55,10 @@ impl<D: Document> Plan<D, Report<D>> for Dispatch {
         Scope { collections, writes: true, strict: true }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let first = self.changes.iter().map(|(seq, _)| Read::Pending(*seq)).chain([Fence::read()]);
         let first = first.chain(self.mates.iter().map(|seq| Read::Pending(*seq)));

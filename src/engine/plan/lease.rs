@@ -18,6 +18,10 @@ impl<D: Document> Plan<D, Report<D>> for TakeLease {
         Scope { collections: Vec::new(), writes: true, strict: false }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let read = Read::Meta(MetaKey::Lease);
         if !rows.has(&read) {
@@ -49,6 +53,10 @@ pub struct ReleaseLease {
 impl<D: Document> Plan<D, Report<D>> for ReleaseLease {
     fn scope(&self) -> Scope {
         Scope { collections: Vec::new(), writes: true, strict: false }
+    }
+
+    fn may_spend(&self) -> bool {
+        true
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {

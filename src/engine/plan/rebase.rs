@@ -57,6 +57,10 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
         Scope { collections: vec![self.key.collection.clone()], writes: true, strict: true }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let pull = Read::Meta(MetaKey::Pull(self.key.collection.clone()));
         let missing = rows.missing(vec![Fence::read(), Read::Meta(MetaKey::Mark), pull]);

@@ -63,6 +63,10 @@ impl<D: Document> Plan<D, Report<D>> for Settle {
         Scope { collections: Vec::new(), writes: true, strict: true }
     }
 
+    fn may_spend(&self) -> bool {
+        true
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let setting = &self.setting;
         let missing = rows.missing(vec![Read::Pending(setting.seq), Fence::read(), Read::Meta(MetaKey::Mark)]);
@@ -123,6 +127,10 @@ pub struct Retry {
 impl<D: Document> Plan<D, Report<D>> for Retry {
     fn scope(&self) -> Scope {
         Scope { collections: Vec::new(), writes: true, strict: true }
+    }
+
+    fn may_spend(&self) -> bool {
+        true
     }
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {

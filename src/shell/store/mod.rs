@@ -16,6 +16,7 @@ mod open;
 mod out;
 mod range;
 mod read;
+mod reserve;
 mod run;
 mod schema;
 mod select;
@@ -169,7 +170,7 @@ impl Store {
             }
             Backend::Idb(connection, _) => connection,
         };
-        let scope = plan.scope();
+        let scope = (plan.scope(), plan.may_spend());
         let report = Rc::new(Cell::new(None));
         let reported = report.clone();
         let ask = Box::new(move |rows: &_| match plan.step(rows) {

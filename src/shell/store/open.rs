@@ -6,7 +6,7 @@
 
 use super::fault::Fault;
 use super::tx::{Mode, Tx};
-use super::{early, schema, StoreConfig, StoreEvent, Told};
+use super::{early, reserve, schema, StoreConfig, StoreEvent, Told};
 use crate::model::{Code, Failure, Listed};
 use crate::shell::later::{after, once, property, Heard};
 use core::cell::{Cell, OnceCell};
@@ -270,11 +270,13 @@ fn refuse(fault: Fault, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     existing(&config.name, Box::new(found));
 }
 
-/// Looks whether the schema is as declared, and what the name of this database's life is.
+/// Looks whether the schema is as declared, what the name of this database's life is, and whether it has its reserve.
 fn check(handle: Rc<Handle>, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>) {
     let own = [schema::PENDING, schema::META, schema::IDS, schema::CONFLICTS, schema::SETTINGS, schema::AUDIT];
     let stores: Vec<&str> = own.into_iter().chain(config.tables.iter().map(|table| &*table.name)).listed();
     let (opened, config) = (handle.clone(), config.clone());
+    let lacks = Rc::new(Cell::new(false));
+    let looked = lacks.clone();
     let ended = move |end: Result<JsValue, Fault>| {
         let id = match end {
             Ok(id) => id.as_string().unwrap_or_default(),
@@ -286,12 +288,24 @@ fn check(handle: Rc<Handle>, config: &Rc<StoreConfig>, done: Opened<Rc<Handle>>)
         };
         let handle = opened.clone();
         handle.store_id.get_or_init(|| id);
-        early::try_out(&handle, Box::new(move || done(Ok(opened))));
+        let tried = move || {
+            done(Ok(opened.clone()));
+            if lacks.get() {
+                reserve::lay(&opened);
+            }
+        };
+        early::try_out(&handle, Box::new(tried));
     };
     let start = |tx: &Tx| {
         schema::check(tx, &config.tables)?;
-        let id = tx.store(schema::META)?.get(&JsValue::from_str(schema::STORE_ID))?;
-        tx.ask(vec![id], Box::new(|tx, mut id| tx.finish(id.pop().unwrap_or_default())))
+        let meta = tx.store(schema::META)?;
+        let known = vec![meta.get(&schema::STORE_ID.into())?, meta.get_key(&reserve::RESERVE.into())?];
+        let looked = looked.clone();
+        let then = move |tx: &Tx, mut known: Vec<JsValue>| {
+            looked.set(known.pop().unwrap_or_default().is_undefined());
+            tx.finish(known.pop().unwrap_or_default())
+        };
+        tx.ask(known, Box::new(then))
     };
     Tx::begin(&handle, &stores, Mode::Read, &start, Box::new(ended));
 }

@@ -8,6 +8,7 @@ use super::connection::{Attempt, Connection};
 use super::fault::Fault;
 use super::fetch;
 use super::range::between;
+use super::reserve;
 use super::schema::{AUDIT, CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
@@ -32,6 +33,8 @@ struct Run {
     /// Whether the plan has guessed, and whether that was refused.
     guessed: Cell<bool>,
     refused: Cell<bool>,
+    /// Whether it may have the reserve, which happens once.
+    spends: Cell<bool>,
 }
 
 /// What proves that a commit whose end was not seen has taken place: a new row of the outbox, or the mark that names a
@@ -59,8 +62,14 @@ impl Witness {
     }
 }
 
-/// Runs a plan of this scope.
-pub(super) fn run(connection: &Rc<Connection>, tables: &Tables, scope: Scope, ask: Ask, done: Done<JsValue>) {
+/// Runs a plan of this scope; one that `spends` is run once more, on the reserve, where there is no space for it.
+pub(super) fn run(
+    connection: &Rc<Connection>,
+    tables: &Tables,
+    (scope, spends): (Scope, bool),
+    ask: Ask,
+    done: Done<JsValue>,
+) {
     let mut stores: Vec<Rc<str>> = [PENDING, META, IDS, CONFLICTS, SETTINGS, AUDIT].map(Rc::from).into();
     stores.extend(scope.collections);
     let mode = match (scope.writes, scope.strict && connection.is_strict()) {
@@ -74,6 +83,7 @@ pub(super) fn run(connection: &Rc<Connection>, tables: &Tables, scope: Scope, as
         witness: RefCell::default(),
         guessed: Cell::default(),
         refused: Cell::default(),
+        spends: Cell::new(spends),
     });
     run.attempt(connection, stores, mode, done);
 }
@@ -84,6 +94,12 @@ impl Run {
         let (run, again, scope) = (self.clone(), connection.clone(), stores.clone());
         let ended = move |end: Result<JsValue, Failure>| match end {
             Err(failure) if run.is_refused(&failure) => run.attempt(&again, scope, mode, done),
+            Err(failure) if failure.code == Code::QuotaExceeded && run.spends.take() => {
+                run.witness.take();
+                let (next, meta) = (again.clone(), vec![META.into()]);
+                let spent = Box::new(move |_| run.attempt(&next, scope, mode, done));
+                again.attempt(Attempt::new(meta, Mode::Relaxed, Rc::new(reserve::spend), spent));
+            }
             end => done(end),
         };
         connection.attempt(Attempt::new(stores, mode, Rc::new(move |tx| self.start(tx)), Box::new(ended)));
