@@ -38,6 +38,10 @@ impl<D: Document> Plan<D, Report<D>> for Several<D> {
         all
     }
 
+    fn may_spend(&self) -> bool {
+        self.parts.iter().all(|part| part.may_spend())
+    }
+
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let (mut rows, mut missing) = (rows.layer(), Vec::new());
         let (mut writes, mut reports) = (Vec::new(), Vec::with_capacity(self.parts.len()));
