@@ -4,6 +4,7 @@
 //! Drawn in streams of their own. A 404 or 410 is left to the server's own word: somebody else's would be a lie about
 //! the document (server assumption S2).
 
+use super::event::Event;
 use super::net::Wire;
 use super::world::World;
 use seakeep::model::Document;
@@ -25,6 +26,8 @@ pub(crate) struct Answers {
     pub(crate) bare: u64,
     /// One change of so many never gets through; 0 is none.
     pub(crate) blocks: u64,
+    /// Phases in which every checkpoint is refused, or belongs to another history.
+    pub(crate) fickle: u64,
 }
 
 impl World {
@@ -35,8 +38,31 @@ impl World {
             odd: self.chance.rate(80),
             bare: self.chance.rate(600),
             blocks: if self.chance.below(6) == 0 { 3 } else { 0 },
+            fickle: if self.chance.below(8) == 0 { 1 + self.chance.below(150) } else { 0 },
         };
         self.chance.leave(outer);
+    }
+
+    /// The server knows no checkpoint for a while, or names its history anew with each page.
+    pub(crate) fn mood_turn(&mut self) {
+        let outer = self.chance.enter("mood", 0);
+        if self.chance.hit(self.faults.answers.fickle) && !self.server.is_down {
+            let gone = self.chance.hit(500);
+            self.trace(|| format!("server knows no checkpoint (410: {gone})"));
+            (self.server.is_gone, self.server.is_fickle) = (gone, !gone);
+            let delay = self.chance.below(90_000);
+            self.schedule(delay, Event::Mended);
+        }
+        self.chance.leave(outer);
+    }
+
+    /// What such a server says to a request for a page.
+    pub(crate) fn mood(&mut self, wire: &Wire) -> Option<HttpResponse<Json>> {
+        let is_page = wire.is_page();
+        if is_page && self.server.is_fickle {
+            self.server.rename();
+        }
+        (is_page && self.server.is_gone).then(|| HttpResponse::new(410, Body::Empty))
     }
 
     /// A status that parks a change.

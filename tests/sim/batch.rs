@@ -66,7 +66,7 @@ impl World {
     /// A batch is at the server.
     pub(crate) fn carry_out_batch(&mut self, wire: &Wire) -> HttpResponse<Json> {
         let list = members(&wire.core);
-        if list.len() > self.faults.batch_fits {
+        if list.len() > self.faults.batch_fits || self.faults.batch_full > 0 {
             return HttpResponse::new(413, Body::Empty);
         }
         let atomic = serde_json::from_slice::<Value>(&wire.core.body).is_ok_and(|body| body["atomic"] == true);

@@ -38,6 +38,14 @@ pub(crate) fn draw_strategies(chance: &mut Chance, config: &mut Config) {
             collection.groups = vec![vec!["title".into(), "note".into()]];
         }
     }
+    // In some schedules the app's function decides everything.
+    let outer = chance.enter("function", 0);
+    if chance.hit(120) {
+        config.collections.iter_mut().for_each(|collection| {
+            (collection.conflict, collection.groups) = (Strategy::Function, Vec::new());
+        });
+    }
+    chance.leave(outer);
 }
 
 impl World {
@@ -50,16 +58,30 @@ impl World {
         if self.chance.hit(150) {
             return;
         }
-        if self.chance.hit(400) {
+        let mut thinks = 0;
+        if self.chance.hit(800) {
+            thinks = self.think(tab);
             let delay = self.chance.below(2_000);
             let life = self.tabs[tab].life;
             self.schedule(delay, Event::Verdict { tab, life, id: id.clone(), says: DISTURBS });
         }
         let (life, answers) = (self.tabs[tab].life, if self.chance.hit(200) { 2 } else { 1 });
         for _ in 0..answers {
-            let delay = self.chance.delay(4_000, 20_000);
+            let delay = self.chance.delay(4_000, 20_000) + thinks;
             let says = self.chance.below(6);
             self.schedule(delay, Event::Verdict { tab, life, id: id.clone(), says });
+        }
+    }
+
+    /// Where somebody else's change comes while the function thinks, it mostly thinks until that has been pulled.
+    fn think(&mut self, tab: usize) -> u64 {
+        let outer = self.chance.enter("think", tab);
+        let thinks = self.chance.hit(900);
+        self.chance.leave(outer);
+        if thinks {
+            3_000
+        } else {
+            0
         }
     }
 

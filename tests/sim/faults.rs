@@ -42,6 +42,8 @@ pub(crate) struct Faults {
     pub(crate) batch_mess: u64,
     /// Changes that fit into one batch.
     pub(crate) batch_fits: usize,
+    /// Batches that are refused for their size, whatever that is.
+    pub(crate) batch_full: u64,
     pub(crate) login: u64,
     pub(crate) restore: u64,
     pub(crate) forget: u64,
@@ -110,6 +112,7 @@ impl Faults {
             outdated: if chance.below(30) == 0 { 5 } else { 0 },
             down: chance.rate(60),
             batch_mess: chance.rate(400),
+            batch_full: 0,
             batch_fits: [usize::MAX, usize::MAX, 3, 1][chance.below(4) as usize],
             login: chance.rate(60),
             restore: if chance.below(20) == 0 { 60 } else { 0 },
@@ -164,6 +167,8 @@ impl Faults {
             "refused" => &mut self.refused,
             "in_progress" => &mut self.in_progress,
             "stale_page" => &mut self.stale_page,
+            "batch_mess" => &mut self.batch_mess,
+            "batch_full" => &mut self.batch_full,
             "message_loss" => &mut self.message_loss,
             _ => return None,
         })

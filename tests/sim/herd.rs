@@ -125,7 +125,7 @@ impl Herd {
             now: 0,
             reunion,
             clients: (0..CLIENTS).map(|_| client()).collect(),
-            server: Server::new(200),
+            server: Server::new(200, None),
             rng: Rng::from_number(seed),
             jitter,
             due: BinaryHeap::new(),

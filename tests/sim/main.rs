@@ -16,7 +16,9 @@
 mod actions;
 mod answers;
 mod batch;
+mod bulk;
 mod chance;
+mod checks;
 mod conflicts;
 mod event;
 mod faults;
@@ -40,9 +42,12 @@ mod store;
 mod surroundings;
 mod tab;
 mod transactions;
+mod users;
 mod versions;
+mod wipe;
 mod world;
 
+use checks::print_checks;
 use options::Options;
 use runs::{hunt_mutants, report, run_all, run_singles};
 use schedule::{run, Order};
@@ -63,10 +68,12 @@ fn main() -> ExitCode {
     let failed = match &options {
         Options { replay: Some(file), .. } => usize::from(!run_replay(file)),
         Options { script: Some(name), .. } => usize::from(!run_script(name)),
+        Options { bulk: true, .. } => usize::from(!bulk::prove_bulk(options.seed)),
         Options { herd: true, .. } => usize::from(!herd::prove_spread(options.seed)),
         Options { singles: true, .. } => run_singles(&options),
         Options { shrink: true, .. } => usize::from(!shrink(&options)),
         Options { one: true, .. } => usize::from(!run_one(&options)),
+        Options { checks: true, .. } => print_checks(&options),
         Options { mutants: true, .. } => hunt_mutants(&options),
         _ => run_all(&options),
     };

@@ -35,6 +35,10 @@ pub(crate) struct Mishaps {
     etag: u64,
     hostile: u64,
     bulk: u64,
+    /// The store is wiped.
+    pub(crate) wipes: u64,
+    /// Two people share the device, and take turns.
+    pub(crate) switches: u64,
     /// Newer code is deployed.
     pub(crate) deploys: u64,
     /// Drift of each device's clock, in thousandths.
@@ -66,6 +70,8 @@ impl Mishaps {
             mishaps.drift = [0, 1].map(|_| chance.below(101) as i64 - 50);
         }
         mishaps.deploys = if chance.below(8) == 0 { 1 + chance.below(100) } else { 0 };
+        let mut rate = |most: u64| if chance.below(8) == 0 { 1 + chance.below(most) } else { 0 };
+        (mishaps.wipes, mishaps.switches) = (rate(60), rate(200));
         chance.leave(outer);
         mishaps
     }
@@ -74,6 +80,11 @@ impl Mishaps {
     pub(crate) fn skew(&self, profile: usize, now: u64) -> i64 {
         let stands = self.stopped[profile].unwrap_or(now) as i64;
         stands - now as i64 + stands * self.drift[profile] / 1_000
+    }
+
+    /// The store of a device is another one now.
+    pub(crate) fn forget_safe(&mut self, profile: usize) {
+        self.safe[profile].clear();
     }
 
     /// Whether the clock of a device runs true.
@@ -153,6 +164,7 @@ impl World {
         self.trace(|| format!("profile {profile} loses its power, {states} states since the last strict transaction"));
         (0..4).filter(|tab| tab / 2 == profile).for_each(|tab| self.crash(tab));
         self.oracle.telling.lose(profile);
+        self.oracle.positions.retain(|(of, _), _| *of != profile);
         if states > 0 {
             let kept = self.chance.below(states) as usize;
             self.mishaps.safe[profile].truncate(kept + 1);
@@ -233,6 +245,7 @@ impl World {
             fresh: false,
         };
         let ops: Vec<WriteOp<Json>> = (0..BULK).map(op).collect();
+        self.oracle.bulked = true;
         let ticket = self.tabs[tab].ticket(Asked { what: "write", claims: Vec::new() });
         self.trace(|| format!("tab {tab} writes {BULK} documents at once ({ticket})"));
         self.give(tab, Input::Command { ticket, command: Command::Write(ops) });

@@ -54,6 +54,13 @@ impl Wire {
         self.parcels.first().filter(|_| !self.is_batch()).map(|parcel| &parcel.key)
     }
 
+    /// Whether it asks for a page.
+    pub(crate) fn is_page(&self) -> bool {
+        !self.is_write()
+            && self.core.path.trim_start_matches('/').split('/').count() == 1
+            && self.core.path != "/_health"
+    }
+
     /// Whether it is a batch.
     pub(crate) fn is_batch(&self) -> bool {
         self.core.path == "/_batch"
@@ -171,6 +178,12 @@ impl World {
     }
 
     fn carry_out_at_server(&mut self, wire: &Rc<Wire>) -> HttpResponse<Json> {
+        if let Some(answer) = self.mood(wire) {
+            return answer;
+        }
+        if wire.is_page() && wire.core.query_value("since").is_none() {
+            self.vanish(wire.tab);
+        }
         if !wire.is_write() && self.chance.hit(self.faults.stale_page) && !self.pulls_all(wire) {
             if let Some(response) = self.server.stale(&wire.core, self.now) {
                 return from_core(&response);

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) replay: Option<String>,
     pub(crate) singles: bool,
     pub(crate) herd: bool,
+    pub(crate) bulk: bool,
+    pub(crate) checks: bool,
     pub(crate) write: bool,
     pub(crate) script: Option<String>,
 }
@@ -31,7 +33,9 @@ sim --seed S --shrink [--mutant NAME]                      make that failing sch
 sim --replay FILE                                          run a stored schedule, with its trace
 sim --singles                                              every script with every fault at every point
 sim --herd                                                 a thousand clients that meet the server again after it was away
+sim --bulk                                                 thousands of documents in one call
 sim --script 'NAME/Commit 3/abort'                         one of them (or a script without a fault), with its trace
+sim --checks [--mutant NAME] [--schedules N]               which check is triggered by which seeded bug, in N schedules of each
 sim --mutants [--mutant NAME] [--searches N] [--write]     measure how fast each seeded bug is caught (into SPEC.md)";
 
 impl Options {
@@ -51,6 +55,8 @@ impl Options {
             replay: None,
             singles: false,
             herd: false,
+            bulk: false,
+            checks: false,
             write: false,
             script: None,
         };
@@ -63,6 +69,8 @@ impl Options {
                 "--shrink" => options.shrink = true,
                 "--write" => options.write = true,
                 "--herd" => options.herd = true,
+                "--bulk" => options.bulk = true,
+                "--checks" => options.checks = true,
                 "--singles" => options.singles = true,
                 "--script" => options.script = arguments.next(),
                 "--replay" => options.replay = arguments.next(),

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Events with streams of their own: what a file may name.
-const NAMES: [&str; 22] = [
+const NAMES: &[&str] = &[
     "world",
     "wake",
     "commit",
@@ -42,6 +42,23 @@ const NAMES: [&str; 22] = [
     "answers",
     "mishaps",
     "twist",
+    "wipe",
+    "user",
+    "mood",
+    "said",
+    "news",
+    "breath",
+    "verdict",
+    "mended",
+    "refusal",
+    "redirect",
+    "portal",
+    "retention",
+    "sharing",
+    "term",
+    "think",
+    "vanish",
+    "function",
 ];
 /// Runs that shortening one schedule may take.
 const MOST_RUNS: usize = 4_000;
@@ -108,7 +125,7 @@ pub(crate) fn named(name: &str) -> Option<Mutant> {
 }
 
 fn draw(what: &str, who: &str, count: &str, number: &str) -> Option<Draw> {
-    let what = NAMES.into_iter().find(|name| *name == what)?;
+    let what = NAMES.iter().copied().find(|name| *name == what)?;
     Some(Draw { what, who: who.parse().ok()?, count: count.parse().ok()?, number: number.parse().ok()? })
 }
 

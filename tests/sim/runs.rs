@@ -1,5 +1,6 @@
 //! Many schedules: the stored ones, fresh ones spread over threads, and the hunts for seeded bugs.
 
+use super::bulk::prove_bulk;
 use super::herd::prove_spread;
 use super::mutants::{self, Hunt};
 use super::options::Options;
@@ -79,16 +80,18 @@ pub(crate) fn run_all(options: &Options) -> usize {
     };
     let shrinks = options.searches == 0 || prove_shrinking(options.steps);
     let spread = options.searches == 0 || prove_spread(options.seed);
+    let bulk = options.searches == 0 || prove_bulk(options.seed);
     let broken = if options.searches == 0 { 0 } else { run_singles(options) };
-    let failed = runs.failed.len() + alive + usize::from(!shrinks) + usize::from(!spread);
-    let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 2 };
+    let failed = runs.failed.len() + alive + usize::from(!shrinks) + usize::from(!spread) + usize::from(!bulk);
+    let proofs = if options.searches == 0 { 0 } else { Mutant::ALL.len() + 3 };
     println!("{} passed, {failed} failed", runs.count as usize + proofs - failed);
     failed + broken
 }
 
 /// A stored list must not break anything any more.
 fn replayed(name: &str, list: Result<&replay::Replay, &String>) -> Ran {
-    let broken = |text: String| Ran { violation: Some(Violation { number: "STORED", text }), ..Ran::default() };
+    let broken =
+        |text: String| Ran { violation: Some(Violation { number: "STORED", text, place: None }), ..Ran::default() };
     match list.map(|list| list.run(false)) {
         Err(error) => broken(error.clone()),
         Ok(ran) => match &ran.violation {
@@ -205,7 +208,7 @@ fn spread(options: &Options) -> Runs {
                 runs.twice += 1;
                 if run(&order).hash != ran.hash {
                     let text = "two runs of one seed differ".to_owned();
-                    ran.violation = Some(Violation { number: "REPLAY", text });
+                    ran.violation = Some(Violation { number: "REPLAY", text, place: None });
                 }
             }
             runs.take(seed, ran);

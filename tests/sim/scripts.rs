@@ -1,4 +1,4 @@
-//! Fourteen canonical scripts: what apps do most, each as a straight line, for runs with a single fault in them.
+//! Eighteen canonical scripts: what apps do most, each as a straight line, for runs with a single fault in them.
 //!
 //! A script runs on a world without faults of its own. A tab that a fault took away is waited for. Documents are named
 //! by their tags, as the oracles know them; what they are promised goes through the same claims as everything else.
@@ -16,7 +16,7 @@ use serde_json::json;
 pub(crate) type Script = (&'static str, fn(&mut World));
 
 /// All of them.
-pub(crate) const SCRIPTS: [Script; 14] = [
+pub(crate) const SCRIPTS: [Script; 18] = [
     ("create-offline", create_offline),
     ("update-offline", update_offline),
     ("delete-offline", delete_offline),
@@ -31,10 +31,15 @@ pub(crate) const SCRIPTS: [Script; 14] = [
     ("close-reopen", close_reopen),
     ("batch", batch),
     ("batch-references", batch_references),
+    ("batch-create", create_offline),
+    ("batch-conflict", conflict),
+    ("batch-parked", parked_retry),
+    ("batch-group", group),
 ];
 
 /// Those of them in which changes go together.
-pub(crate) const BATCHED: [&str; 2] = ["batch", "batch-references"];
+pub(crate) const BATCHED: [&str; 6] =
+    ["batch", "batch-references", "batch-create", "batch-conflict", "batch-parked", "batch-group"];
 
 /// Longest wait for a tab that a fault took away.
 const RETURN: u64 = 400_000;

@@ -25,6 +25,13 @@ pub(crate) struct Server {
     pub(crate) wants_login: bool,
     /// Whether it fails whatever it is asked.
     pub(crate) is_down: bool,
+    /// Whether it knows no checkpoint, or names its history anew for each page.
+    pub(crate) is_gone: bool,
+    pub(crate) is_fickle: bool,
+    /// Items of a page at most.
+    pub(crate) page_max: usize,
+    /// Whether it forgets results before its time (S1).
+    pub(crate) forgets: bool,
     pub(crate) restored: u32,
     pub(crate) restored_at: u64,
     pub(crate) renamed: u32,
@@ -32,9 +39,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// An empty server whose pages hold at most `page_max` items.
-    pub(crate) fn new(page_max: usize) -> Self {
-        let rules = Rules { page_max, ..Rules::default() };
+    /// An empty server whose pages hold at most `page_max` items, and which keeps results for so long.
+    pub(crate) fn new(page_max: usize, retention: Option<u64>) -> Self {
+        let usual = Rules::default();
+        let retention_ms = retention.unwrap_or(usual.retention_ms);
+        let rules = Rules { page_max, retention_ms, ..usual };
         let tables = MemoryTables::with_rules("e0", rules);
         Self {
             replica: tables.clone(),
@@ -42,11 +51,28 @@ impl Server {
             backup: None,
             wants_login: false,
             is_down: false,
+            is_gone: false,
+            is_fickle: false,
+            page_max,
+            forgets: retention.is_some(),
             restored: 0,
             restored_at: 0,
             renamed: 0,
             ids: 0,
         }
+    }
+
+    /// Its bad mood is over.
+    pub(crate) fn mend(&mut self) {
+        (self.is_down, self.is_gone, self.is_fickle) = (false, false, false);
+    }
+
+    /// Names its history anew.
+    pub(crate) fn rename(&mut self) {
+        self.renamed += 1;
+        let epoch = format!("n{}", self.renamed);
+        self.tables.set_epoch(&epoch);
+        self.replica = self.tables.clone();
     }
 
     /// Carries a request out at a simulated time.

@@ -16,6 +16,7 @@ use super::world::World;
 use seakeep::engine::config::SyncConfig;
 use seakeep::engine::input::Signal;
 use seakeep::engine::mutant::Mutant;
+use seakeep::engine::policy::lease::{set_term, TERM};
 use std::collections::BTreeMap;
 
 /// What a point is.
@@ -30,8 +31,8 @@ pub(crate) enum Point {
 }
 
 const POINTS: [Point; 3] = [Point::Commit, Point::Request, Point::Message];
-/// Classes of faults at transactions, by the names of their rates; the last five happen to the tab or the server.
-const COMMIT: [&str; 11] = [
+/// Classes of faults at transactions, by the names of their rates; the last seven happen to the tab or the server.
+const COMMIT: [&str; 13] = [
     "crash_before",
     "crash_after",
     "abort",
@@ -43,6 +44,8 @@ const COMMIT: [&str; 11] = [
     "jump",
     "offline",
     "login",
+    "wipe",
+    "deploy",
 ];
 /// The same at requests, and at the server when they reach it.
 const REQUEST: [&str; 19] = [
@@ -68,6 +71,8 @@ const REQUEST: [&str; 19] = [
 ];
 /// The same at messages.
 const MESSAGE: [&str; 1] = ["message_loss"];
+/// The same at requests of scripts that send batches.
+const BATCH: [&str; 2] = ["batch_mess", "batch_full"];
 
 /// The one fault of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +131,8 @@ impl World {
             Some("freeze") => self.freeze(tab),
             Some("close") => self.close(tab),
             Some("jump") => self.jump(tab / 2),
+            Some("wipe") => self.wipe(tab / 2),
+            Some("deploy") => self.deploy(tab),
             Some("offline") => self.signal(tab, Signal::Offline),
             Some("login") => {
                 self.server.wants_login = true;
@@ -136,7 +143,8 @@ impl World {
     }
 
     /// Options that are not drawn, so that a script means the same whatever a seed draws.
-    fn settle_options(&mut self, batches: bool) {
+    pub(crate) fn settle_options(&mut self, batches: bool) {
+        set_term(TERM);
         let Some(sync) = self.config.sync.as_mut() else { return };
         sync.endpoint.batch = batches.then(|| "_batch".into());
         *sync = SyncConfig {
@@ -184,7 +192,7 @@ fn prepare(traces: bool, batches: bool) -> World {
     world.faults = Faults { fits: 100, ..Faults::default() };
     world.ordering = Ordering::Uniform;
     world.mishaps = Mishaps::default();
-    world.server = Server::new(2);
+    world.server = Server::new(2, None);
     world.settle_options(batches);
     for tab in 0..4 {
         world.open(tab);
@@ -212,7 +220,9 @@ pub(crate) fn exhaust(script: &Script, mutant: Option<Mutant>) -> Exhausted {
         all.failed.push((script.0.to_owned(), plain));
         return all;
     }
-    for ((point, count), faults) in POINTS.into_iter().zip(points).zip([&COMMIT[..], &REQUEST, &MESSAGE]) {
+    let batch = if BATCHED.contains(&script.0) { &BATCH[..] } else { &[] };
+    let requests = [&REQUEST[..], batch].concat();
+    for ((point, count), faults) in POINTS.into_iter().zip(points).zip([&COMMIT[..], &requests, &MESSAGE]) {
         for (number, fault) in (1..=count).flat_map(|number| faults.iter().map(move |fault| (number, *fault))) {
             let (ran, _) = run_script(script, Some(Strike { point, number, fault }), mutant, false);
             all.runs += 1;
@@ -232,7 +242,7 @@ pub(crate) fn run_named(name: &str) -> Option<Ran> {
     let (point, number) = at.split_once(' ')?;
     let point = POINTS.into_iter().find(|known| format!("{known:?}") == point)?;
     let fault = parts.next()?;
-    let fault = COMMIT.into_iter().chain(REQUEST).chain(MESSAGE).find(|known| *known == fault)?;
+    let fault = COMMIT.into_iter().chain(REQUEST).chain(MESSAGE).chain(BATCH).find(|known| *known == fault)?;
     let strike = Strike { point, number: number.parse().ok()?, fault };
     Some(run_script(script, Some(strike), None, true).0)
 }

@@ -44,6 +44,8 @@ pub(crate) struct Profile {
     /// The newest version of the code that has opened the store, and the one that tabs load.
     pub(crate) version: u32,
     pub(crate) deployed: u32,
+    /// Which store it is: each wipe makes another one.
+    pub(crate) store_id: u32,
 }
 
 /// A step about to be written, with what stood there before.
@@ -55,7 +57,6 @@ pub(crate) struct Done {
     pub(crate) rows: Vec<(DocKey, Option<Row<Json>>)>,
     pub(crate) pending: Vec<(u64, Option<Pending<Json>>)>,
     pub(crate) lease: Option<Lease>,
-    pub(crate) pulls: Pulls,
     /// What other tabs tell a change by.
     pub(crate) mark: (usize, u64),
     pub(crate) report: Report<Json>,
@@ -88,6 +89,7 @@ impl World {
         if self.chance.hit(self.faults.crash_before) {
             return self.crash(job.tab);
         }
+        self.find_store(job.tab);
         let fault = self.version_fault(job.tab).or_else(|| self.store_fault(&job));
         let result = match fault {
             Some(failure) => Err(failure),
@@ -145,22 +147,22 @@ impl World {
         let bookkeeping =
             writes.iter().any(|write| matches!(write, Write::PutMeta(MetaKey::Lease | MetaKey::Pull(_), _)));
         disk.apply(writes)?;
-        let (lease, pulls) = self.profiles[profile].note_meta(bookkeeping);
-        let done = Done { tab, profile, kind, rows, pending, lease, pulls, mark, report };
+        let lease = self.profiles[profile].note_meta(bookkeeping);
+        let done = Done { tab, profile, kind, rows, pending, lease, mark, report };
         self.committed(&done, empty);
         Ok((done.report, empty))
     }
 }
 
 impl Profile {
-    /// Reads the lease and the states of pulls anew; gives what stood there before.
-    pub(crate) fn note_meta(&mut self, changed: bool) -> (Option<Lease>, Pulls) {
+    /// Reads the lease and the states of pulls anew; gives the lease that stood there before.
+    pub(crate) fn note_meta(&mut self, changed: bool) -> Option<Lease> {
         if !changed {
-            return (self.lease.clone(), self.pulls.clone());
+            return self.lease.clone();
         }
+        self.pulls = pulls_of(&self.disk);
         let lease = self.disk.meta("lease").and_then(Lease::from_record);
-        let pulls = pulls_of(&self.disk);
-        (std::mem::replace(&mut self.lease, lease), std::mem::replace(&mut self.pulls, pulls))
+        std::mem::replace(&mut self.lease, lease)
     }
 }
 

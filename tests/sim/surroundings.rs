@@ -21,6 +21,9 @@ impl World {
         self.schedule(delay, Event::Turn);
         self.mishap_turn();
         self.version_turn();
+        self.wipe_turn();
+        self.user_turn();
+        self.mood_turn();
         let tab = self.chance.below(4) as usize;
         let faults = self.faults.clone();
         if self.chance.hit(faults.crash) {
@@ -72,10 +75,7 @@ impl World {
         }
         if self.chance.hit(faults.forget) {
             self.trace(|| "server names its history anew".into());
-            self.server.renamed += 1;
-            let epoch = format!("n{}", self.server.renamed);
-            self.server.tables.set_epoch(&epoch);
-            self.server.replica = self.server.tables.clone();
+            self.server.rename();
         }
     }
 
@@ -270,6 +270,23 @@ impl World {
         self.trace(|| format!("stranger: {} {}", request.method, request.path));
         self.server.handle(&request, self.now);
         self.executed(before);
+    }
+
+    /// Another client deletes what waits here to be changed, just before everything is pulled anew: no page has it.
+    pub(crate) fn vanish(&mut self, tab: usize) {
+        let outer = self.chance.enter("vanish", tab);
+        if self.chance.hit(if self.faults.stranger_deletes > 0 { 700 } else { 0 }) {
+            let disk = &self.profiles[self.tabs[tab].profile].disk;
+            let waiting = |name: &str| disk.main_rows(name).find(|row| !row.is_clean() && row.is_on_server());
+            let found = COLLECTIONS.iter().find_map(|name| Some((*name, waiting(name)?.id.to_string())));
+            if let Some((collection, id)) = found {
+                self.trace(|| format!("stranger: DELETE /{collection}/{id}"));
+                let before = self.server.tables.head();
+                self.server.handle(&CoreRequest::new("DELETE", &format!("/{collection}/{id}")), self.now);
+                self.executed(before);
+            }
+        }
+        self.chance.leave(outer);
     }
 
     fn strange_patch(&mut self, doc: &Json) -> serde_json::Value {

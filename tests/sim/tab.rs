@@ -97,6 +97,8 @@ pub(crate) struct Tab {
     /// Whether it was told that its code is too old, and whether it could take that in.
     pub(crate) hears_outdated: bool,
     pub(crate) outdated: bool,
+    /// The store it opened last: another one means that it was wiped.
+    pub(crate) store_id: u32,
 }
 
 impl Tab {
@@ -137,6 +139,7 @@ impl Tab {
             dozes: false,
             hears_outdated: false,
             outdated: false,
+            store_id: 0,
         }
     }
 

@@ -22,11 +22,7 @@ impl World {
         let outer = self.chance.enter("version", 0);
         let tab = self.chance.below(4) as usize;
         if self.chance.hit(self.mishaps.deploys) {
-            let profile = &mut self.profiles[self.tabs[tab].profile];
-            profile.deployed += 1;
-            let number = profile.deployed;
-            self.trace(|| format!("version {number} is deployed; tab {tab} loads it"));
-            self.crash(tab);
+            self.deploy(tab);
         }
         for tab in 0..4 {
             if self.tabs[tab].outdated && self.chance.hit(300) {
@@ -35,6 +31,15 @@ impl World {
             }
         }
         self.chance.leave(outer);
+    }
+
+    /// Newer code is deployed, and a tab is loaded anew with it.
+    pub(crate) fn deploy(&mut self, tab: usize) {
+        let profile = &mut self.profiles[self.tabs[tab].profile];
+        profile.deployed += 1;
+        let number = profile.deployed;
+        self.trace(|| format!("version {number} is deployed; tab {tab} loads it"));
+        self.crash(tab);
     }
 
     /// A tab opens the store with the code that is deployed; `false` when it has to wait for another tab.

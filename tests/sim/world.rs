@@ -4,6 +4,7 @@
 //! plans and the server's core are the product's own; the world only decides when things happen and what goes wrong.
 
 use super::chance::Chance;
+use super::checks::Place;
 use super::conflicts::draw_strategies;
 use super::event::{Event, Queue};
 use super::faults::Faults;
@@ -16,6 +17,7 @@ use super::server::{Server, BASE, URL};
 use super::single::{Point, Points};
 use super::store::Profile;
 use super::tab::{Sleep, Tab};
+use super::users::USERS;
 use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
 use seakeep::engine::input::{Input, Message, Signal};
 use seakeep::engine::machine::Engine;
@@ -23,9 +25,11 @@ use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
 use seakeep::engine::policy::backoff::Backoff;
 use seakeep::engine::policy::breaker::Rule;
+use seakeep::engine::policy::lease::{set_term, TERM};
 use seakeep::engine::policy::network::OnSlow;
 use seakeep::native::Json;
 use seakeep::protocol::{Endpoint, NetworkFailure};
+use std::panic::Location;
 
 /// The collections, in the order of their names.
 pub(crate) const COLLECTIONS: [&str; 3] = ["cards", "lists", "pages"];
@@ -35,6 +39,8 @@ pub(crate) const COLLECTIONS: [&str; 3] = ["cards", "lists", "pages"];
 pub(crate) struct Violation {
     pub(crate) number: &'static str,
     pub(crate) text: String,
+    /// The line of the check that found it.
+    pub(crate) place: Option<Place>,
 }
 
 /// Everything there is.
@@ -58,6 +64,8 @@ pub(crate) struct World {
     pub(crate) ordering: Ordering,
     pub(crate) points_met: Points,
     pub(crate) mishaps: Mishaps,
+    /// Where two people share a device: whose user is signed out.
+    pub(crate) signed_out: Option<usize>,
     pub(crate) hash: u64,
     pub(crate) healed: bool,
     pub(crate) writes: u64,
@@ -77,6 +85,9 @@ impl World {
         let ordering = Ordering::draw(&mut chance, order.steps);
         let mishaps = Mishaps::draw(&mut chance);
         draw_strategies(&mut chance, &mut config);
+        let retention = draw_retention(&mut chance);
+        let signed_out = draw_sharing(&mut chance, &mishaps);
+        draw_term(&mut chance);
         let mut world = Self {
             now: 0,
             chance,
@@ -84,7 +95,7 @@ impl World {
             queue: Queue::default(),
             profiles: [Profile::default(), Profile::default()],
             tabs: [Tab::new(0), Tab::new(0), Tab::new(1), Tab::new(1)],
-            server: Server::new(page_max),
+            server: Server::new(page_max, retention),
             oracle: Oracle::default(),
             config,
             streams: Vec::new(),
@@ -94,6 +105,7 @@ impl World {
             ordering,
             points_met: Points::default(),
             mishaps,
+            signed_out,
             hash: 0xcbf2_9ce4_8422_2325,
             healed: false,
             writes: 0,
@@ -132,10 +144,12 @@ impl World {
     }
 
     /// Notes a broken invariant; the first one counts.
+    #[track_caller]
     pub(crate) fn broken(&mut self, number: &'static str, text: String) {
         if self.violation.is_none() {
             self.trace(|| format!("VIOLATION {number}: {text}"));
-            self.violation = Some(Violation { number, text });
+            let at = Location::caller();
+            self.violation = Some(Violation { number, text, place: Some((at.file(), at.line())) });
         }
     }
 
@@ -189,7 +203,7 @@ impl World {
             Event::Said { tab, life, signal } => self.deliver(tab, life, Input::Signal(signal)),
             Event::Breath => self.breathe(),
             Event::Calm => self.server.wants_login = false,
-            Event::Mended => self.server.is_down = false,
+            Event::Mended => self.server.mend(),
             Event::Verdict { tab, life, id, says } => self.verdict(tab, life, id, says),
         }
     }
@@ -285,18 +299,44 @@ impl World {
 
     /// A tab's engine from nothing, over the store as it is.
     pub(crate) fn open(&mut self, tab: usize) {
-        if self.tabs[tab].engine.is_some() || !self.open_store(tab) {
+        if self.tabs[tab].engine.is_some() || self.is_signed_out(tab) || !self.open_store(tab) {
             return;
         }
         let seed = self.chance.seed();
         let now = self.wall(self.tabs[tab].profile);
         self.trace(|| format!("tab {tab} opens"));
-        self.tabs[tab].engine = Some(Box::new(Engine::new(self.config.clone(), seed, now)));
+        let profile = self.tabs[tab].profile;
+        self.tabs[tab].store_id = self.profiles[profile].store_id;
+        let config = Config { user: Some(USERS[profile].into()), ..self.config.clone() };
+        self.tabs[tab].engine = Some(Box::new(Engine::new(config, seed, now)));
         self.give(tab, Input::Start);
         if self.tabs[tab].hidden {
             self.give(tab, Input::Signal(Signal::Hidden));
         }
     }
+}
+
+/// How long the server keeps the results of keys: a server that forgets them early breaks its promise (S1).
+fn draw_retention(chance: &mut Chance) -> Option<u64> {
+    let outer = chance.enter("retention", 0);
+    let retention = chance.hit(60).then(|| 10_000 + chance.below(60_000));
+    chance.leave(outer);
+    retention
+}
+
+/// Whether two people share a device; the second one is signed out at first.
+fn draw_sharing(chance: &mut Chance, mishaps: &Mishaps) -> Option<usize> {
+    let outer = chance.enter("sharing", 0);
+    let shares = mishaps.switches > 0 && chance.hit(1_000);
+    chance.leave(outer);
+    shares.then_some(1)
+}
+
+/// The term of a lease: another one than the usual in half of the schedules.
+fn draw_term(chance: &mut Chance) {
+    let outer = chance.enter("term", 0);
+    set_term(if chance.hit(500) { [4_000, 9_000, 40_000][chance.below(3) as usize] } else { TERM });
+    chance.leave(outer);
 }
 
 /// Options of the application, drawn from the seed.

@@ -5,6 +5,7 @@
 
 use super::push::Auth;
 use super::Engine;
+use crate::engine::mutant::Mutant;
 use crate::engine::policy::timers::Timer;
 use crate::model::{Document, Time};
 
@@ -38,6 +39,7 @@ impl<D: Document> Engine<D> {
         self.arm(Timer::ChangeDue, self.outbox.next_due(now).filter(|_| self.config.sync.is_some() && !self.is_held()));
         let waits = !self.outbox.is_empty() || !self.pulls_due().is_empty();
         let opens = self.reach.opens_at(now).max(self.breaker.opens_at(now));
+        let opens = if Mutant::AlarmsRingAtOnce.is_on() { Some(now) } else { opens };
         self.arm(Timer::EndpointDue, opens.filter(|_| waits));
         let budget = self.budget_due().filter(|_| !self.is_held());
         self.arm(Timer::BudgetDue, budget);

@@ -219,7 +219,7 @@ impl<D: Document> Engine<D> {
     ) -> Operation<D> {
         let mut id = || Rc::from(if local { String::new() } else { self.rng.text(ID_DIGITS) });
         let (mutation_id, idempotency_key) = (id(), id());
-        let user = self.config.user.clone();
+        let user = self.config.user.clone().filter(|_| !Mutant::ForgetsTheUser.is_on());
         Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, group: None, user }
     }
 

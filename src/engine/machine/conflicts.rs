@@ -8,6 +8,7 @@
 use super::commits::Purpose;
 use super::flight::Flight;
 use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::Event;
 use crate::engine::plan::{in_conflict, unknown_conflict, Ask, Choice, Effects, Noted, Rebased, Report, Resolve};
@@ -101,7 +102,10 @@ impl<D: Document> Engine<D> {
             self.read_outbox();
             return self.ask_later(seq);
         };
-        let detail = conflict.to_record();
+        let mut detail = conflict.to_record();
+        if Mutant::AsksWithoutName.is_on() {
+            detail = detail.with(&[("conflictId", None)]);
+        }
         self.questions.insert(seq, Question::Out(conflict));
         self.timers.set(Timer::Verdict(seq), self.now + DEADLINE);
         self.tell(Event::Question(detail));

@@ -2,11 +2,12 @@
 
 use super::{Engine, Phase, Reading};
 use crate::engine::input::Message;
+use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
 use crate::engine::policy::breaker::Gate;
-use crate::model::{Collection, Document, Failure, Listed, Set};
+use crate::model::{Collection, Document, Failure, Listed, PendingState, Set};
 
 use super::commits::Purpose;
 use super::push::Auth;
@@ -32,7 +33,7 @@ impl<D: Document> Engine<D> {
 
     /// The other tabs hear which collections moved, and whether the outbox did.
     pub(super) fn broadcast_moved(&mut self, documents: &Set<Collection>, effects: &Effects<D>) {
-        if !documents.is_empty() {
+        if !documents.is_empty() && !Mutant::TellsNobodyElse.is_on() {
             let names = documents.iter().cloned().listed();
             self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
         }
@@ -72,7 +73,9 @@ impl<D: Document> Engine<D> {
         let Some(reading) = self.reading.take() else { return };
         let read = reading.entries.into_iter().filter(|entry| !reading.touched.contains(&entry.seq));
         let own = reading.touched.iter().filter_map(|seq| self.outbox.get(*seq).cloned());
-        let entries: Vec<_> = read.chain(own).listed();
+        let parked = |entry: &&Entry| entry.state == PendingState::Parked && Mutant::KeepsParkedEntries.is_on();
+        let kept = self.outbox.iter().filter(parked).cloned();
+        let entries: Vec<_> = kept.chain(read).chain(own).listed();
         let before = self.outbox.iter().map(|entry| (entry.seq, entry.key.collection.clone())).listed();
         let same = |entry: &Entry, known: &Entry| (entry.state, entry.retry_count) == (known.state, known.retry_count);
         let moves = |entry: &&Entry| self.outbox.get(entry.seq).is_none_or(|known| !same(entry, known));
@@ -93,7 +96,8 @@ impl<D: Document> Engine<D> {
         }
         self.check_watches();
         self.do_deferred();
-        if std::mem::take(&mut self.read_again) {
+        let endless = Mutant::ReadsForEver.is_on() && self.outbox.pending() > 0;
+        if std::mem::take(&mut self.read_again) || endless {
             self.read_outbox();
         }
     }

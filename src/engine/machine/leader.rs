@@ -9,7 +9,7 @@ use crate::engine::input::Message;
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output};
 use crate::engine::plan::{Fence, ReleaseLease, TakeLease};
-use crate::engine::policy::lease::{Claim, RENEWAL, TERM};
+use crate::engine::policy::lease::{term, Claim, RENEWALS};
 use crate::model::{Document, Lease, Map, Seq, Time};
 use std::rc::Rc;
 
@@ -45,7 +45,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn ask_lease(&mut self) {
-        let waits = self.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * TERM + 1);
+        let waits = self.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * term() + 1);
         if !self.asking && !waits {
             self.asking = true;
             let (owner, gone) = (self.tab.clone(), self.gone.clone());
@@ -68,7 +68,7 @@ impl<D: Document> Engine<D> {
                     return self.leave_pulls(until.max(self.now + 1));
                 }
                 self.note_waiting();
-                let until = until.min(self.now + 2 * TERM) + 1;
+                let until = until.min(self.now + 2 * term()) + 1;
                 self.refused_until = Some(until);
                 self.timers.set(Timer::Lease, until);
                 self.outputs.push_back(Output::Broadcast(Message::Outbox));
@@ -99,14 +99,14 @@ impl<D: Document> Engine<D> {
         let new = self.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
         (self.refused_until, self.waits) = (None, None);
         // A clock that jumped back since it was asked for must not stretch it.
-        let lease = Lease { expires_at: lease.expires_at.min(self.now + TERM), ..lease };
+        let lease = Lease { expires_at: lease.expires_at.min(self.now + term()), ..lease };
         self.timers.set(Timer::Lease, renewal(&lease));
         let epoch = lease.epoch;
         self.lease = Some(lease);
         // What it does is said again: a word may have been lost.
         self.said = None;
         self.overhear(None);
-        if new || self.looked_at + TERM <= self.now || self.looked_at > self.now {
+        if new || self.looked_at + term() <= self.now || self.looked_at > self.now {
             // Messages may be lost: what other tabs want done is in the store.
             self.looked_at = self.now;
             self.read_outbox();
@@ -212,5 +212,5 @@ impl<D: Document> Engine<D> {
 
 /// When a lease is renewed.
 fn renewal(lease: &Lease) -> Time {
-    lease.expires_at.saturating_sub(TERM - RENEWAL)
+    lease.expires_at.saturating_sub(term() - term() / RENEWALS)
 }

@@ -8,7 +8,7 @@ use super::{Engine, Timer};
 use crate::engine::input::Message;
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output, Progress, Status};
-use crate::engine::policy::lease::TERM;
+use crate::engine::policy::lease::term;
 use crate::model::{Document, Failure, Time};
 
 /// States worth showing; after any other one the tab shows its own.
@@ -76,7 +76,7 @@ impl<D: Document> Engine<D> {
 
     /// Takes what was heard, or that it is forgotten, and tells what is an event of it.
     pub(super) fn overhear(&mut self, heard: Option<Overheard>) {
-        let until = heard.as_ref().map(|heard| (self.now + HOLDS).max(heard.next.unwrap_or(0) + TERM));
+        let until = heard.as_ref().map(|heard| (self.now + HOLDS).max(heard.next.unwrap_or(0) + term()));
         self.arm(Timer::Overheard, until.filter(|_| !Mutant::OverheardForEver.is_on()));
         let before = std::mem::replace(&mut self.overheard, heard);
         let opened = |heard: &Option<Overheard>| heard.as_ref().is_some_and(|heard| heard.state == "breaker-open");

@@ -9,7 +9,7 @@ use super::{Engine, Timer};
 use crate::engine::input::{Message, Wish};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Output, Reply};
-use crate::engine::policy::lease::TERM;
+use crate::engine::policy::lease::term;
 use crate::model::{Document, Failure, Listed, Seq, Time};
 
 /// The running pass, and who waits for it.
@@ -208,7 +208,7 @@ impl<D: Document> Engine<D> {
         let wish = self.pass.wish.clone().unwrap_or_else(Wish::all);
         let tickets = std::mem::take(&mut self.pass.waiting);
         self.outputs.push_back(Output::Broadcast(Message::Ask { id: id.clone(), wish: wish.clone() }));
-        let until = self.refused_until.unwrap_or(self.now).clamp(self.now + 1, self.now + 2 * TERM + 1);
+        let until = self.refused_until.unwrap_or(self.now).clamp(self.now + 1, self.now + 2 * term() + 1);
         self.timers.set(Timer::ReportDue, until);
         self.pass.asking = Some(Asking { id, wish, tickets });
     }
@@ -293,6 +293,9 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn pass_closed(&mut self) {
+        if Mutant::LeavesPassesOpen.is_on() {
+            return;
+        }
         let asking = self.pass.asking.take().map(|asking| asking.tickets).unwrap_or_default();
         let tickets = std::mem::take(&mut self.pass.waiting).into_iter().chain(asking);
         for ticket in tickets.listed() {

@@ -3,6 +3,7 @@
 //! Sending knows its whole (what is settled in this pass, and what waits); pulling does not, for servers do not say.
 
 use super::Engine;
+use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Progress};
 use crate::engine::policy::pace::Pace;
 use crate::model::{Document, Time};
@@ -76,7 +77,8 @@ impl<D: Document> Engine<D> {
         let settled = shown.is_some_and(|shown| shown.phase == "pushing" && shown.done != self.meter.settled);
         if settled || !self.busy.is_empty() {
             let done = self.meter.settled;
-            let total = Some(done + self.outbox.pending());
+            let total = if Mutant::ForgetsWhatWaits.is_on() { 0 } else { done + self.outbox.pending() };
+            let total = Some(total);
             return Some(Progress { phase: "pushing", collection: None, done, total, remaining: None });
         }
         let pulled = shown.is_some_and(|shown| shown.phase == "pulling" && shown.done != self.pass.pulled);

@@ -4,6 +4,7 @@
 
 use super::flight::Flight;
 use super::Engine;
+use crate::engine::mutant::Mutant;
 use crate::engine::output::Event;
 use crate::engine::plan::{Acknowledged, Report, Setting, Settlement};
 use crate::model::{Code, DocKey, Document, Failure, PendingState, Time};
@@ -20,6 +21,9 @@ impl<D: Document> Engine<D> {
         self.watch_states(&done.effects);
         let key = DocKey { collection: flight.key.collection.clone(), id: done.id.clone() };
         self.tell_result("acknowledged", &key, &flight.mutation_id, flight.change.temp_id.as_ref(), None, attempts);
+        if Mutant::TellsAcknowledgedTwice.is_on() {
+            self.tell_result("acknowledged", &key, &flight.mutation_id, None, None, attempts);
+        }
         self.end_acknowledged(&flight.mutation_id, &done);
         self.deliver(false, done.effects);
     }

@@ -110,7 +110,8 @@ impl<D: Document> Engine<D> {
     /// They are not: what was counted goes with the next ones. So it does when a reset fails: if that one came through
     /// all the same, the store knows of one reset more and drops it.
     pub(super) fn untallied(&mut self, ticket: Option<u32>, counted: &Stats, failure: Failure) {
-        if self.counting.known.is_none_or(|known| known == counted.resets) {
+        let kept = self.counting.known.is_none_or(|known| known == counted.resets);
+        if kept && !Mutant::TallyForgetsFailures.is_on() {
             self.counting_now().add(counted);
             self.timers.set_by(Timer::Tally, self.now + BATCH);
         }

@@ -97,7 +97,7 @@ impl<D: Document> Engine<D> {
         };
         let wanted = self.watches.iter().filter(|(mutation_id, watch)| !watch.asked && ended(watch, mutation_id));
         let wanted: Vec<Rc<str>> = wanted.map(|(mutation_id, _)| mutation_id.clone()).listed();
-        for mutation_id in wanted {
+        for mutation_id in wanted.into_iter().filter(|_| !Mutant::ChecksNoWatches.is_on()) {
             let Some(watch) = self.watches.get_mut(&mutation_id) else { continue };
             watch.asked = true;
             let plan = Check { seq: watch.seq, mutation_id: mutation_id.clone(), key: watch.key.clone() };

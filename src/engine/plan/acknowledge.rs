@@ -14,7 +14,8 @@ use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    sort_by, AuditEntry, ChangeKind, DocKey, Document, Listed, Pending, PullState, Record, Row, Seq, Time, Wanted,
+    sort_by, AuditEntry, ChangeKind, DocKey, Document, Listed, Patch, Pending, PullState, Record, Row, Seq, Time,
+    Wanted,
 };
 use crate::protocol::Accepted;
 use std::rc::Rc;
@@ -107,7 +108,11 @@ impl<D: Document> Acknowledge<D> {
     ) -> Step<D, Report<D>> {
         let Some(mut lane) = world.take(own) else { return Step::Done(Vec::new(), Report::Acknowledged(None)) };
         let existing = if own == target { None } else { world.take(target) };
-        let server = self.server_document(change, &lane);
+        let mut server = self.server_document(change, &lane);
+        if Mutant::AddsOnTopAgain.is_on() {
+            let again = Patch { inc: change.changes.inc.clone(), ..Patch::default() };
+            server = server.map(|doc| again.apply(&doc));
+        }
         let noted = self.settle(&mut lane, rows, server.as_ref(), target, existing);
         let pull = rows.pull_state(&own.collection);
         if let Some(row) = lane.row.as_mut() {
@@ -157,7 +162,7 @@ impl<D: Document> Acknowledge<D> {
     fn server_document(&self, change: &Pending<D>, lane: &Lane<D>) -> Option<D> {
         match change.kind {
             ChangeKind::Delete => None,
-            _ => self.accepted.doc.clone().or_else(|| {
+            _ => self.accepted.doc.clone().filter(|_| !Mutant::KeepsOwnId.is_on()).or_else(|| {
                 let index = lane.changes.iter().position(|other| other.seq == change.seq)?;
                 change.apply(lane.below(index).as_ref())
             }),
@@ -194,7 +199,7 @@ impl<D: Document> Acknowledge<D> {
         }
         lane.key = target.clone();
         for change in &mut lane.changes {
-            if change.id != target.id {
+            if change.id != target.id && !Mutant::RenamesHalf.is_on() {
                 change.id = target.id.clone();
                 change.data = change.data.take().map(|data| with_id(&data, &target.id));
                 lane.dirty.insert(change.seq);
@@ -288,7 +293,9 @@ fn adopt<D: Document>(
 fn finish_row<D: Document>(lane: &mut Lane<D>, target: &DocKey) {
     let Some(row) = lane.row.as_mut() else { return };
     row.id = target.id.clone();
-    row.doc = row.doc.take().map(|doc| with_id(&doc, &target.id));
+    if !Mutant::KeepsOwnId.is_on() {
+        row.doc = row.doc.take().map(|doc| with_id(&doc, &target.id));
+    }
     if row.doc.is_none() && lane.changes.is_empty() {
         lane.row = None;
     }

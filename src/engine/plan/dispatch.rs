@@ -211,6 +211,9 @@ impl Dispatch {
         } else if !Mutant::SendsUnmarked.is_on() {
             writes.push(Write::PutPending(change.clone()));
         }
+        if Mutant::KeyIsNotStored.is_on() {
+            change.idempotency_key = fresh.clone();
+        }
         Dispatched::Send(Box::new(change), again)
     }
 
@@ -293,7 +296,7 @@ fn freeze<D: Document>(change: &mut Pending<D>, fresh: &Rc<str>) {
         if same_body && before.method == next.method {
             // Equal bodies can still differ in the order of their fields, and a server may compare the bytes.
             next.body = before.body;
-        } else {
+        } else if !Mutant::KeepsTheKey.is_on() {
             change.idempotency_key = fresh.clone();
         }
     }

@@ -98,9 +98,10 @@ impl<D: Document> Meeting<'_, D> {
             let sides = Sides { change, base: old.as_ref(), local: local.as_ref(), remote: new.as_ref() };
             if let Some(id) = &change.conflict {
                 let known = self.rows.conflict(id).filter(|known| known.resolution.is_none());
-                noted.extend(
-                    known.map(|known| Noted { conflict: Box::new(renewed(known, new.as_ref())), fresh: false }),
-                );
+                noted.extend(known.map(|known| Noted {
+                    conflict: Box::new(renewed(known, new.as_ref())),
+                    fresh: Mutant::FindsConflictsAgain.is_on(),
+                }));
                 break;
             }
             match self.judge(lane, &sides, std::mem::take(&mut first)) {

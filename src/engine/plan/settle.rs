@@ -108,6 +108,9 @@ fn apply<D>(row: &mut Pending<D>, setting: &Setting) {
     if setting.failure.is_some() {
         row.last_error.clone_from(&setting.failure);
     }
+    if Mutant::ForgetsThePayload.is_on() {
+        row.sent = None;
+    }
     if Mutant::NoRetryAfterFailure.is_on() && setting.counted {
         row.state = PendingState::Conflict;
     }

@@ -5,6 +5,7 @@
 
 use super::world::Fence;
 use super::Report;
+use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{Collection, Document, PullState, Record};
 
@@ -32,7 +33,7 @@ impl<D: Document> Plan<D, Report<D>> for StartPull {
             return Step::Done(Vec::new(), Report::Fenced);
         }
         let stored = rows.pull_state(&self.collection);
-        let generation = stored.generation + 1;
+        let generation = stored.generation + u64::from(!Mutant::FullPullWithoutRecord.is_on());
         let state = PullState { checkpoint: None, etag: None, generation, sweeping: true, ..stored };
         Step::Done(vec![Write::PutMeta(pull, state.to_record())], Report::Pulls(vec![state]))
     }

@@ -5,6 +5,7 @@
 
 use super::world::{moved_mark, Change, Effects, Fence};
 use super::Report;
+use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{Collection, DocKey, Document, Listed, PullState, Record, Row};
 use std::rc::Rc;
@@ -70,7 +71,8 @@ impl Sweep {
 
 /// Not seen since this pull began, neither in a page nor in an answer.
 fn is_gone<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
-    row.is_clean() && row.is_on_server() && row.seen != state.generation
+    let may_go = row.is_clean() || Mutant::SweepsWhatWaits.is_on();
+    may_go && row.is_on_server() && row.seen != state.generation
 }
 
 #[cfg(test)]

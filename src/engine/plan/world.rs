@@ -168,7 +168,8 @@ impl<D: Document> World<D> {
                     }
                 }
             }
-            if let Some(row) = lane.row {
+            let loses = Mutant::ChangeWithoutDocument.is_on() && lane.changes.len() > 1;
+            if let Some(row) = lane.row.filter(|_| !loses) {
                 writes.push(Write::PutMain(lane.key.collection.clone(), row));
             }
         }

@@ -9,8 +9,27 @@ use std::rc::Rc;
 
 /// How long a lease lasts.
 pub const TERM: u64 = 15_000;
-/// When a holder renews: three times a term.
-pub const RENEWAL: u64 = 5_000;
+
+/// The term in force: [`TERM`], but in the simulator, which draws others.
+pub fn term() -> u64 {
+    if cfg!(target_arch = "wasm32") {
+        TERM
+    } else {
+        DRAWN.get()
+    }
+}
+
+/// How often a holder renews in a term.
+pub const RENEWALS: u64 = 3;
+
+/// Sets the term for this thread, in a native build.
+pub fn set_term(term: u64) {
+    DRAWN.set(term);
+}
+
+thread_local! {
+    static DRAWN: core::cell::Cell<u64> = const { core::cell::Cell::new(TERM) };
+}
 
 /// How long a visible tab leaves its work to a hidden holder before it may take the lease from it.
 pub const PATIENCE: u64 = 1_000;
@@ -43,7 +62,7 @@ pub fn take(current: Option<&Lease>, claim: &Claim) -> Result<Lease, Time> {
     if lease.owner == claim.owner {
         // A clock that jumped back must not make it seem taken in the future.
         let since = lease.since.min(claim.now);
-        return Ok(Lease { expires_at: claim.now + TERM, since, hidden: claim.hidden, ..lease.clone() });
+        return Ok(Lease { expires_at: claim.now + term(), since, hidden: claim.hidden, ..lease.clone() });
     }
     let until = match claim.grace {
         0 => lease.expires_at.min(handed_over(lease, claim)),
@@ -52,22 +71,22 @@ pub fn take(current: Option<&Lease>, claim: &Claim) -> Result<Lease, Time> {
     if is_absurd(lease, claim.now) || claim.gone.contains(&lease.owner) || until <= claim.now {
         return Ok(taken(claim, lease.epoch + u64::from(!Mutant::KeepsTheEpoch.is_on())));
     }
-    Err(if Mutant::AsksMuchPatience.is_on() { until + 9 * TERM } else { until })
+    Err(if Mutant::AsksMuchPatience.is_on() { until + 9 * term() } else { until })
 }
 
 fn taken(claim: &Claim, epoch: u64) -> Lease {
     let Claim { owner, hidden, now, .. } = claim;
-    Lease { owner: owner.clone(), epoch, expires_at: now + TERM, since: *now, hidden: *hidden }
+    Lease { owner: owner.clone(), epoch, expires_at: now + term(), since: *now, hidden: *hidden }
 }
 
 /// From when on a tab whose work waits may take the lease from its living holder.
 fn handed_over(lease: &Lease, claim: &Claim) -> Time {
     let waits = claim.waits.filter(|waits| *waits <= claim.now).unwrap_or(claim.now);
-    if lease.hidden && !claim.hidden {
-        let term = if Mutant::TakesFromHiddenAtOnce.is_on() { 0 } else { TERM };
-        return (lease.since + term).max(waits + PATIENCE);
+    if (lease.hidden && !claim.hidden) || Mutant::TakesBeforeTheEnd.is_on() {
+        let least = if Mutant::TakesFromHiddenAtOnce.is_on() { 0 } else { term() };
+        return (lease.since + least).max(waits + PATIENCE);
     }
-    lease.since.max(waits) + 2 * TERM
+    lease.since.max(waits) + 2 * term()
 }
 
 /// Whether bookkeeping of `holder` may still be written.
@@ -77,7 +96,7 @@ pub fn stands(current: Option<&Lease>, holder: &Lease) -> bool {
 
 /// Whether its end is so far ahead that the clock must have jumped.
 fn is_absurd(lease: &Lease, now: Time) -> bool {
-    lease.expires_at > now + 2 * TERM
+    lease.expires_at > now + 2 * term()
 }
 
 #[cfg(test)]

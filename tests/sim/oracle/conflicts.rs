@@ -20,6 +20,11 @@ pub(crate) struct Disputes {
 }
 
 impl Disputes {
+    /// A device lost its store.
+    pub(super) fn forget(&mut self, profile: usize) {
+        self.known.retain(|(of, _), _| *of != profile);
+    }
+
     /// A tab's function was asked.
     pub(crate) fn ask(&mut self, tab: usize, id: &str, remote: Option<Json>) {
         self.asked.insert((tab, id.into()), remote);

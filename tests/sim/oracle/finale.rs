@@ -7,6 +7,7 @@ use crate::tab::{Asked, Sleep};
 use crate::world::{World, COLLECTIONS};
 use seakeep::engine::input::{Command, Input, Signal, Wish};
 use seakeep::engine::machine::Engine;
+use seakeep::engine::policy::lease::{term, TERM};
 use seakeep::engine::policy::network::Connection;
 use seakeep::engine::policy::reach::FULL_PAUSE;
 use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
@@ -18,9 +19,11 @@ const RECOVERY: u64 = 1_800_000;
 /// The same where the server asked for its longest pause.
 const LONG_RECOVERY: u64 = 30 * 3_600_000;
 /// Events that recovery may take, whatever the work.
-const BASE_EVENTS: u64 = 20_000;
+const BASE_EVENTS: u64 = 15_000;
 /// The same where a day has to pass.
 const LONG_EVENTS: u64 = 400_000;
+/// Events that each page of a pull may take.
+const EVENTS_PAGE: u64 = 100;
 /// Events that each pending change and document may take.
 const EVENTS_EACH: u64 = 600;
 
@@ -31,7 +34,7 @@ impl World {
         self.heal();
         let work: u64 = (0..2).map(|profile| self.profiles[profile].disk.pending_rows().count() as u64).sum();
         let base = if self.faults.long_waits { LONG_EVENTS } else { BASE_EVENTS };
-        let most = self.events + base + EVENTS_EACH * (work + 10);
+        let most = self.events + base + EVENTS_EACH * (work + 10) + EVENTS_PAGE * self.pages();
         let time = if self.faults.long_waits { LONG_RECOVERY } else { RECOVERY };
         let until = self.now + time;
         if !self.run_until(until, most, Self::is_settled) {
@@ -40,7 +43,7 @@ impl World {
         for tab in 0..4 {
             self.command(tab, Asked { what: "now", claims: Vec::new() }, Command::Now(Wish::all()));
         }
-        let most = self.events + base;
+        let most = self.events + base + EVENTS_PAGE * self.pages();
         if !self.run_until(self.now + time, most, |world| {
             world.is_settled() && world.tabs.iter().all(|tab| tab.open.is_empty())
         }) {
@@ -70,6 +73,13 @@ impl World {
         }
     }
 
+    /// Pages of a full pull of everything, by both devices.
+    fn pages(&self) -> u64 {
+        let fits = self.server.page_max.min(self.faults.fits);
+        let pages = |name: &str| self.server.tables.documents(name).count() / fits + 1;
+        2 * COLLECTIONS.iter().map(|name| pages(name)).sum::<usize>() as u64
+    }
+
     fn heal(&mut self) {
         self.trace(|| "faults stop".into());
         for profile in 0..2 {
@@ -85,7 +95,7 @@ impl World {
         self.ordering = Ordering::Uniform;
         self.queue.drop_sources();
         self.server.wants_login = false;
-        self.server.is_down = false;
+        self.server.mend();
         self.load_newest();
         for tab in 0..4 {
             // A tab that was told to update itself is loaded anew; what it had counted and not stored is lost.
@@ -203,11 +213,6 @@ impl World {
     /// I-18 and I-35: every clean document is the server's, and every document of the server is here.
     fn check_agreement(&mut self) {
         for profile in 0..2 {
-            for collection in COLLECTIONS {
-                if let Some(text) = self.disagreement(profile, collection) {
-                    return self.broken("I-18", format!("profile {profile}: {text}"));
-                }
-            }
             let leaked = COLLECTIONS.iter().flat_map(|name| self.profiles[profile].disk.main_rows(name)).find(|row| {
                 row.is_clean()
                     && (row.id.starts_with("pending-")
@@ -215,6 +220,11 @@ impl World {
             });
             if let Some(id) = leaked.map(|row| row.id.to_string()) {
                 return self.broken("I-35", format!("profile {profile}: {id} still holds a temporary id"));
+            }
+            for collection in COLLECTIONS {
+                if let Some(text) = self.disagreement(profile, collection) {
+                    return self.broken("I-18", format!("profile {profile}: {text}"));
+                }
             }
         }
     }
@@ -288,7 +298,9 @@ impl World {
             let count = |wanted| rows.iter().filter(|(_, state)| *state == wanted).count();
             let (parked, conflicts) = (count(PendingState::Parked), count(PendingState::Conflict));
             let counters = (rows.len() - parked - conflicts, parked, conflicts);
+            // A tab that heard at the very last that it is too old asks for nothing more.
             let status = self.tabs[tab].engine.as_deref().map(Engine::status);
+            let status = status.filter(|status| status.state != "needs-update");
             let told = status.map(|status| (status.pending, status.parked, status.conflicts));
             if let Some(told) = told.filter(|told| *told != counters) {
                 let text = format!("tab {tab} says {told:?} pending, parked, in conflict; the store has {counters:?}");
@@ -317,7 +329,9 @@ impl World {
             // A leader that died may leave a change of a transaction marked as sending behind a parked one of it.
             let held = |state| matches!(state, PendingState::Waiting | PendingState::Sending);
             let waits = self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| held(row.state));
-            let pulls = length.checked_div(pull_interval).unwrap_or(0) * 8;
+            // Where a lease is short, each pull of a collection takes, renews and loses one of its own.
+            let each = if term() < TERM { 12 } else { 8 };
+            let pulls = length.checked_div(pull_interval).unwrap_or(0) * each;
             // What was heard of the leader is forgotten once.
             let allowed = pulls + if waits { 100 } else { 0 } + u64::from(self.tabs[tab].overhears);
             let wakes = self.tabs[tab].wakes - before;

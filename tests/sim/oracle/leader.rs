@@ -6,7 +6,7 @@ use crate::tab::Tab;
 use crate::world::World;
 use seakeep::engine::machine::Engine;
 use seakeep::engine::plan::Report;
-use seakeep::engine::policy::lease::TERM;
+use seakeep::engine::policy::lease::term;
 use seakeep::model::Lease;
 
 impl World {
@@ -49,12 +49,12 @@ impl World {
         if after.epoch == before.epoch || !held || self.profiles[done.profile].jumps > 0 {
             return;
         }
-        if after.since < before.since + TERM {
+        if after.since < before.since + term() {
             let text = format!("{} takes the lease of {} within a term of its taking", after.owner, before.owner);
             return self.broken("I-25", text);
         }
         let preferred = before.hidden && !after.hidden;
-        let deaf = after.since >= before.since + 2 * TERM;
+        let deaf = after.since >= before.since + 2 * term();
         if after.since < before.expires_at && !preferred && !deaf {
             self.broken("I-25", format!("lease of {} taken by {} before its end", before.owner, after.owner));
         }
@@ -74,7 +74,7 @@ impl World {
     fn check_patience(&mut self, done: &Done, until: u64) {
         let now = self.wall(done.profile);
         let routine = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
-        if self.profiles[done.profile].jumps == 0 && until > now + TERM + routine {
+        if self.profiles[done.profile].jumps == 0 && until > now + term() + routine {
             self.broken("I-21", format!("tab {} is to wait {} ms for the lease", done.tab, until - now));
         }
     }

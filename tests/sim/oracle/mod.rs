@@ -43,6 +43,9 @@ pub(crate) struct Truth {
     pub(crate) twin: bool,
     /// Whether it was ever promised that it exists.
     pub(crate) promised: bool,
+    /// The profiles whose users wrote it, and whether the server ever had it.
+    pub(crate) makers: [bool; 2],
+    pub(crate) published: bool,
 }
 
 /// A key as first seen on the wire.
@@ -89,6 +92,10 @@ pub(crate) struct Oracle {
     pub(crate) read_before: BTreeMap<(usize, &'static str), (DocKey, Option<Json>)>,
     /// How the requests of each change fared.
     pub(crate) ways: BTreeMap<(usize, String), ways::Way>,
+    /// How far the checkpoint of a collection has come, by profile: epoch, generation and position.
+    pub(crate) positions: BTreeMap<(usize, String), (String, u64, u64)>,
+    /// Whether many documents were written at once.
+    pub(crate) bulked: bool,
     /// What apps were told.
     pub(crate) telling: told::Telling,
 }
@@ -114,6 +121,15 @@ impl Oracle {
         if let Some(truth) = doc.and_then(tag_of).and_then(|tag| self.truths.get_mut(&tag)) {
             truth.loose = true;
         }
+    }
+
+    /// A device lost what it had stored: nothing that it had is promised any more, and what it finds it finds anew.
+    pub(crate) fn store_wiped(&mut self, profile: usize) {
+        self.truths.values_mut().for_each(|truth| truth.loose = true);
+        self.positions.retain(|(of, _), _| *of != profile);
+        self.ways.retain(|(of, _), _| *of != profile);
+        self.disputes.forget(profile);
+        self.telling.lose(profile);
     }
 
     /// The server lost what it knew: what was executed may be executed again.

@@ -49,7 +49,7 @@ impl Profile {
 }
 
 /// Pulls are all that writes documents without asking for them to outlive a loss of power.
-fn is_part(plan: &AnyPlan<Json>) -> bool {
+pub(super) fn is_part(plan: &AnyPlan<Json>) -> bool {
     let scope = plan.scope();
-    scope.writes && !scope.strict && !scope.collections.is_empty()
+    scope.writes && !scope.strict && scope.collections.len() == 1
 }

@@ -32,8 +32,8 @@ impl World {
         }
         self.check_conflicts(done);
         self.check_places(done);
-        self.check_mark(done);
         self.check_documents(done);
+        self.check_mark(done);
         self.check_checkpoints(done);
     }
 
@@ -69,6 +69,7 @@ impl World {
                 self.writes += 1;
                 let truth = self.oracle.truths.entry(claim.tag.clone()).or_default();
                 truth.promised = true;
+                truth.makers[done.profile] = true;
                 truth.loose |= claim.removes;
                 truth.bits[done.profile] |= claim.bit;
                 if let Some(list) = claim.list {
@@ -171,6 +172,7 @@ impl World {
             self.check_older(done, before.as_ref(), after.as_ref());
             if let (Some(before), None) = (before, &after) {
                 self.check_vanished(done, before);
+                self.check_swept(done, before);
             }
         }
     }
@@ -228,12 +230,11 @@ impl World {
     /// Whether this is the pulled copy of a create whose answer was lost: both stand until it comes again.
     fn is_twin(&self, profile: usize, row: &Row<Json>, tag: &str) -> bool {
         let disk = &self.profiles[profile].disk;
-        let of = |other: &Row<Json>| {
-            let made = || disk.pending(*other.lane.first()?)?.data.as_ref().and_then(tag_of);
-            other.doc.as_ref().and_then(tag_of).or_else(made)
-        };
+        let has = |doc: &Json| doc.field("tag").and_then(Json::str) == Some(tag);
+        let made = |other: &Row<Json>| disk.pending(*other.lane.first()?)?.data.as_ref().map(has);
+        let of = |other: &Row<Json>| other.doc.as_ref().map_or_else(|| made(other) == Some(true), has);
         let mut rows = COLLECTIONS_OF_TAGS.iter().flat_map(|name| disk.main_rows(name));
-        rows.any(|other| other.id != row.id && of(other).as_deref() == Some(tag))
+        rows.any(|other| other.id != row.id && of(other))
     }
 
     /// I-11: an older state of the server never replaces a newer one.
@@ -263,19 +264,29 @@ impl World {
         }
     }
 
+    /// I-09: what makes room takes no document of which a change waits, parked and conflicted ones included.
+    fn check_swept(&mut self, done: &Done, before: &Row<Json>) {
+        let disk = &self.profiles[done.profile].disk;
+        let waits = before.lane.iter().find_map(|seq| disk.pending(*seq)).cloned();
+        if let Some(row) = waits.filter(|row| row.id == before.id) {
+            let text = format!("{} took {}/{} away, {} waits", done.kind, row.collection, row.id, row.mutation_id);
+            self.broken("I-09", text);
+        }
+    }
+
     /// I-12 and I-13: the checkpoint only rises, and never runs ahead of the documents.
     fn check_checkpoints(&mut self, done: &Done) {
         if !matches!(done.kind, "ApplyPage" | "Sweep") {
             return;
         }
         for (name, state) in &*self.profiles[done.profile].pulls.clone() {
-            let before = done.pulls.iter().find(|(known, _)| known == name).map(|(_, state)| state.clone());
-            let before = before.unwrap_or_default();
-            let (Some((old, _)), Some((new, epoch))) = (position(&before), position(state)) else {
-                continue;
-            };
-            if new < old && before.epoch == state.epoch && before.generation == state.generation {
-                return self.broken("I-13", format!("checkpoint of {name} went from {old} to {new}"));
+            let Some((new, epoch)) = position(state) else { continue };
+            let place = (done.profile, name.to_string());
+            let now = (epoch.clone(), state.generation, new);
+            let last =
+                self.oracle.positions.insert(place, now).filter(|last| last.0 == epoch && last.1 == state.generation);
+            if let Some((.., last)) = last.filter(|(.., last)| new < *last) {
+                return self.broken("I-13", format!("checkpoint of {name} went from {last} to {new}"));
             }
             // A full pull may leave deleted documents out: its sweep at the end finds them.
             if !state.sweeping {

@@ -27,6 +27,11 @@ impl View {
         self.docs.values().flatten().filter(move |doc| tag_of(doc).as_deref() == Some(&*tag))
     }
 
+    /// Nothing that it was told holds any more.
+    pub(crate) fn forget_all(&mut self) {
+        self.docs.clear();
+    }
+
     fn forget(&mut self, collections: &[Collection]) {
         self.docs.retain(|key, _| !collections.contains(&key.collection));
     }
@@ -43,6 +48,9 @@ impl World {
     }
 
     fn see_change(&mut self, tab: usize, change: &Change<Json>) {
+        if let Some(tag) = change.doc.as_ref().and_then(tag_of) {
+            self.check_secret(tab, &tag);
+        }
         let view = &mut self.tabs[tab].view.docs;
         if let Some(id) = &change.previous {
             view.remove(&DocKey { collection: change.key.collection.clone(), id: id.clone() });
