@@ -7,7 +7,7 @@
 use super::http::named_revision;
 use super::request::{record, Endpoint, JSON};
 use super::table::{write_verdict, Verdict};
-use super::{push, Body, HttpRequest, HttpResponse};
+use super::{push, reason, Body, HttpRequest, HttpResponse};
 use crate::model::{ChangeKind, Code, Document, Failure, Kind, Listed, Pending, Time};
 use std::rc::Rc;
 
@@ -112,10 +112,10 @@ pub fn batch_outcome<D: Document>(
     response: &HttpResponse<D>,
     now: Time,
 ) -> BatchOutcome<D> {
-    let after = push::pause(response, now);
-    let failure = |code: Code, text: &str| push::refusal(code, text, response, now);
+    let after = reason::pause(response, now);
+    let failure = |code: Code, text: &str| reason::refusal(code, text, response, now);
     if response.redirected {
-        return BatchOutcome::Split(failure(Code::UnexpectedRedirect, push::REDIRECTED));
+        return BatchOutcome::Split(failure(Code::UnexpectedRedirect, reason::REDIRECTED));
     }
     match write_verdict(ChangeKind::Update, response.status, None) {
         Verdict::Done => results(changes, atomic, response, now),
@@ -126,26 +126,26 @@ pub fn batch_outcome<D: Document>(
             BatchOutcome::Split(failure(Code::Conflict, "the server refused this batch"))
         }
         Verdict::TooLarge => BatchOutcome::Split(failure(Code::TooLarge, "the server takes no batch of this size")),
-        Verdict::Redirected => BatchOutcome::Split(failure(Code::UnexpectedRedirect, push::REDIRECTED)),
+        Verdict::Redirected => BatchOutcome::Split(failure(Code::UnexpectedRedirect, reason::REDIRECTED)),
         Verdict::BackOff(code) if response.status == 503 && after.is_some() => {
-            BatchOutcome::Endpoint { failure: failure(code, push::BUSY), after }
+            BatchOutcome::Endpoint { failure: failure(code, reason::BUSY), after }
         }
-        Verdict::BackOff(code) => BatchOutcome::BackOff { failure: failure(code, push::BUSY), after },
-        Verdict::NeedsAuth => BatchOutcome::NeedsAuth(failure(Code::AuthRequired, push::LOGIN)),
-        Verdict::NeedsUpdate => BatchOutcome::NeedsUpdate(failure(Code::UpgradeRequired, push::UPDATE)),
-        Verdict::RateLimited => BatchOutcome::Endpoint { failure: failure(Code::RateLimited, push::SLOWER), after },
-        Verdict::ServerFull => BatchOutcome::Endpoint { failure: failure(Code::ServerFull, push::FULL), after },
+        Verdict::BackOff(code) => BatchOutcome::BackOff { failure: failure(code, reason::BUSY), after },
+        Verdict::NeedsAuth => BatchOutcome::NeedsAuth(failure(Code::AuthRequired, reason::LOGIN)),
+        Verdict::NeedsUpdate => BatchOutcome::NeedsUpdate(failure(Code::UpgradeRequired, reason::UPDATE)),
+        Verdict::RateLimited => BatchOutcome::Endpoint { failure: failure(Code::RateLimited, reason::SLOWER), after },
+        Verdict::ServerFull => BatchOutcome::Endpoint { failure: failure(Code::ServerFull, reason::FULL), after },
         Verdict::CaptivePortal => portal(response, now),
         Verdict::Nonsense => nonsense(response, now),
     }
 }
 
 fn portal<D: Document>(response: &HttpResponse<D>, now: Time) -> BatchOutcome<D> {
-    BatchOutcome::Endpoint { failure: push::portal(response, now), after: None }
+    BatchOutcome::Endpoint { failure: reason::portal(response, now), after: None }
 }
 
 fn nonsense<D: Document>(response: &HttpResponse<D>, now: Time) -> BatchOutcome<D> {
-    BatchOutcome::Endpoint { failure: push::broken(response, now), after: None }
+    BatchOutcome::Endpoint { failure: reason::broken(response, now), after: None }
 }
 
 fn results<D: Document>(

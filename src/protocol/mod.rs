@@ -12,6 +12,7 @@ mod http;
 mod merge_patch;
 mod page;
 mod push;
+mod reason;
 mod request;
 pub mod table;
 #[cfg(test)]

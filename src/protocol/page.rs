@@ -5,7 +5,8 @@
 
 use super::date::retry_after;
 use super::http::named_revision;
-use super::push::{broken, number_text, present, refusal, updated_at, FULL, LOGIN, SLOWER, UPDATE};
+use super::push::{number_text, present, updated_at};
+use super::reason::{broken, refusal, FULL, LOGIN, SLOWER, UPDATE};
 use super::table::{read_verdict, Verdict};
 use super::{Body, HttpResponse, Remote};
 use crate::model::{is_id, is_temporary, Code, Document, Failure, Kind, Listed, Time};

@@ -18,6 +18,7 @@ mod flight;
 mod leader;
 mod lifecycle;
 mod listen;
+mod orders;
 mod outdated;
 mod overheard;
 mod pages;
@@ -41,7 +42,7 @@ mod watch;
 use super::config::Config;
 use super::input::{Command, Input, Message};
 use super::outbox::{Entry, Outbox};
-use super::output::{Event, Output, Status};
+use super::output::{Output, Status};
 use super::plan::{AnyPlan, Group};
 use super::policy::breaker::Breaker;
 use super::policy::budget::Budget;
@@ -373,30 +374,5 @@ impl<D: Document> Engine<D> {
         self.want_lock();
         self.listen_work();
         self.arm_timers();
-    }
-
-    fn number(&mut self) -> u32 {
-        self.last_number = self.last_number.wrapping_add(1).max(1);
-        self.last_number
-    }
-
-    fn commit(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
-        if self.gathering && purpose.is_outcome() {
-            return self.gather(purpose, plan);
-        }
-        self.order(purpose, plan);
-    }
-
-    fn order(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
-        let commit = self.number();
-        self.commits.insert(commit, purpose);
-        self.outputs.push_back(Output::Commit { commit, plan });
-    }
-
-    fn tell(&mut self, event: Event<D>) {
-        if let Event::Sync { name, detail } = &event {
-            self.count(name, detail);
-        }
-        self.outputs.push_back(Output::Event(event));
     }
 }
