@@ -49,8 +49,11 @@ export interface Hooks {
   lock(name: string, granted: () => void): () => void;
   /** The app's auth(), or undefined. */
   auth?: () => unknown;
-  /** Everything that happened since the last call, in order. Called from a fresh task, never re-entrantly. */
-  events(batch: EngineEvent[]): void;
+  /**
+   * Everything that happened and was not told yet, in order: called from a fresh task, never re-entrantly. Without a
+   * batch there is news that came with an answer: it is to be fetched (`news`) once whoever was answered has gone on.
+   */
+  events(batch?: EngineEvent[]): void;
   /** The module has panicked and will do nothing more: called from the panic hook, once for each open client. */
   crashed?(text: string): void;
 }
@@ -59,6 +62,8 @@ export interface Hooks {
 export interface Client {
   /** With `expected` it is a transaction: its changes are sent as one unit, and it may be empty. */
   write(ops: WriteOp[], expected?: Expected): Promise<WriteOutcome[]>;
+  /** Everything that was not told yet, in order. */
+  news(): EngineEvent[];
   /** Those of these documents that answer a query, in its order. */
   sift(collection: string, query: QueryOut, docs: object[]): object[];
   /** The document by id or by a temporary id; a fresh copy, or undefined. */

@@ -31,6 +31,9 @@ export interface Told {
   triggers: SyncTriggers;
 }
 
+/** After so many turns everybody who awaits an answer, also through a few functions of the app, has gone on. */
+const TURNS = 24;
+
 /** State and wiring of one open database. */
 export class Handle {
   /** Tells the app that one of its functions failed. */
@@ -45,7 +48,11 @@ export class Handle {
   readonly log: Log;
   /** Whether anybody reads the log: otherwise no line is made. */
   private readonly logs: boolean;
-  told: Told;
+  private lastTold: Told;
+  /** News that was fetched for its state and not passed on yet. */
+  private unheard: EngineEvent[] = [];
+  /** Whether the engine has news that was not fetched. */
+  private behind = false;
   private client!: Client;
   private readonly caches: (collection: string) => CollectionCache;
   private readonly dropAll: () => void;
@@ -70,7 +77,7 @@ export class Handle {
     const { sync } = checked.config;
     const state = sync === undefined ? 'disabled' : 'idle';
     const counts = { pending: 0, parked: 0, conflicts: 0 };
-    this.told = {
+    this.lastTold = {
       status: { state, phase: 'idle', online, leader: false, ...counts, holds: [] },
       network: { online, saveData: false, good: online },
       triggers: { running: [], waiting: [] },
@@ -121,21 +128,21 @@ export class Handle {
       const done = (result: R) => {
         if (timed !== undefined) this.took(timed, since);
         resolve(result);
+        settled();
       };
       const failed = (thrown: unknown) => {
         const cause = this.explain(thrown);
         if (timed !== undefined) this.took(timed, since, cause);
         reject(cause);
+        settled();
+      };
+      const settled = () => {
+        this.open.delete(reject);
+        if (this.open.size === 0) this.idle?.();
       };
       try {
-        work(this.client)
-          .then(done, failed)
-          .finally(() => {
-            this.open.delete(reject);
-            if (this.open.size === 0) this.idle?.();
-          });
+        work(this.client).then(done, failed);
       } catch (thrown) {
-        this.open.delete(reject);
         failed(thrown);
       }
     });
@@ -180,9 +187,39 @@ export class Handle {
     );
   }
 
+  /** The status as the engine told it last. */
+  get told(): Told {
+    if (this.behind) {
+      this.unheard.push(...this.fetch());
+      for (const event of this.unheard) if (event.type === 'status') this.lastTold = event;
+    }
+    return this.lastTold;
+  }
+
+  set told(told: Told) {
+    this.lastTold = told;
+  }
+
   /** Everything that happened since the last call, in order. */
   receive(batch: EngineEvent[]): void {
-    receive(this, batch);
+    receive(this, [...this.unheard.splice(0), ...batch]);
+  }
+
+  /** The engine has news that came with an answer: it is passed on after that answer. */
+  async hasNews(): Promise<void> {
+    this.behind = true;
+    for (let turn = 0; turn < TURNS; turn++) await undefined;
+    this.receive(this.fetch());
+  }
+
+  private fetch(): EngineEvent[] {
+    this.behind = false;
+    try {
+      return this.ended?.code === 'ENGINE_CRASHED' ? [] : this.client.news();
+    } catch (thrown) {
+      this.explain(thrown);
+      return [];
+    }
   }
 
   /** An event of sync, for the numbers and the log. */

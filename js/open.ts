@@ -68,7 +68,7 @@ async function connect(checked: Checked, source: DefaultSource, release: () => v
     text: readText,
     pieces: readPieces,
     lock: takeLock,
-    events: (batch) => handle.receive(batch),
+    events: (batch) => (batch === undefined ? void handle.hasNews() : handle.receive(batch)),
     crashed: (text) => handle.crash(text),
   };
   const transport = checked.adapter && (await transportTo(checked.adapter, handle));

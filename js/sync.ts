@@ -18,25 +18,36 @@ const NOW = ['collection', 'push', 'pull', 'full'];
 /** The `sync` of a database. */
 export function syncOf(handle: Handle): Sync {
   const told: Listeners<SyncStatus> = listeners('sync.subscribe', handle.report);
-  let status = publicStatus(handle.told.status);
-  let text = JSON.stringify(status);
+  let out: StatusOut | undefined;
+  let status: SyncStatus;
+  let text = '';
+  const current = () => {
+    const next = handle.told.status;
+    if (next === out) return status;
+    out = next;
+    const made = publicStatus(next);
+    const madeText = JSON.stringify(made);
+    if (madeText !== text) [status, text] = [made, madeText];
+    return status;
+  };
+  /** What was emitted last, or would have been had anybody listened. */
+  let emitted = current();
   handle.statusChanges.add(() => {
-    const next = publicStatus(handle.told.status);
-    const nextText = JSON.stringify(next);
-    if (nextText === text) return;
-    [status, text] = [next, nextText];
+    if (told.size === 0 || current() === emitted) return;
+    emitted = status;
     told.emit(status);
   });
   return {
     get status() {
-      return status;
+      return current();
     },
     get network() {
       return { reachable: undefined, ...handle.told.network };
     },
     subscribe(listener) {
       handle.alive();
-      return told.addNow(listener, status);
+      if (told.size === 0) emitted = current();
+      return told.addNow(listener, current());
     },
     now: async (options) => syncNow(handle, options),
     start() {

@@ -18,6 +18,7 @@ use crate::shell::error::to_js;
 use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
+use crate::shell::news::Newsroom;
 use crate::shell::store::{Done, States, Store};
 use js_sys::{Array, Function, Promise, Reflect};
 use std::cell::Cell;
@@ -35,6 +36,7 @@ pub struct Client {
     number: u32,
     store: Rc<Store>,
     mailbox: Rc<Mailbox>,
+    news: Rc<Newsroom>,
     config: Rc<Config>,
     last_hold: Cell<u32>,
     closed: Cell<bool>,
@@ -69,6 +71,7 @@ impl Client {
         }
         let missing = || Failure::new(Code::TransportResult, "the face gave no hooks");
         let settings = Config::from_document(config);
+        let news = Newsroom::new(hook(hooks, "events").ok_or_else(missing)?);
         let driver = Driver {
             name: config.text_of("name").unwrap_or_default(),
             engine: Engine::new(settings.clone(), seed.map(|word| word.rotate_left(17) ^ 0x5ea5_ea5e), clock::now()),
@@ -79,7 +82,7 @@ impl Client {
                 pieces: hook(hooks, "pieces").ok_or_else(missing)?,
                 auth: hook(hooks, "auth"),
             }),
-            events: hook(hooks, "events").ok_or_else(missing)?,
+            news: news.clone(),
             lock: hook(hooks, "lock").ok_or_else(missing)?,
             mailbox: mailbox.clone(),
             persist: config.flag("persist"),
@@ -90,6 +93,7 @@ impl Client {
             number,
             store,
             mailbox,
+            news,
             config: Rc::new(settings),
             last_hold: Cell::new(0),
             closed: Cell::new(false),
@@ -149,6 +153,11 @@ impl Client {
             Some(Ok(expected)) => self.mailbox.ask(Command::Transact(ops, expected)),
             Some(Err(failure)) => Promise::reject(&to_js(&failure)),
         }
+    }
+
+    /// Everything that was not told yet, in order.
+    pub fn news(&self) -> Array {
+        self.news.take()
     }
 
     /// Those of these documents that answer a query, in its order.

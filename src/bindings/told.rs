@@ -39,7 +39,7 @@ fn storage_lost(mailbox: &Rc<Mailbox>) {
     let own = mailbox.clone();
     let look = move |engine: Option<&Engine<JsDoc>>| {
         let lost = JsDoc::number(engine.map_or(0, |engine| engine.outbox().len()) as f64);
-        let detail = JsDoc::object().with(&[("pendingLost", Some(lost))]);
+        let detail = JsDoc::of(&[("pendingLost", Some(lost))]);
         own.post(Letter::Tell(tell::database_event("storage-lost", detail)));
     };
     mailbox.post(Letter::Look(Box::new(look)));

@@ -262,6 +262,17 @@ impl Wish {
 }
 
 impl<D: Document> Message<D> {
+    /// Whether it says again what another one said, of the kinds that come often.
+    pub fn repeats(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Outbox, Self::Outbox) => true,
+            (Self::Changed(own), Self::Changed(others)) => own == others,
+            (Self::Setting(own), Self::Setting(other)) => own == other,
+            (Self::Doing(own), Self::Doing(other)) => own.same(other),
+            _ => false,
+        }
+    }
+
     /// As it goes to other tabs.
     pub fn to_document(&self) -> D {
         let text = |text: &str| Some(D::text(text));
@@ -269,16 +280,16 @@ impl<D: Document> Message<D> {
         match self {
             Self::Changed(collections) => {
                 let names = collections.iter().map(|name| D::text(name)).listed();
-                D::object().with(&[("type", text("changed")), ("collections", Some(D::list(names)))])
+                D::of(&[("type", text("changed")), ("collections", Some(D::list(names)))])
             }
-            Self::Outbox => D::object().with(&[("type", text("outbox"))]),
-            Self::Setting(key) => D::object().with(&[("type", text("setting")), ("key", text(key))]),
-            Self::Gone(tab) => D::object().with(&[("type", text("gone")), ("tab", text(tab))]),
-            Self::Led(epoch) => D::object().with(&[("type", text("led")), ("epoch", Some(D::number(*epoch as f64)))]),
-            Self::Back(tab) => D::object().with(&[("type", text("back")), ("tab", text(tab))]),
+            Self::Outbox => D::of(&[("type", text("outbox"))]),
+            Self::Setting(key) => D::of(&[("type", text("setting")), ("key", text(key))]),
+            Self::Gone(tab) => D::of(&[("type", text("gone")), ("tab", text(tab))]),
+            Self::Led(epoch) => D::of(&[("type", text("led")), ("epoch", Some(D::number(*epoch as f64)))]),
+            Self::Back(tab) => D::of(&[("type", text("back")), ("tab", text(tab))]),
             Self::Ask { id, wish } => {
                 let collection = wish.collection.as_deref().map_or_else(D::null, D::text);
-                D::object().with(&[
+                D::of(&[
                     ("type", text("ask")),
                     ("id", text(id)),
                     ("collection", Some(collection)),
@@ -287,9 +298,9 @@ impl<D: Document> Message<D> {
                     ("full", flag(wish.full)),
                 ])
             }
-            Self::Doing(status) => D::object().with(&[("type", text("doing")), ("status", Some(status.clone()))]),
+            Self::Doing(status) => D::of(&[("type", text("doing")), ("status", Some(status.clone()))]),
             Self::Report { id, report } => {
-                D::object().with(&[("type", text("report")), ("id", text(id)), ("report", Some(report.clone()))])
+                D::of(&[("type", text("report")), ("id", text(id)), ("report", Some(report.clone()))])
             }
         }
     }

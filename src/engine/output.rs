@@ -161,7 +161,7 @@ impl Progress {
     pub fn to_document<D: Document>(&self) -> D {
         let count = |count: usize| D::number(count as f64);
         let fraction = self.total.map(|total| self.done as f64 / total.max(1) as f64);
-        D::object().with(&[
+        D::of(&[
             ("phase", Some(D::text(self.phase))),
             ("done", Some(count(self.done))),
             ("total", self.total.map(count)),
@@ -178,7 +178,7 @@ impl Status {
         let time = |at: Option<Time>| at.map(|at| D::number(at as f64));
         let count = |count: usize| Some(D::number(count as f64));
         let hint = |hint: &Option<String>| hint.as_deref().map(D::text);
-        let network = D::object().with(&[
+        let network = D::of(&[
             ("online", Some(D::boolean(self.online))),
             ("reachable", self.reachable.map(D::boolean)),
             ("type", hint(&self.connection.kind)),
@@ -186,7 +186,7 @@ impl Status {
             ("saveData", Some(D::boolean(self.connection.saves))),
             ("good", Some(D::boolean(self.online && !self.connection.is_slow()))),
         ]);
-        let status = D::object().with(&[
+        let status = D::of(&[
             ("state", Some(D::text(self.state))),
             ("phase", Some(D::text(self.phase))),
             ("online", Some(D::boolean(self.online))),
@@ -200,7 +200,7 @@ impl Status {
             ("error", self.error.as_ref().map(Failure::to_document)),
             ("progress", self.progress.as_ref().map(Progress::to_document)),
         ]);
-        D::object().with(&[
+        D::of(&[
             ("status", Some(status)),
             ("network", Some(network)),
             ("oldest", time(self.oldest)),

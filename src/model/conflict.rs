@@ -160,7 +160,7 @@ fn count(counters: &mut Vec<(String, u32)>, name: &str) {
 fn counters_record<D: Document>(counters: &[(String, u32)]) -> D {
     let fields: Vec<(&str, Option<D>)> =
         counters.iter().map(|(name, counter)| (name.as_str(), number(Some(u64::from(*counter))))).listed();
-    D::object().with(&fields)
+    D::of(&fields)
 }
 
 fn counters_from<D: Document>(record: Option<D>) -> Vec<(String, u32)> {

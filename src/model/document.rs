@@ -37,6 +37,10 @@ pub trait Document: Clone + Debug + 'static {
     fn number(value: f64) -> Self;
     /// A boolean value.
     fn boolean(value: bool) -> Self;
+    /// An object of the fields that have a value.
+    fn of(fields: &[(&str, Option<Self>)]) -> Self {
+        Self::object().with(fields)
+    }
     /// An array.
     fn list(items: Vec<Self>) -> Self;
 

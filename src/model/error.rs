@@ -220,7 +220,7 @@ impl Failure {
         let fields = (!self.fields.is_empty()).then(|| {
             let fields: Vec<(&str, Option<D>)> =
                 self.fields.iter().map(|(field, text)| (field.as_str(), Some(D::text(text)))).listed();
-            D::object().with(&fields)
+            D::of(&fields)
         });
         let mut parts = vec![
             ("code", Some(D::text(self.code.as_str()))),
@@ -230,7 +230,7 @@ impl Failure {
         ];
         parts.extend(status.map(|status| ("status", Some(status))));
         parts.extend(fields.map(|fields| ("fields", Some(fields))));
-        D::object().with(&parts)
+        D::of(&parts)
     }
 
     /// Reads what [`Failure::to_document`] wrote; `None` when it is something else.

@@ -193,9 +193,9 @@ fn patch_record<D: Document>(patch: &Patch<D>) -> Option<D> {
     let unset: Vec<D> = patch.unset.iter().map(|field| D::text(field)).listed();
     (!patch.is_empty()).then(|| {
         object(&[
-            ("set", (!set.is_empty()).then(|| D::object().with(&set))),
+            ("set", (!set.is_empty()).then(|| D::of(&set))),
             ("unset", (!unset.is_empty()).then(|| D::list(unset))),
-            ("inc", (!inc.is_empty()).then(|| D::object().with(&inc))),
+            ("inc", (!inc.is_empty()).then(|| D::of(&inc))),
         ])
     })
 }
@@ -213,7 +213,7 @@ fn patch_from<D: Document>(record: Option<&D>) -> Patch<D> {
 
 fn touched_record<D: Document>(touched: &[(String, Time)]) -> Option<D> {
     let fields: Vec<(&str, Option<D>)> = touched.iter().map(|(field, at)| (field.as_str(), number(Some(*at)))).listed();
-    (!fields.is_empty()).then(|| D::object().with(&fields))
+    (!fields.is_empty()).then(|| D::of(&fields))
 }
 
 fn touched_from<D: Document>(record: Option<D>) -> Vec<(String, Time)> {

@@ -36,8 +36,7 @@ pub(super) fn text<D: Document>(value: Option<&str>) -> Option<D> {
 
 /// Builds an object of the fields that have a value.
 pub(super) fn object<D: Document>(fields: &[(&str, Option<D>)]) -> D {
-    let present: Vec<(&str, Option<D>)> = fields.iter().filter(|(_, value)| value.is_some()).cloned().listed();
-    D::object().with(&present)
+    D::of(fields)
 }
 
 #[cfg(test)]

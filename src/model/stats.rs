@@ -91,7 +91,7 @@ impl Stats {
         let tried = self.pushed + self.failures;
         let rate = if tried == 0 { 1.0 } else { self.pushed as f64 / tried as f64 };
         let counted = self.counters::<D>();
-        D::object().with(&counted).with(&[
+        D::of(&counted).with(&[
             ("successRate", Some(D::number(rate))),
             ("requestMs", Some(self.requests.to_document())),
             ("since", number(Some(self.since))),
@@ -115,7 +115,7 @@ impl Stats {
 
     fn collections_document<D: Document>(&self) -> D {
         let counts = |counts: &Counts| {
-            D::object().with(&[
+            D::of(&[
                 ("pushed", number(Some(counts.pushed))),
                 ("pulled", number(Some(counts.pulled))),
                 ("failed", number(Some(counts.failed))),
@@ -123,7 +123,7 @@ impl Stats {
         };
         let fields: Vec<(&str, Option<D>)> =
             self.collections.iter().map(|(name, of)| (&**name, Some(counts(of)))).listed();
-        D::object().with(&fields)
+        D::of(&fields)
     }
 }
 
@@ -176,7 +176,7 @@ impl Durations {
 
     fn to_document<D: Document>(&self) -> D {
         let field = |value: u64| number(Some(value));
-        D::object().with(&[
+        D::of(&[
             ("count", field(self.count())),
             ("min", field(self.least)),
             ("p50", field(self.percentile(50))),

@@ -66,7 +66,7 @@ pub fn batch_request<D: Document>(
     };
     let list = changes.iter().filter_map(member).listed();
     let url = endpoint.at(endpoint.batch.as_deref().unwrap_or_default());
-    let body = D::object().with(&[("changes", Some(D::list(list))), ("atomic", Some(D::boolean(atomic)))]);
+    let body = D::of(&[("changes", Some(D::list(list))), ("atomic", Some(D::boolean(atomic)))]);
     let headers = [("Accept", JSON), ("Content-Type", JSON)];
     let headers = headers.map(|(name, value)| (name, value.to_string())).to_vec();
     HttpRequest { method: "POST".into(), url, headers, body: Some(body) }
@@ -88,7 +88,7 @@ fn member<D: Document>(path: &str, change: &Pending<D>) -> Option<D> {
         (if patches { "changes" } else { "doc" }, sent.body.clone()),
         ("revision", revision.map(D::text)),
     ];
-    Some(D::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).listed()))
+    Some(D::of(&all.into_iter().filter(|(_, value)| value.is_some()).listed()))
 }
 
 /// A path without its percent escapes: in a body the collection has its own name.

@@ -23,7 +23,7 @@ pub fn merge_patch<D: Document>(from: &D, to: &D) -> Option<D> {
     patch.extend(gone.map(|field| (field, D::null())));
     let fields: Vec<(&str, Option<D>)> =
         patch.iter().map(|(field, value)| (field.as_str(), Some(value.clone()))).listed();
-    Some(D::object().with(&fields))
+    Some(D::of(&fields))
 }
 
 /// The value, unless a null in it would be taken for a removal.

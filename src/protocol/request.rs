@@ -101,7 +101,7 @@ fn record_request<D: Document>(endpoint: &Endpoint, path: &str, change: &Pending
 pub(super) fn record<D: Document>(path: &str, change: &Pending<D>, sent: &Sent<D>) -> D {
     let text = |text: &str| Some(D::text(text));
     let body = if &*sent.method == "PATCH" { "changes" } else { "doc" };
-    D::object().with(&[
+    D::of(&[
         ("mutationId", text(&change.mutation_id)),
         ("idempotencyKey", text(&change.idempotency_key)),
         ("collection", text(path)),

@@ -123,16 +123,13 @@ fn a_conflict_is_told_by_the_document_itself_or_has_to_be_asked_for() {
 #[test]
 fn ids_and_revisions_of_a_server_fit_where_they_have_to_go() {
     let created = |id: &str| {
-        let body = Body::Json(Json::object().with(&[("id", Some(Json::text(id)))]));
+        let body = Body::Json(Json::of(&[("id", Some(Json::text(id)))]));
         matches!(push_outcome(ChangeKind::Create, true, "a", &HttpResponse::new(201, body), 1), Outcome::Done(_))
     };
     let listed = |id: &str, revision: Json| {
-        let item = Json::object().with(&[
-            ("id", Some(Json::text(id))),
-            ("revision", Some(revision)),
-            ("doc", Some(Json::object())),
-        ]);
-        let body = Json::object().with(&[("items", Some(Json::list(vec![item])))]);
+        let item =
+            Json::of(&[("id", Some(Json::text(id))), ("revision", Some(revision)), ("doc", Some(Json::object()))]);
+        let body = Json::of(&[("items", Some(Json::list(vec![item])))]);
         match page_outcome(&HttpResponse::new(200, Body::Json(body)), 1) {
             PullOutcome::News(page) => Ok(page.items[0].revision.clone()),
             PullOutcome::Later { failure, .. } => Err(failure.message.clone()),

@@ -9,7 +9,7 @@ use super::names::{name, word};
 use crate::model::{Document, Kind, Listed};
 use core::fmt;
 use js_sys::{Array, Object, Reflect, JSON};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 
 /// The one name that is never a field: setting it would change what an object inherits.
 const FORBIDDEN: &str = "__proto__";
@@ -45,6 +45,13 @@ impl JsDoc {
         (!value.is_undefined()).then_some(Self(value))
     }
 
+    /// Sets a field of an object that was made a moment ago and is nobody else's yet.
+    #[must_use]
+    pub fn marked(self, field: &str, value: Self) -> Self {
+        set(self.0.unchecked_ref(), &name(field), &value.0);
+        self
+    }
+
     /// A copy down to the leaves, for a caller who may change it.
     #[must_use]
     pub fn deep_copy(&self) -> Self {
@@ -64,9 +71,22 @@ impl JsDoc {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// An object made here that nobody else has yet.
+    #[wasm_bindgen(extends = js_sys::Object, js_name = Object)]
+    type Fresh;
+    #[wasm_bindgen(method, structural, indexing_setter)]
+    fn put(this: &Fresh, field: &JsValue, value: &JsValue);
+}
+
 impl Document for JsDoc {
     fn object() -> Self {
         Self(Object::new().into())
+    }
+
+    fn of(fields: &[(&str, Option<Self>)]) -> Self {
+        filled(Object::new(), fields, false)
     }
 
     fn null() -> Self {
@@ -142,13 +162,7 @@ impl Document for JsDoc {
         if let Some(object) = plain(&self.0) {
             Object::assign(&copy, object);
         }
-        for (field, value) in fields.iter().filter(|(field, _)| *field != FORBIDDEN) {
-            match value {
-                Some(value) => set(&copy, &name(field), &value.0),
-                None => drop(Reflect::delete_property(&copy, &name(field))),
-            }
-        }
-        Self(copy.into())
+        filled(copy, fields, true)
     }
 
     fn same(&self, other: &Self) -> bool {
@@ -197,9 +211,21 @@ fn is_own(value: &JsValue, field: &str) -> bool {
     field != FORBIDDEN && plain(value).is_some_and(|object| Object::has_own(object, &name(field)))
 }
 
+/// An object made here with these fields; without a value a field is removed, where there may be one.
+fn filled(made: Object, fields: &[(&str, Option<JsDoc>)], removes: bool) -> JsDoc {
+    for (field, value) in fields.iter().filter(|(field, _)| *field != FORBIDDEN) {
+        match value {
+            Some(value) => set(&made, &name(field), &value.0),
+            None if removes => drop(Reflect::delete_property(&made, &name(field))),
+            None => {}
+        }
+    }
+    JsDoc(made.into())
+}
+
 /// Sets an ordinary property of an object made here, which cannot fail; `__proto__` is left out by who calls.
 fn set(object: &Object, field: &JsValue, value: &JsValue) {
-    let _ = Reflect::set(object, field, value);
+    object.unchecked_ref::<Fresh>().put(field, value);
 }
 
 fn same(left: &JsValue, right: &JsValue, depth: usize) -> bool {

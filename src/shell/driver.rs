@@ -12,17 +12,16 @@ use super::later::{after, later, property, settled};
 use super::lock::Lock;
 use super::mailbox::{Letter, Mailbox};
 use super::net::{self, Calls};
+use super::news::{News, Newsroom};
 use super::signals::{connection, is_flagged_offline, is_visible, Signals};
 use super::store::Store;
 use super::tabs::Tabs;
-use super::tell::event_object;
 use crate::engine::input::{Input, Message, Signal};
 use crate::engine::machine::Engine;
 use crate::engine::output::{Event, Output, Reply};
 use crate::engine::plan::AnyPlan;
 use crate::model::{Document, Failure, Map, PendingState, Time};
 use crate::protocol::HttpRequest;
-use core::cell::Cell;
 use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function};
 use std::rc::Rc;
@@ -43,8 +42,8 @@ pub struct Driver {
     pub store: Rc<Store>,
     /// The app's fetch and auth.
     pub calls: Rc<Calls>,
-    /// Takes batches of events.
-    pub events: Function,
+    /// Takes the events.
+    pub news: Rc<Newsroom>,
     /// Asks for the lock between tabs.
     pub lock: Function,
     /// Where letters come from.
@@ -55,21 +54,20 @@ pub struct Driver {
 
 /// Drives the engine until its mailbox is closed.
 pub fn drive(driver: Driver) {
-    let Driver { name, engine, store, calls, events, lock, mailbox, persist } = driver;
+    let Driver { name, engine, store, calls, news, lock, mailbox, persist } = driver;
     let tabs = Tabs::open(&name, hear(&mailbox));
     let signals = Signals::listen(signal_to(&mailbox), leave(&name, &engine, &tabs));
     let mut running = Running {
         engine,
         store,
         calls,
-        events,
+        news,
         lock: Lock::new(&name, lock, &mailbox),
         mailbox: mailbox.clone(),
         tabs,
         name: name.clone(),
         timer: None,
         requests: Map::new(),
-        told: Rc::default(),
         persist,
     };
     running.take(Letter::Input(Input::Start));
@@ -107,9 +105,10 @@ fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Input<JsDoc>) + 'static {
 
 /// While the page goes nothing is written to the store; the word is for those who come after.
 fn leave(name: &str, engine: &Engine<JsDoc>, tabs: &Rc<Tabs>) -> impl Fn() + 'static {
-    let (name, word, tabs) = (name.to_string(), engine.farewell().to_document(), tabs.clone());
+    let (name, farewell, tabs) = (name.to_string(), engine.farewell(), tabs.clone());
+    let word = farewell.to_document();
     move || {
-        tabs.post(word.clone(), is_visible);
+        tabs.post(farewell.clone(), is_visible);
         tabs.flush();
         farewell::leave(&name, &word);
     }
@@ -119,23 +118,19 @@ struct Running {
     engine: Engine<JsDoc>,
     store: Rc<Store>,
     calls: Rc<Calls>,
-    events: Function,
+    news: Rc<Newsroom>,
     lock: Lock,
     mailbox: Rc<Mailbox>,
     tabs: Rc<Tabs>,
     name: String,
     timer: Option<(Time, Timeout)>,
     requests: Map<u32, AbortController>,
-    /// Events that were not told yet.
-    told: Rc<Cell<Option<Array>>>,
     persist: bool,
 }
 
 impl Running {
     fn take(&mut self, letter: Letter) {
-        let told = self.told.take();
-        let waiting = told.is_some();
-        let told = told.unwrap_or_default();
+        let mut answered = false;
         match letter {
             Letter::Input(input) => {
                 if let Input::Responded { request, .. } | Input::Unheard { listen: request, .. } = &input {
@@ -145,44 +140,48 @@ impl Running {
                     self.timer = None;
                 }
                 self.engine.handle_input(clock::now(), input);
-                self.drain(&told);
+                answered = self.drain();
             }
             Letter::Look(look) => look(Some(&self.engine)),
-            Letter::Tell(event) => drop(told.push(&event.0)),
+            Letter::Tell(event) => self.news.add(News::Object(event)),
         }
-        if told.length() > 0 {
-            self.told.set(Some(told));
-            if !waiting {
-                self.tell_later();
-            }
-        }
+        self.news.tell(answered);
     }
 
-    fn drain(&mut self, told: &Array) {
+    /// Carries everything out; says whether a write was answered.
+    fn drain(&mut self) -> bool {
+        let mut answered = false;
         loop {
             match self.engine.poll_output() {
                 Output::Commit { commit, plan } => self.commit(commit, plan),
                 Output::Request { request, http } => self.request(request, http),
                 Output::GiveUp { request } => drop(self.requests.remove(&request).map(|request| request.abort())),
-                Output::Broadcast(message) => self.tabs.post(message.to_document(), is_visible),
+                Output::Broadcast(message) => self.tabs.post(message, is_visible),
                 Output::Listen { listen, http } => self.listen(listen, http),
                 Output::StopListen { listen } => drop(self.requests.remove(&listen).map(|stream| stream.abort())),
                 Output::Lock(wanted) => self.lock.want(wanted),
                 Output::Suspend(suspended) => self.suspend(suspended),
-                Output::Event(event) => self.note(event, told),
-                Output::Reply { ticket, result } => self.mailbox.answer(ticket, answer(result)),
-                Output::Wait(until) => return self.wait(until.map(|(at, _)| at)),
+                Output::Event(event) => self.note(event),
+                Output::Reply { ticket, result } => {
+                    answered |= matches!(&result, Ok(Reply::Written(_)));
+                    self.mailbox.answer(ticket, answer(result));
+                }
+                Output::Wait(until) => {
+                    self.wait(until.map(|(at, _)| at));
+                    return answered;
+                }
             }
         }
     }
 
-    fn note(&mut self, event: Event<JsDoc>, told: &Array) {
+    fn note(&mut self, event: Event<JsDoc>) {
         if self.persist && matches!(&event, Event::Status(status) if status.pending > 0) {
             self.persist = false;
             later(Box::new(ask_to_persist));
         }
         let parked = |id: &str| self.engine.outbox().find(id).is_some_and(|entry| entry.state == PendingState::Parked);
-        told.push(&event_object(event, parked).0);
+        let parked = matches!(&event, Event::Settled { mutation_id, result: Err(_) } if parked(mutation_id));
+        self.news.add(News::Event(event, parked));
     }
 
     fn commit(&self, commit: u32, plan: AnyPlan<JsDoc>) {
@@ -236,17 +235,6 @@ impl Running {
             let length = at.saturating_sub(clock::now()).min(LONGEST_TIMER);
             (at, after(length as u32, Box::new(move || mailbox.post(Letter::Input(Input::Tick)))))
         });
-    }
-
-    /// From a fresh task, after the answers that were given before it.
-    fn tell_later(&self) {
-        let (events, told) = (self.events.clone(), self.told.clone());
-        later(Box::new(move || {
-            if let Some(told) = told.take() {
-                // The face catches what the app's listeners throw; there is nobody else to tell.
-                let _ = events.call1(&JsValue::NULL, &told);
-            }
-        }));
     }
 }
 

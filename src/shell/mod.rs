@@ -13,6 +13,7 @@ pub mod lock;
 pub mod mailbox;
 mod names;
 pub mod net;
+pub mod news;
 pub mod signals;
 pub mod store;
 pub mod tabs;

@@ -6,7 +6,8 @@
 
 use super::document::JsDoc;
 use super::later::{after, later, property, Heard};
-use crate::model::Document;
+use crate::engine::input::Message;
+use crate::model::{Document, Listed};
 use core::cell::RefCell;
 use core::mem::take;
 use gloo_timers::callback::Timeout;
@@ -27,7 +28,7 @@ const MOST: usize = 64;
 pub struct Tabs {
     name: String,
     /// What is to be said, and the timer that will say it.
-    waiting: RefCell<Vec<JsDoc>>,
+    waiting: RefCell<Vec<Message<JsDoc>>>,
     timer: RefCell<Option<Timeout>>,
     channel: RefCell<Option<BroadcastChannel>>,
     heard: Heard,
@@ -67,9 +68,9 @@ impl Tabs {
     }
 
     /// Tells the other tabs in a moment; of the same words one is enough.
-    pub fn post(self: &Rc<Self>, message: JsDoc, is_visible: fn() -> bool) {
+    pub fn post(self: &Rc<Self>, message: Message<JsDoc>, is_visible: fn() -> bool) {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.iter().any(|other| other.same(&message)) {
+        if waiting.iter().any(|other| other.repeats(&message)) {
             return;
         }
         waiting.push(message);
@@ -98,7 +99,7 @@ impl Tabs {
         }
         if let Some(channel) = &*self.channel.borrow() {
             // A channel that cannot carry a hint loses it, as any channel may.
-            let _ = channel.post_message(&JsDoc::list(waiting).0);
+            let _ = channel.post_message(&JsDoc::list(waiting.iter().map(Message::to_document).listed()).0);
         }
     }
 }

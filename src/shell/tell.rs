@@ -5,8 +5,8 @@ use crate::engine::output::{Event, Settled, Status};
 use crate::engine::plan::Change;
 use crate::model::{Collection, Document, Failure, Listed};
 
-/// The object of one event; `parked` says whether a change that ended without success is parked now.
-pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc {
+/// The object of one event; `parked` says whether its change, which ended without success, is parked.
+pub fn event_object(event: Event<JsDoc>, parked: bool) -> JsDoc {
     match event {
         Event::Status(status) => status_object(&status),
         Event::Changes { own, changes } => {
@@ -20,7 +20,7 @@ pub fn event_object(event: Event<JsDoc>, parked: impl Fn(&str) -> bool) -> JsDoc
             let id = ("mutationId", Some(JsDoc::text(&mutation_id)));
             match result {
                 Ok(settled) => tagged("settled", &[id, ("ok", Some(settled_object(settled)))]),
-                Err(failure) => tagged("settled", &[id, ("error", Some(error_object(&failure, parked(&mutation_id))))]),
+                Err(failure) => tagged("settled", &[id, ("error", Some(error_object(&failure, parked)))]),
             }
         }
         Event::Sync { name, detail } => tagged("sync", &[("name", Some(JsDoc::text(name))), ("detail", Some(detail))]),
@@ -35,15 +35,15 @@ pub fn database_event(name: &str, detail: JsDoc) -> JsDoc {
 }
 
 fn tagged(kind: &str, fields: &[(&str, Option<JsDoc>)]) -> JsDoc {
-    JsDoc::object().with(&[("type", Some(JsDoc::text(kind)))]).with(fields)
+    JsDoc::of(fields).marked("type", JsDoc::text(kind))
 }
 
 fn status_object(status: &Status) -> JsDoc {
-    status.to_document::<JsDoc>().with(&[("type", Some(JsDoc::text("status")))])
+    status.to_document::<JsDoc>().marked("type", JsDoc::text("status"))
 }
 
 fn change_object(change: Change<JsDoc>) -> JsDoc {
-    JsDoc::object().with(&[
+    JsDoc::of(&[
         ("collection", Some(JsDoc::text(&change.key.collection))),
         ("id", Some(JsDoc::text(&change.key.id))),
         ("key", Some(JsDoc::text(&change.row_key))),
@@ -53,7 +53,7 @@ fn change_object(change: Change<JsDoc>) -> JsDoc {
 }
 
 fn settled_object(settled: Settled<JsDoc>) -> JsDoc {
-    JsDoc::object().with(&[
+    JsDoc::of(&[
         ("id", Some(JsDoc::text(&settled.id))),
         ("doc", settled.doc),
         ("revision", settled.revision.as_deref().map(JsDoc::text)),
@@ -61,7 +61,11 @@ fn settled_object(settled: Settled<JsDoc>) -> JsDoc {
 }
 
 fn error_object(failure: &Failure, parked: bool) -> JsDoc {
-    failure.to_document::<JsDoc>().with(&[("parked", parked.then(|| JsDoc::boolean(true)))])
+    let error: JsDoc = failure.to_document();
+    if parked {
+        return error.marked("parked", JsDoc::boolean(true));
+    }
+    error
 }
 
 fn names(collections: &[Collection]) -> JsDoc {

@@ -64,6 +64,7 @@ export function fakeClient(emit = () => {}) {
       rows: found(name, query).map((doc) => ({ id: doc.id, key: doc.id, doc, state: 'pending' })),
       complete: true,
     }),
+    news: () => [],
     sift: (_name, query, docs) => docs.slice(0, query.limit),
     count: async (name, query) => found(name, query).length,
     meta: async () => undefined,

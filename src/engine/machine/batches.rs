@@ -140,7 +140,7 @@ impl<D: Document> Engine<D> {
 
     fn results_came(&mut self, members: Vec<Flight<D>>, atomic: bool, results: Vec<Member<D>>, strangers: usize) {
         if strangers > 0 {
-            let detail = D::object().with(&[("count", Some(D::number(strangers as f64)))]);
+            let detail = D::of(&[("count", Some(D::number(strangers as f64)))]);
             self.tell(Event::Sync { name: "unknown-results", detail });
         }
         if atomic && results.iter().all(|result| matches!(result, Member::NotAtFault)) {

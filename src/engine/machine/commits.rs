@@ -383,7 +383,7 @@ impl<D: Document> Engine<D> {
 
 fn outcome_document<D: Document>(outcome: &crate::engine::plan::WriteOutcome<D>) -> D {
     let DocKey { id, .. } = &outcome.key;
-    D::object().with(&[
+    D::of(&[
         ("id", Some(D::text(id))),
         ("key", Some(D::text(&outcome.row_key))),
         ("mutationId", outcome.mutation_id.as_deref().map(D::text)),

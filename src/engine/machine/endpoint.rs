@@ -146,7 +146,7 @@ impl<D: Document> Engine<D> {
             State::Open(wait) | State::HalfOpen(wait) => Some(D::number(wait.until as f64)),
             State::Closed => None,
         };
-        let detail = D::object().with(&[("state", Some(D::text(state.name()))), ("until", until)]);
+        let detail = D::of(&[("state", Some(D::text(state.name()))), ("until", until)]);
         self.tell(Event::Sync { name: "breaker", detail });
     }
 

@@ -204,8 +204,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn tell_leader(&mut self, leader: bool, epoch: u64) {
-        let detail =
-            D::object().with(&[("leader", Some(D::boolean(leader))), ("epoch", Some(D::number(epoch as f64)))]);
+        let detail = D::of(&[("leader", Some(D::boolean(leader))), ("epoch", Some(D::number(epoch as f64)))]);
         self.tell(Event::Sync { name: "leader", detail });
     }
 }

@@ -89,7 +89,7 @@ impl<D: Document> Engine<D> {
         let until = now.and_then(|heard| heard.next).filter(|_| is).map(|at| D::number(at as f64));
         if was != is {
             let state = D::text(if is { "open" } else { "closed" });
-            let detail = D::object().with(&[("state", Some(state)), ("until", until)]);
+            let detail = D::of(&[("state", Some(state)), ("until", until)]);
             self.tell(Event::Sync { name: "breaker", detail });
         }
         if let Some(detail) = moved {

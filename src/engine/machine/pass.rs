@@ -180,7 +180,7 @@ impl<D: Document> Engine<D> {
             self.pass.started_at = self.now;
             self.pass.failed_now = false;
             let reason = self.triggers.begin(reason, self.now);
-            let detail = D::object().with(&[("reason", Some(D::text(&reason)))]);
+            let detail = D::of(&[("reason", Some(D::text(&reason)))]);
             self.tell(Event::Sync { name: "started", detail });
         }
     }
@@ -280,7 +280,7 @@ impl<D: Document> Engine<D> {
     fn report_document(&self, skipped: Option<&str>) -> D {
         let count = |count: usize| Some(D::number(count as f64));
         let length = if self.pass.running { self.now.saturating_sub(self.pass.started_at) } else { 0 };
-        D::object().with(&[
+        D::of(&[
             ("skipped", skipped.map(D::text)),
             ("pushed", count(self.pass.pushed)),
             ("pulled", count(self.pass.pulled)),

@@ -243,7 +243,7 @@ impl<D: Document> Engine<D> {
         let count = |count: usize| Some(D::number(count as f64));
         let (changed, deleted) = (std::mem::take(&mut puller.changed), std::mem::take(&mut puller.deleted));
         let name = ("collection", Some(D::text(collection)));
-        let detail = D::object().with(&[name, ("changed", count(changed)), ("deleted", count(deleted))]);
+        let detail = D::of(&[name, ("changed", count(changed)), ("deleted", count(deleted))]);
         self.tell(Event::Sync { name: "pulled", detail });
     }
 

@@ -120,7 +120,7 @@ fn result_document<D: Document>(
     failure: Option<&Failure>,
     attempts: u32,
 ) -> D {
-    D::object().with(&[
+    D::of(&[
         ("success", Some(D::boolean(failure.is_none()))),
         ("mutationId", Some(D::text(mutation_id))),
         ("collection", Some(D::text(&key.collection))),

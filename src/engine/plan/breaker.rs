@@ -49,7 +49,7 @@ impl Guard {
             fields.extend([("pausedAt", number(pause.from)), ("pausedUntil", number(pause.until))]);
         }
         fields.push(("state", Some(D::text(self.breaker.name()))));
-        D::object().with(&fields)
+        D::of(&fields)
     }
 }
 

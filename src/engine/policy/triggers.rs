@@ -59,14 +59,14 @@ impl Triggers {
     /// As the app gets them.
     pub fn to_document<D: Document>(&self) -> D {
         let one = |trigger: &Trigger| {
-            D::object().with(&[
+            D::of(&[
                 ("key", Some(D::text(&trigger.key))),
                 ("at", Some(D::number(trigger.at as f64))),
                 ("count", Some(D::number(f64::from(trigger.count)))),
             ])
         };
         let list = |all: &[Trigger]| Some(D::list(all.iter().map(one).listed()));
-        D::object().with(&[("running", list(&self.running)), ("waiting", list(&self.waiting))])
+        D::of(&[("running", list(&self.running)), ("waiting", list(&self.waiting))])
     }
 }
 

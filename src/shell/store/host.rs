@@ -4,8 +4,10 @@
 //! here listens once for all of its requests, so these bindings are of the plain calls. They also know durability and
 //! bulk reading backwards, which no crate offers.
 
+use crate::model::Document;
+use crate::shell::document::JsDoc;
 use crate::shell::names::name;
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{IdbDatabase, IdbRequest, IdbTransaction};
 
@@ -82,10 +84,6 @@ pub(super) fn last_records(place: &Place, range: &JsValue, count: u32) -> Option
 
 /// A plain object of the given properties.
 pub(super) fn object(properties: &[(&str, JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (property, value) in properties {
-        // Setting an ordinary property of a fresh object cannot fail.
-        let _ = Reflect::set(&object, &name(property), value);
-    }
-    object.into()
+    let object = JsDoc::object();
+    properties.iter().fold(object, |object, (property, value)| object.marked(property, JsDoc(value.clone()))).0
 }

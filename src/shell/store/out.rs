@@ -52,7 +52,7 @@ pub(super) fn meta(row: &Row<JsDoc>, changes: &Changes) -> JsDoc {
         ("attempts", Some(JsDoc::number(f64::from(attempts)))),
         ("lastError", error.map(Failure::to_document)),
     ];
-    JsDoc::object().with(&all.into_iter().filter(|(_, value)| value.is_some()).listed())
+    JsDoc::of(&all.into_iter().filter(|(_, value)| value.is_some()).listed())
 }
 
 /// The stored conflicts, and how many there ever were.

@@ -7,17 +7,19 @@
 use super::connection::{Attempt, Connection};
 use super::fault::Fault;
 use super::fetch;
+use super::host::Place;
 use super::range::between;
 use super::reserve;
 use super::schema::{AUDIT, CONFLICTS, GONE_FIELD, IDS, META, PENDING, SETTINGS};
 use super::tx::{Mode, Outcome, Tx};
 use super::{Done, Tables};
-use crate::engine::store::{MetaKey, Rows, Scope, Step, Write};
-use crate::model::{sort_by, Code, DocKey, Document, Failure, Record, Row, Seq};
+use crate::engine::store::{MetaKey, Read, Rows, Scope, Step, Write};
+use crate::model::{sort_by, Code, Collection, DocKey, Document, Failure, Listed, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
+use web_sys::IdbRequest;
 
 /// How many rounds of reads a plan may ask for before it counts as endless.
 const MAX_ROUNDS: usize = 64;
@@ -25,10 +27,16 @@ const MAX_ROUNDS: usize = 64;
 /// A plan without its report: the report stays with the caller.
 pub(super) type Ask = Box<dyn FnMut(&Rows<JsDoc>) -> Step<JsDoc, ()>>;
 
+/// So many writes are made ready before their transaction begins: the browser then hears of it in one go. It works on the
+/// first of many while the others are made.
+const AHEAD: usize = 8;
+
 /// A plan on its way, through all its attempts.
 struct Run {
     tables: Tables,
     ask: RefCell<Ask>,
+    /// What the plan said before its transaction began.
+    first: RefCell<Option<Next>>,
     witness: RefCell<Option<Witness>>,
     /// Whether the plan has guessed, and whether that was refused.
     guessed: Cell<bool>,
@@ -62,6 +70,20 @@ impl Witness {
     }
 }
 
+/// What a plan wants next.
+enum Next {
+    Read(Vec<Read>),
+    Write { ready: Vec<Ready>, rest: Vec<Write<JsDoc>>, witness: Option<Witness> },
+}
+
+/// A write as the browser gets it.
+struct Ready {
+    store: Rc<str>,
+    how: fn(&Place, &JsValue, &JsValue) -> Result<IdbRequest, JsValue>,
+    value: JsValue,
+    key: JsValue,
+}
+
 /// Runs a plan of this scope; one that `spends` is run once more, on the reserve, where there is no space for it.
 pub(super) fn run(
     connection: &Rc<Connection>,
@@ -70,8 +92,6 @@ pub(super) fn run(
     ask: Ask,
     done: Done<JsValue>,
 ) {
-    let mut stores: Vec<Rc<str>> = [PENDING, META, IDS, CONFLICTS, SETTINGS, AUDIT].map(Rc::from).into();
-    stores.extend(scope.collections);
     let mode = match (scope.writes, scope.strict && connection.is_strict()) {
         (false, _) => Mode::Read,
         (true, false) => Mode::Relaxed,
@@ -80,24 +100,55 @@ pub(super) fn run(
     let run = Rc::new(Run {
         tables: tables.clone(),
         ask: RefCell::new(ask),
+        first: RefCell::default(),
         witness: RefCell::default(),
         guessed: Cell::default(),
         refused: Cell::default(),
         spends: Cell::new(spends),
     });
-    run.attempt(connection, stores, mode, done);
+    let first = run.next(&Rows::new(false));
+    let stores = match &first {
+        Next::Write { ready, rest, .. } if rest.is_empty() && !ready.is_empty() => scope_of(ready),
+        _ => whole(&scope.collections),
+    };
+    run.first.replace(Some(first));
+    run.attempt(connection, stores, scope.collections, mode, done);
+}
+
+/// All stores that a plan may read and write.
+fn whole(collections: &[Collection]) -> Vec<Rc<str>> {
+    let own = [PENDING, META, IDS, CONFLICTS, SETTINGS, AUDIT].map(Rc::from);
+    own.into_iter().chain(collections.iter().cloned()).listed()
+}
+
+/// The stores of a plan that reads nothing: where it writes, which is also where it is seen to have written.
+fn scope_of(ready: &[Ready]) -> Vec<Rc<str>> {
+    let mut stores: Vec<Rc<str>> = Vec::with_capacity(ready.len());
+    for Ready { store, .. } in ready {
+        if !stores.contains(store) {
+            stores.push(store.clone());
+        }
+    }
+    stores
 }
 
 impl Run {
-    /// Makes the transaction, and another when its guess is refused.
-    fn attempt(self: Rc<Self>, connection: &Rc<Connection>, stores: Vec<Rc<str>>, mode: Mode, done: Done<JsValue>) {
-        let (run, again, scope) = (self.clone(), connection.clone(), stores.clone());
+    /// Makes the transaction, and another of the whole scope when its guess is refused or it may have the reserve.
+    fn attempt(
+        self: Rc<Self>,
+        connection: &Rc<Connection>,
+        stores: Vec<Rc<str>>,
+        scope: Vec<Collection>,
+        mode: Mode,
+        done: Done<JsValue>,
+    ) {
+        let (run, again) = (self.clone(), connection.clone());
         let ended = move |end: Result<JsValue, Failure>| match end {
-            Err(failure) if run.is_refused(&failure) => run.attempt(&again, scope, mode, done),
+            Err(failure) if run.is_refused(&failure) => run.attempt(&again, whole(&scope), scope, mode, done),
             Err(failure) if failure.code == Code::QuotaExceeded && run.spends.take() => {
                 run.witness.take();
                 let (next, meta) = (again.clone(), vec![META.into()]);
-                let spent = Box::new(move |_| run.attempt(&next, scope, mode, done));
+                let spent = Box::new(move |_| run.attempt(&next, whole(&scope), scope, mode, done));
                 again.attempt(Attempt::new(meta, Mode::Relaxed, Rc::new(reserve::spend), spent));
             }
             end => done(end),
@@ -136,36 +187,54 @@ impl Run {
         if round == MAX_ROUNDS {
             return Err(Fault::new(Code::TxAborted, "a plan kept asking for rows"));
         }
-        let step = (self.ask.borrow_mut())(&rows);
-        match step {
-            Step::Need(reads) => {
+        let first = self.first.take();
+        match first.unwrap_or_else(|| self.next(&rows)) {
+            Next::Read(reads) => {
                 let run = self.clone();
                 fetch::round(tx, &self.tables, rows, reads, Box::new(move |tx, rows| run.decide(tx, rows, round + 1)))
             }
-            Step::Done(writes, ()) => self.issue(tx, writes),
-            Step::Guess(writes, ()) => {
-                self.guessed.set(true);
-                self.issue(tx, writes)
+            Next::Write { ready, rest, witness } => self.issue(tx, ready, rest, witness),
+        }
+    }
+
+    /// Asks the plan, and makes its first writes ready.
+    fn next(&self, rows: &Rows<JsDoc>) -> Next {
+        let step = (self.ask.borrow_mut())(rows);
+        self.guessed.set(matches!(step, Step::Guess(..)));
+        match step {
+            Step::Need(reads) => Next::Read(reads),
+            Step::Done(mut writes, ()) | Step::Guess(mut writes, ()) => {
+                let witness = writes.iter().find_map(Witness::of);
+                let first = writes.iter().take(AHEAD).take_while(|write| !matches!(write, Write::DeletePending(_)));
+                let rest = writes.split_off(first.count());
+                Next::Write { ready: writes.into_iter().map(ready).listed(), rest, witness }
             }
         }
     }
 
     /// Sends the writes out, and commits when there are any.
-    fn issue(&self, tx: &Tx, writes: Vec<Write<JsDoc>>) -> Outcome {
-        if writes.is_empty() {
+    fn issue(&self, tx: &Tx, first: Vec<Ready>, rest: Vec<Write<JsDoc>>, witness: Option<Witness>) -> Outcome {
+        if first.is_empty() && rest.is_empty() {
             return tx.finish(JsValue::UNDEFINED);
         }
-        let witness = writes.iter().find_map(Witness::of);
+        first.into_iter().try_for_each(|ready| ready.send(tx))?;
         let mut gone = Vec::new();
-        for write in writes {
+        for write in rest {
             match write {
                 Write::DeletePending(seq) => gone.push(seq),
-                write => self::write(tx, write)?,
+                write => ready(write).send(tx)?,
             }
         }
         delete(tx, &mut gone)?;
         self.witness.replace(witness);
         tx.commit()
+    }
+}
+
+impl Ready {
+    fn send(self, tx: &Tx) -> Outcome {
+        (self.how)(&tx.store(&self.store)?, &self.value, &self.key)?;
+        Ok(())
     }
 }
 
@@ -184,24 +253,27 @@ fn delete(tx: &Tx, gone: &mut [Seq]) -> Outcome {
     Ok(())
 }
 
-fn write(tx: &Tx, write: Write<JsDoc>) -> Outcome {
+fn ready(write: Write<JsDoc>) -> Ready {
     const IN_LINE: JsValue = JsValue::UNDEFINED;
+    let at = |store: &str| Rc::from(store);
+    let put = |store, value, key| Ready { store, how: Place::put, value, key };
+    let add = |store, value| Ready { store, how: Place::add, value, key: IN_LINE };
+    let delete = |store, key| Ready { store, how: |place, _, key| place.delete(key), value: IN_LINE, key };
     match write {
-        Write::PutMain(collection, row) => tx.store(&collection)?.put(&record(&row), &IN_LINE),
-        Write::AddMain(collection, row) => tx.store(&collection)?.add(&record(&row), &IN_LINE),
-        Write::DeleteMain(key) => tx.store(&key.collection)?.delete(&JsValue::from_str(&key.id)),
-        Write::AddPending(row) => tx.store(PENDING)?.add(&row.to_record().0, &IN_LINE),
-        Write::PutPending(row) => tx.store(PENDING)?.put(&row.to_record().0, &IN_LINE),
-        Write::DeletePending(_) => return Ok(()),
-        Write::PutMeta(key, value) => tx.store(META)?.put(&value.0, &JsValue::from_str(&key.name())),
-        Write::PutAlias(key, id) => tx.store(IDS)?.put(&JsValue::from_str(&id), &alias_key(&key)),
-        Write::PutAudit(entry) => tx.store(AUDIT)?.put(&Record::<JsDoc>::to_record(&*entry).0, &IN_LINE),
-        Write::PutConflict(conflict) => tx.store(CONFLICTS)?.put(&conflict.to_record().0, &IN_LINE),
-        Write::DeleteConflict(id) => tx.store(CONFLICTS)?.delete(&JsValue::from_str(&id)),
-        Write::Setting(key, Some(value)) => tx.store(SETTINGS)?.put(&value.0, &JsValue::from_str(&key)),
-        Write::Setting(key, None) => tx.store(SETTINGS)?.delete(&JsValue::from_str(&key)),
-    }?;
-    Ok(())
+        Write::PutMain(collection, row) => put(collection, record(&row), IN_LINE),
+        Write::AddMain(collection, row) => add(collection, record(&row)),
+        Write::DeleteMain(key) => delete(key.collection, JsValue::from_str(&key.id)),
+        Write::AddPending(row) => add(at(PENDING), row.to_record().0),
+        Write::PutPending(row) => put(at(PENDING), row.to_record().0, IN_LINE),
+        Write::DeletePending(seq) => delete(at(PENDING), JsValue::from_f64(seq as f64)),
+        Write::PutMeta(key, value) => put(at(META), value.0, JsValue::from_str(&key.name())),
+        Write::PutAlias(key, id) => put(at(IDS), JsValue::from_str(&id), alias_key(&key)),
+        Write::PutAudit(entry) => put(at(AUDIT), Record::<JsDoc>::to_record(&*entry).0, IN_LINE),
+        Write::PutConflict(conflict) => put(at(CONFLICTS), conflict.to_record().0, IN_LINE),
+        Write::DeleteConflict(id) => delete(at(CONFLICTS), JsValue::from_str(&id)),
+        Write::Setting(key, Some(value)) => put(at(SETTINGS), value.0, JsValue::from_str(&key)),
+        Write::Setting(key, None) => delete(at(SETTINGS), JsValue::from_str(&key)),
+    }
 }
 
 /// The stored form of a row; one without a document is marked, so that it can be counted out.
@@ -209,7 +281,7 @@ fn record(row: &Row<JsDoc>) -> JsValue {
     let record: JsDoc = row.to_record();
     match row.doc {
         Some(_) => record.0,
-        None => record.with(&[(GONE_FIELD, Some(JsDoc::number(1.0)))]).0,
+        None => record.marked(GONE_FIELD, JsDoc::number(1.0)).0,
     }
 }
 
