@@ -88,7 +88,7 @@ fn member<D: Document>(path: &str, change: &Pending<D>) -> Option<D> {
         (if patches { "changes" } else { "doc" }, sent.body.clone()),
         ("revision", revision.map(D::text)),
     ];
-    Some(D::of(&all.into_iter().filter(|(_, value)| value.is_some()).listed()))
+    Some(D::of(&all))
 }
 
 /// A path without its percent escapes: in a body the collection has its own name.

@@ -36,7 +36,8 @@ impl<D: Document> Engine<D> {
     /// Sets the alarms for what cannot be done yet. With nothing to do none is set (B-14).
     pub(super) fn arm_timers(&mut self) {
         let now = self.now;
-        self.arm(Timer::ChangeDue, self.outbox.next_due(now).filter(|_| self.config.sync.is_some() && !self.is_held()));
+        let sends = self.config.sync.is_some() && !self.is_held();
+        self.arm(Timer::ChangeDue, if sends { self.outbox.next_due(now) } else { None });
         let waits = !self.outbox.is_empty() || !self.pulls_due().is_empty();
         let opens = self.reach.opens_at(now).max(self.breaker.opens_at(now));
         let opens = if Mutant::AlarmsRingAtOnce.is_on() { Some(now) } else { opens };

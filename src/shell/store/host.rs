@@ -68,7 +68,8 @@ pub(super) fn transaction(
     match durability {
         None => database.transaction(stores, &name("readonly"), &JsValue::UNDEFINED),
         Some(durability) => {
-            database.transaction(stores, &name("readwrite"), &object(&[("durability", name(durability))]))
+            let options = JsDoc::of(&[("durability", Some(JsDoc::text(durability)))]);
+            database.transaction(stores, &name("readwrite"), &options.0)
         }
     }
 }
@@ -78,12 +79,10 @@ pub(super) fn last_records(place: &Place, range: &JsValue, count: u32) -> Option
     if !Reflect::has(place, &name("getAllRecords")).unwrap_or(false) {
         return None;
     }
-    let options = object(&[("query", range.clone()), ("count", count.into()), ("direction", name("prev"))]);
-    Some(place.get_all_records(&options))
-}
-
-/// A plain object of the given properties.
-pub(super) fn object(properties: &[(&str, JsValue)]) -> JsValue {
-    let object = JsDoc::object();
-    properties.iter().fold(object, |object, (property, value)| object.marked(property, JsDoc(value.clone()))).0
+    let options = JsDoc::of(&[
+        ("query", Some(JsDoc(range.clone()))),
+        ("count", Some(JsDoc::number(f64::from(count)))),
+        ("direction", Some(JsDoc::text("prev"))),
+    ]);
+    Some(place.get_all_records(&options.0))
 }

@@ -1,8 +1,7 @@
 //! What the app sees of rows: plain objects of the border's shape.
 
-use super::host;
 use crate::engine::query::row_state;
-use crate::model::{Document, Failure, Listed, Map, Pending, PendingState, Row, Seq};
+use crate::model::{Document, Failure, Map, Pending, PendingState, Row, Seq};
 use crate::shell::document::JsDoc;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
@@ -21,19 +20,20 @@ fn rows(rows: &[Row<JsDoc>], states: &States) -> Array {
     let out = |row: &Row<JsDoc>| {
         let doc = row.doc.as_ref()?;
         let lane = row.lane.iter().filter_map(|seq| states.get(seq)).copied();
-        Some(host::object(&[
-            ("id", JsValue::from_str(&row.id)),
-            ("key", JsValue::from_str(&row.key)),
-            ("doc", doc.0.clone()),
-            ("state", row_state(row, lane).into()),
+        Some(JsDoc::of(&[
+            ("id", Some(JsDoc::text(&row.id))),
+            ("key", Some(JsDoc::text(&row.key))),
+            ("doc", Some(doc.clone())),
+            ("state", Some(JsDoc::text(row_state(row, lane)))),
         ]))
     };
-    rows.iter().filter_map(out).collect()
+    rows.iter().filter_map(out).map(JsValue::from).collect()
 }
 
 /// The rows of an answer, and whether the collection has been caught up once.
 pub(super) fn rows_object(all: &[Row<JsDoc>], states: &States, complete: bool) -> JsValue {
-    host::object(&[("rows", rows(all, states).into()), ("complete", complete.into())])
+    let rows = JsDoc(rows(all, states).into());
+    JsDoc::of(&[("rows", Some(rows)), ("complete", Some(JsDoc::boolean(complete)))]).0
 }
 
 /// What is known of a row besides its document.
@@ -52,12 +52,13 @@ pub(super) fn meta(row: &Row<JsDoc>, changes: &Changes) -> JsDoc {
         ("attempts", Some(JsDoc::number(f64::from(attempts)))),
         ("lastError", error.map(Failure::to_document)),
     ];
-    JsDoc::of(&all.into_iter().filter(|(_, value)| value.is_some()).listed())
+    JsDoc::of(&all)
 }
 
 /// The stored conflicts, and how many there ever were.
 pub(super) fn conflicts(conflicts: Array, log: Option<JsDoc>) -> JsValue {
     let log = log.unwrap_or_else(JsDoc::object);
-    let counts = |field: &str| log.get(field).unwrap_or_else(JsDoc::object).0;
-    host::object(&[("conflicts", conflicts.into()), ("byType", counts("types")), ("byStrategy", counts("strategies"))])
+    let counts = |field: &str| Some(log.get(field).unwrap_or_else(JsDoc::object));
+    let conflicts = Some(JsDoc(conflicts.into()));
+    JsDoc::of(&[("conflicts", conflicts), ("byType", counts("types")), ("byStrategy", counts("strategies"))]).0
 }
