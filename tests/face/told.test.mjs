@@ -123,3 +123,24 @@ test('triggers of one key are merged while a pass runs, and can be asked', async
   assert.deepEqual(db.sync.triggers(), { running: [], waiting: [] });
   await db.close();
 });
+
+test('a status is never behind an answer, and whoever listens is told once who was answered has gone on', async () => {
+  const { db, notes } = await database();
+  const seen = [];
+  const stop = db.sync.subscribe((status) => void seen.push(status.pending));
+  const of = [];
+  db.outbox.subscribe(({ pending }) => void of.push(pending));
+  for (const [at, id] of ['a', 'b', 'c'].entries()) {
+    await notes.put({ id });
+    assert.equal(seen.length, at + 1, 'not told before');
+    assert.equal(db.sync.status.pending, at + 1);
+    assert.equal(db.sync.status, db.sync.status, 'the same object');
+    await until(() => seen.length === at + 2);
+  }
+  assert.deepEqual(seen, [0, 1, 2, 3]);
+  assert.deepEqual(of, [0, 1, 2, 3]);
+  stop();
+  await notes.put({ id: 'd' });
+  await db.close();
+  assert.deepEqual(seen, [0, 1, 2, 3]);
+});
