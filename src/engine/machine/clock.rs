@@ -8,7 +8,8 @@ use crate::model::{Document, Time};
 impl<D: Document> Engine<D> {
     /// A clock that jumped back takes the alarms along, and the time since work waits for another tab, so that nothing
     /// waits longer than it was meant to (I-31). The lease must be looked at before anything more is sent: to the other
-    /// tabs its end is so far ahead by now that they may take it.
+    /// tabs its end is so far ahead by now that they may take it. What is acknowledged from here on came after the pages
+    /// that are out were asked for (I-11).
     pub(super) fn turn_clock(&mut self, now: Time) {
         if now < self.now {
             let by = self.now - now;
@@ -19,6 +20,7 @@ impl<D: Document> Engine<D> {
             if let Some(lease) = self.lease.as_mut() {
                 lease.expires_at = lease.expires_at.min(now);
             }
+            self.pull_flights.values_mut().for_each(|flight| flight.at = flight.at.saturating_sub(by));
         }
         self.now = now;
     }

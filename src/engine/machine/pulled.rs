@@ -157,9 +157,11 @@ impl<D: Document> Engine<D> {
     pub(super) fn applied(&mut self, collection: &Collection, applied: Applied<D>) {
         let Some(puller) = self.pulls.get_mut(collection) else { return };
         if applied.stale {
+            // Another tab has pulled since, which may have been before this pull was wanted: it goes on from there.
             puller.state = Some(applied.state);
             puller.rest = None;
-            return self.pull_complete(collection);
+            puller.more = true;
+            return self.pull_on(collection);
         }
         puller.changed += applied.changed;
         puller.deleted += applied.deleted;

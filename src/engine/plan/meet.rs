@@ -62,7 +62,7 @@ enum Judged<D> {
 impl<D: Document> Meeting<'_, D> {
     /// A pull brought the state below the lane's changes.
     pub(super) fn pulled(&self, lane: &mut Lane<D>) -> Vec<Noted<D>> {
-        let doubtful = lane.changes.first().is_some_and(is_undecided) && !Mutant::JudgesInDoubt.is_on();
+        let doubtful = lane.changes.first().is_some_and(is_undecided);
         if !doubtful {
             return self.judge_all(lane, false);
         }
@@ -102,6 +102,9 @@ impl<D: Document> Meeting<'_, D> {
                     conflict: Box::new(renewed(known, new.as_ref())),
                     fresh: Mutant::FindsConflictsAgain.is_on(),
                 }));
+                break;
+            }
+            if is_undecided(change) {
                 break;
             }
             match self.judge(lane, &sides, std::mem::take(&mut first)) {
@@ -325,9 +328,11 @@ pub(super) fn ended<D: Document>(
     conflict
 }
 
-/// Whether nobody can say yet what became of a change: it may have been executed, or waits parked for a person.
+/// Whether nobody can say yet what became of a change: it may have been executed, or waits parked for a person. It
+/// heads its lane, but where the lanes of two copies of one document became one.
 fn is_undecided<D: Document>(change: &Pending<D>) -> bool {
-    change.state == PendingState::Parked || (change.is_attempted() && !change.refused)
+    let doubtful = change.state == PendingState::Parked || (change.is_attempted() && !change.refused);
+    doubtful && !Mutant::JudgesInDoubt.is_on()
 }
 
 fn kind_of<D: Document>(sides: &Sides<'_, D>) -> Option<ConflictKind> {

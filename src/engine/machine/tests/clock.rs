@@ -3,6 +3,7 @@
 use super::Bench;
 use crate::engine::input::{Command, Input, Wish};
 use crate::model::{DocKey, PendingState};
+use crate::native::Json;
 use crate::protocol::{Body, HttpResponse};
 use serde_json::{json, Value};
 
@@ -47,4 +48,30 @@ fn a_late_conflict_leaves_what_was_pulled_since_whatever_the_clock_says() {
         assert_eq!(bench.revision().as_deref(), Some(stands), "after a jump of {jump}");
         assert_eq!(bench.head().0, PendingState::Sending, "and the change goes on top of it");
     }
+}
+
+#[test]
+fn a_page_without_times_that_was_asked_for_before_an_acknowledgement_replaces_nothing_whatever_the_clock_says() {
+    for jump in [0, 40_000] {
+        let mut bench = Bench::new(json!({ "url": "https://x.test", "pullInterval": 0, "startDelay": 3_600_000 }));
+        bench.give(Input::Start);
+        bench.now += 60_000;
+        bench.pull_note(1);
+        bench.write("a");
+        let (change, first) = (bench.requests.len() - 1, bench.requests.len());
+        bench.give(Input::Command { ticket: 9, command: Command::Now(Wish::all()) });
+        let page = (first..bench.requests.len()).find(|at| bench.requests[*at].2.contains("/notes?"));
+        bench.now -= jump;
+        let done = HttpResponse { etag: Some("\"2\"".into()), ..HttpResponse::new(200, Body::Json(untimed("mine"))) };
+        bench.respond(change, done);
+        assert_eq!(bench.revision().as_deref(), Some("2"));
+        let item = json!({ "id": "a", "revision": "1", "doc": { "id": "a", "text": "old" } });
+        let body = json!({ "items": [item], "checkpoint": "2", "hasMore": false, "epoch": "e" });
+        bench.respond(page.expect("a page is asked for"), HttpResponse::new(200, Body::Json(body.into())));
+        assert_eq!(bench.revision().as_deref(), Some("2"), "after a jump of {jump}");
+    }
+}
+
+fn untimed(text: &str) -> Json {
+    json!({ "id": "a", "text": text }).into()
 }
