@@ -15,6 +15,8 @@ import { whole } from './unpack.js';
 
 /** Where the module may come from. */
 export type WasmSource = NonNullable<OpenOptions<object>['wasm']>;
+/** A source that needs no request. */
+type Here = WebAssembly.Module | BufferSource;
 /** Brings the module when the app does not say where it is. */
 export type DefaultSource = () => WasmSource | Promise<WasmSource>;
 /** A module with no import, no export and no code: whatever runs WebAssembly accepts it. */
@@ -70,18 +72,19 @@ async function given(source: WasmSource | undefined, fallback: DefaultSource): P
 }
 
 async function compile(source: Exclude<WasmSource, Promise<Response>>): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return whole(source);
-  const isBytes = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
-  const response = isBytes ? undefined : await fetched(source as URL | string | Response);
+  const isHere = source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+  const response = isHere ? undefined : await fetched(source as URL | string | Response);
   try {
-    return await whole(
-      await (response === undefined ? WebAssembly.compile(source as BufferSource) : compileResponse(response)),
-    );
+    return await whole(await (response === undefined ? compileHere(source as Here) : compileResponse(response)));
   } catch (thrown) {
     if (isSeakeepError(thrown)) throw thrown;
     if (isBlocked()) throw blocked();
-    throw notFetched(response?.url ?? 'the bytes given', response?.status, 'what came is not a WebAssembly module');
+    throw notFetched(response?.url ?? 'what was given', response?.status, 'what came is not a WebAssembly module');
   }
+}
+
+async function compileHere(source: Here): Promise<WebAssembly.Module> {
+  return source instanceof WebAssembly.Module ? source : WebAssembly.compile(source);
 }
 
 /** Streams when the server names the right type; otherwise the bytes do. */

@@ -29,6 +29,14 @@ test('a file that was cut or changed is no module', async () => {
   }
 });
 
+test('a module that carries something else is none of ours', async () => {
+  const name = [7, ...new TextEncoder().encode('seakeep')];
+  const wasm = await WebAssembly.compile(
+    new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, name.length + 2, ...name, 9, 9]),
+  );
+  assert.equal((await failure(() => seakeep.open('other', { ...options, wasm }))).code, 'WASM_FETCH_FAILED');
+});
+
 test('a module that the app compiled is taken', async () => {
   const db = await seakeep.open('compiled', { ...options, wasm: await WebAssembly.compile(shipped) });
   await db.close();
