@@ -18,7 +18,10 @@ export interface SplitPatch {
   inc: { [field: string]: number };
 }
 
-/** In patch(): adds to the number that is there (to 0 when there is none), also to the one that the server turns out to have. */
+/**
+ * In patch(), as the value of a whole field: adds to the number that is there (to 0 when there is none), also to the one that
+ * the server turns out to have. Anywhere else it is refused: DOC_UNSUPPORTED, with its path.
+ */
 export function increment(by: number): Increment {
   return { $increment: by };
 }
