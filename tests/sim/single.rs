@@ -189,7 +189,7 @@ fn prepare(traces: bool, batches: bool) -> World {
     let mut world = World::new(&Order { traces, ..Order::new(1, 1) });
     world.queue.clear();
     world.chance = Chance::new(2, None, false);
-    world.faults = Faults { fits: 100, ..Faults::default() };
+    world.faults = Faults { fits: 100, batch_fits: 100, ..Faults::default() };
     world.ordering = Ordering::Uniform;
     world.mishaps = Mishaps::default();
     world.server = Server::new(2, None);

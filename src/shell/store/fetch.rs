@@ -1,7 +1,8 @@
 //! Answers a plan's reads inside its transaction.
 //!
 //! A round is one wave of requests. Two kinds of read need lists of keys before it: many rows by id, of which most may
-//! not exist (one bounded list tells which), and rows that refer to an id, of which there may be more than a page.
+//! not exist (one bounded list tells which), and rows that refer to an id, of which there may be more than a page. Many
+//! rows that stand side by side come in one request; what such a span did not bring the plan asks for again.
 
 use super::fault::Fault;
 use super::host::Place;
@@ -12,7 +13,7 @@ use super::select::{select, Want};
 use super::tx::{Outcome, Tx};
 use super::{Table, Tables};
 use crate::engine::store::{Asked, Found, Read, Rows};
-use crate::model::{sort_by, Code, Collection, DocKey, Failure, Listed as _, Record, Row, Seq};
+use crate::model::{sort_by, Code, Collection, DocKey, Failure, Listed as _, Pending, Record, Row, Seq};
 use crate::shell::document::JsDoc;
 use crate::shell::names::name;
 use js_sys::Array;
@@ -26,6 +27,10 @@ pub(super) const PAGE: usize = 500;
 pub(super) const MAX_KEYS: u32 = 100_000;
 /// From so many rows of one collection on, their keys are listed first.
 const MANY: usize = 32;
+/// From so many rows of the outbox on, a plan's first round reads as many from the first of them on: mostly it is they.
+const SOME: usize = 8;
+/// The page of a wish whose rows are read as if each had been asked for by itself.
+const SPAN: usize = usize::MAX;
 
 /// What follows a round.
 pub(super) type WithRows = Box<dyn FnOnce(&Tx, Rows<JsDoc>) -> Outcome>;
@@ -46,16 +51,33 @@ struct Round {
     then: WithRows,
 }
 
-/// Reads all of `reads` and keeps what was found.
-pub(super) fn round(tx: &Tx, tables: &Tables, rows: Rows<JsDoc>, reads: Vec<Read>, then: WithRows) -> Outcome {
+/// Reads all of `reads` and keeps what was found; the `first` round of a plan leaves out what it does not find at once.
+pub(super) fn round(
+    tx: &Tx,
+    tables: &Tables,
+    rows: Rows<JsDoc>,
+    first: bool,
+    mut reads: Vec<Read>,
+    then: WithRows,
+) -> Outcome {
+    let span = if first { span(&mut reads) } else { None };
     let crowds = crowded(&reads);
     let mut lists = crowds.iter().map(|crowd| list(tx, crowd, &reads)).try_listed()?;
     for read in reads.iter().filter(|read| matches!(read, Read::Referring { .. })) {
         lists.push(request(tx, read)?);
     }
-    let (wishes, pages, queries) = (Vec::with_capacity(reads.len()), Vec::new(), Vec::new());
+    let (wishes, pages, queries) = (span.into_iter().listed(), Vec::new(), Vec::new());
     let round = Box::new(Round { tables: tables.clone(), rows, wishes, pages, queries, then });
     tx.ask(lists, Box::new(move |tx, lists| round.listed(tx, &crowds, reads, lists)))
+}
+
+/// Puts one request for as many rows of the outbox into the place of many for single ones.
+fn span(reads: &mut Vec<Read>) -> Option<Wish> {
+    let place = |read: &Read| if let Read::Pending(seq) = read { Some(*seq) } else { None };
+    let limit = reads.iter().filter_map(place).count();
+    let first = reads.iter().filter_map(place).min().filter(|_| (SOME..=PAGE).contains(&limit))?;
+    reads.retain(|read| place(read).is_none());
+    Some(Wish { read: Read::PendingPage { after: first.saturating_sub(1), limit }, page: Some(SPAN) })
 }
 
 impl Round {
@@ -103,6 +125,11 @@ impl Round {
         let then = move |tx: &Tx, results: Vec<JsValue>| {
             for (Wish { read, page }, result) in wishes.into_iter().zip(results) {
                 match page {
+                    Some(SPAN) => {
+                        for row in all::<Pending<JsDoc>>(result)? {
+                            self.rows.keep(Read::Pending(row.seq), Found::Pending(Some(row)));
+                        }
+                    }
                     Some(page) => self.pages[page].1.extend(one(result)?),
                     None => {
                         let found = found(&read, result)?;

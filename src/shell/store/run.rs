@@ -191,7 +191,8 @@ impl Run {
         match first.unwrap_or_else(|| self.next(&rows)) {
             Next::Read(reads) => {
                 let run = self.clone();
-                fetch::round(tx, &self.tables, rows, reads, Box::new(move |tx, rows| run.decide(tx, rows, round + 1)))
+                let then = Box::new(move |tx: &Tx, rows| run.decide(tx, rows, round + 1));
+                fetch::round(tx, &self.tables, rows, round == 0, reads, then)
             }
             Next::Write { ready, rest, witness } => self.issue(tx, ready, rest, witness),
         }
