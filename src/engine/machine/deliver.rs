@@ -31,13 +31,20 @@ impl<D: Document> Engine<D> {
         self.broadcast_moved(&documents, &effects);
     }
 
-    /// The other tabs hear which collections moved, and whether the outbox did.
+    /// The other tabs hear which collections moved, and whether the outbox did; once, also of what was written together.
     pub(super) fn broadcast_moved(&mut self, documents: &Set<Collection>, effects: &Effects<D>) {
-        if !documents.is_empty() && !Mutant::TellsNobodyElse.is_on() {
-            let names = documents.iter().cloned().listed();
+        let said = |about: &dyn Fn(&Message<D>) -> bool| {
+            self.outputs.iter().any(|output| matches!(output, Output::Broadcast(message) if about(message)))
+        };
+        let told =
+            |name: &Collection| said(&|message| matches!(message, Message::Changed(names) if names.contains(name)));
+        let names = documents.iter().filter(|name| !told(name)).cloned().listed();
+        let moved = !effects.entries.is_empty() || !effects.removed.is_empty();
+        let moved = moved && !said(&|message| matches!(message, Message::Outbox));
+        if !names.is_empty() && !Mutant::TellsNobodyElse.is_on() {
             self.outputs.push_back(Output::Broadcast(Message::Changed(names)));
         }
-        if !effects.entries.is_empty() || !effects.removed.is_empty() {
+        if moved {
             self.outputs.push_back(Output::Broadcast(Message::Outbox));
         }
     }

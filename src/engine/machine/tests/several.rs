@@ -2,7 +2,7 @@
 
 use super::batches::held;
 use super::Bench;
-use crate::engine::input::Input;
+use crate::engine::input::{Input, Message};
 use crate::engine::machine::commits::Purpose;
 use crate::model::PendingState;
 
@@ -35,10 +35,13 @@ impl Bench {
 fn the_outcomes_of_a_batch_are_one_transaction() {
     let mut bench = held(50, &SIX);
     let before = bench.commits;
+    bench.said.clear();
     bench.results(&[("a", 201), ("b", 422), ("c", 500), ("d", 201), ("e", 201)]);
     assert_eq!(bench.commits, before + 1, "acknowledged, parked, waiting and unknown ones");
     assert_eq!(bench.acknowledged(), 3);
     assert_eq!(bench.disk.audit().count(), 4, "three that are there, and one that is parked");
+    let moved = bench.said.iter().filter(|message| matches!(message, Message::Changed(_) | Message::Outbox));
+    assert_eq!(moved.count(), 2, "the other tabs hear of it once");
 }
 
 #[test]
