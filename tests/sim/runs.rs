@@ -65,8 +65,10 @@ pub(crate) fn run_all(options: &Options) -> usize {
         runs.depths[3],
     );
     println!(
-        "{} events, {} of them scheduling points, {} writes, {:.0} schedules per second of a processor ({:.0} s in all)",
+        "{} events (fingerprint {:016x}), {} of them scheduling points, {} writes, {:.0} schedules per second of a \
+         processor ({:.0} s in all)",
         runs.events,
+        runs.hash,
         runs.points,
         runs.writes,
         runs.count as f64 / runs.processor.max(0.001),
@@ -155,6 +157,8 @@ struct Runs {
     depths: [u64; 4],
     recovered: u64,
     twice: u64,
+    /// Fingerprints of the fresh schedules, added up.
+    hash: u64,
     failed: Vec<(u64, Ran)>,
     /// Seconds a processor spent on them.
     processor: f64,
@@ -181,6 +185,7 @@ impl Runs {
         self.writes += other.writes;
         self.recovered += other.recovered;
         self.twice += other.twice;
+        self.hash = self.hash.wrapping_add(other.hash);
         self.processor += other.processor;
         self.failed.extend(other.failed);
     }
@@ -204,6 +209,7 @@ fn spread(options: &Options) -> Runs {
             let seed = options.seed.wrapping_add(count);
             let order = Order::new(seed, options.steps);
             let mut ran = run(&order);
+            runs.hash = runs.hash.wrapping_add(ran.hash);
             if count % 100 == 0 && ran.violation.is_none() {
                 runs.twice += 1;
                 if run(&order).hash != ran.hash {
