@@ -6,95 +6,112 @@
 //! changes of one transaction (a group) go in order, and one of them that is parked holds the others.
 
 mod entry;
+mod line;
+#[cfg(test)]
+mod model;
+mod order;
 #[cfg(test)]
 mod tests;
 
 pub use entry::{awaited, references, temporary_references, Entry};
+pub use order::Together;
 
 use super::mutant::Mutant;
-use crate::model::{is_temporary, ChangeKind, DocKey, Listed, Map, PendingState, Seq, Set, Time};
+use crate::model::{Collection, DocKey, Listed, PendingState, Seq, Set, Time};
+use line::{Line, Names};
+use order::is_due;
 use std::rc::Rc;
 
 /// Age at which a background change takes its turn among the person's own (milliseconds).
 pub const AGED: u64 = 60_000;
 
-/// Whether the changes of a transaction may go as one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Together {
-    /// All of them, now.
-    Now(Vec<Seq>),
-    /// Not all of them yet.
-    Later,
-    /// Never: there is only one, or one needs the server's id of another, or two are of one document; they go in order.
-    No,
-}
+/// The line of heads that failed before or pause, after the three of the priorities.
+const TRIED: usize = 3;
 
 /// Index over the outbox.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
-    entries: Map<Seq, Entry>,
-    lanes: Map<DocKey, Set<Seq>>,
-    groups: Map<Rc<str>, Set<Seq>>,
-    /// Heads of lanes that are not parked, by priority.
-    heads: [Set<Seq>; 3],
-    by_mutation: Map<Rc<str>, Seq>,
+    entries: Line,
+    /// Changes by the names of their documents and transactions, and by their own.
+    names: Names,
+    /// Heads of lanes that are not parked, by priority; and once more those that failed before or pause.
+    heads: [Line; 4],
     parked: usize,
     conflicted: usize,
-    /// Changes held by a conflict, by its id.
-    by_conflict: Map<Rc<str>, Seq>,
-    /// Those of them that wait for the app's function.
-    asking: Set<Seq>,
+    /// Changes held by a conflict.
+    held: Set<Seq>,
     /// The last place that was ever known here; `None` before the store was read.
     last: Option<Seq>,
 }
 
 impl Outbox {
+    /// An outbox that was read, so far without a row.
+    pub fn read() -> Self {
+        Self { last: Some(0), ..Self::default() }
+    }
+
     /// Inserts or replaces an entry.
     pub fn put(&mut self, entry: Entry) {
-        self.remove(entry.seq);
         self.count(&entry, true);
         self.last = self.last.map(|last| last.max(entry.seq));
-        let key = entry.key.clone();
-        self.by_mutation.insert(entry.mutation_id.clone(), entry.seq);
-        self.lanes.get_or_insert_with(key.clone(), Set::new).insert(entry.seq);
-        if let Some(conflict) = &entry.conflict {
-            self.by_conflict.insert(conflict.clone(), entry.seq);
+        let entry = Rc::new(entry);
+        let old = self.take(entry.seq);
+        let stays = old.as_ref().is_some_and(|old| names_of(old) == names_of(&entry));
+        if !stays {
+            self.name(old.as_ref(), false);
+            self.name(Some(&entry), true);
         }
-        if entry.asks {
-            self.asking.insert(entry.seq);
+        if entry.conflict.is_some() {
+            self.held.insert(entry.seq);
         }
-        if let Some(group) = &entry.group {
-            self.groups.get_or_insert_with(group.clone(), Set::new).insert(entry.seq);
+        self.entries.insert(entry.clone());
+        self.settle_head(&entry.key);
+        if let Some(old) = old.filter(|_| !stays) {
+            self.settle_head(&old.key);
         }
-        self.entries.insert(entry.seq, entry);
-        self.settle_head(&key);
     }
 
     /// Removes an entry.
-    pub fn remove(&mut self, seq: Seq) -> Option<Entry> {
-        let entry = self.entries.remove(&seq)?;
+    pub fn remove(&mut self, seq: Seq) {
+        if let Some(old) = self.take(seq) {
+            self.name(Some(&old), false);
+            self.settle_head(&old.key);
+        }
+    }
+
+    /// Takes an entry out of all but its names.
+    fn take(&mut self, seq: Seq) -> Option<Rc<Entry>> {
+        let entry = self.entries.remove(seq)?;
         self.count(&entry, false);
-        self.heads[entry.priority as usize].remove(&seq);
-        self.by_mutation.remove(&entry.mutation_id);
-        self.asking.remove(&seq);
-        if let Some(conflict) = &entry.conflict {
-            self.by_conflict.remove(conflict);
-        }
-        if let Some(lane) = self.lanes.get_mut(&entry.key) {
-            lane.remove(&seq);
-            if lane.is_empty() {
-                self.lanes.remove(&entry.key);
-            }
-        }
-        self.leave_group(&entry);
-        self.settle_head(&entry.key);
+        self.lead(&entry, false);
+        self.held.remove(&seq);
         Some(entry)
     }
 
-    /// Replaces everything by what the store holds.
-    pub fn reset(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        *self = Self { last: self.last.or(Some(0)), ..Self::default() };
-        entries.into_iter().for_each(|entry| self.put(entry));
+    /// Puts an entry under its names, or takes it from there.
+    fn name(&mut self, entry: Option<&Rc<Entry>>, stands: bool) {
+        let Some(entry) = entry else { return };
+        for name in names_of(entry).into_iter().flatten() {
+            self.names.set(name, entry.seq, stands);
+        }
+    }
+
+    /// Takes what was read from the store in its place; says of which collections the states of changes are others now.
+    pub fn renew(&mut self, read: Self) -> Set<Collection> {
+        let last = self.last.max(read.last);
+        let old = std::mem::replace(self, Self { last, ..read });
+        let mut moved = Set::new();
+        for entry in old.iter().chain(self.iter()) {
+            if old.standing(entry.seq) != self.standing(entry.seq) {
+                moved.insert(entry.key.collection.clone());
+            }
+        }
+        moved
+    }
+
+    /// Where the change at a place stands.
+    fn standing(&self, seq: Seq) -> Option<(&Collection, PendingState, u32)> {
+        self.get(seq).map(|entry| (&entry.key.collection, entry.state, entry.retry_count))
     }
 
     /// The last place that was ever known here; `None` before the store was read.
@@ -103,33 +120,37 @@ impl Outbox {
     }
 
     /// The changes of a document, oldest first.
-    pub fn lane(&self, key: &DocKey) -> impl Iterator<Item = Seq> + '_ {
-        self.lanes.get(key).into_iter().flat_map(Set::iter).copied()
+    pub fn lane<'a>(&'a self, key: &'a DocKey) -> impl Iterator<Item = &'a Entry> {
+        self.named(name_of_lane(key)).filter(move |entry| entry.key == *key).map(|entry| &**entry)
     }
 
     /// One entry.
     pub fn get(&self, seq: Seq) -> Option<&Entry> {
-        self.entries.get(&seq)
+        self.entries.get(seq).map(|entry| &**entry)
     }
 
     /// The entry of a mutation id.
     pub fn find(&self, mutation_id: &str) -> Option<&Entry> {
-        self.entries.get(self.by_mutation.get(mutation_id)?)
+        self.named(name(OWN, mutation_id)).find(|entry| *entry.mutation_id == *mutation_id).map(|entry| &**entry)
     }
 
     /// The entry that an open conflict holds.
     pub fn find_conflict(&self, conflict_id: &str) -> Option<&Entry> {
-        self.entries.get(self.by_conflict.get(conflict_id)?)
+        self.held().find(|entry| entry.conflict.as_deref() == Some(conflict_id))
     }
 
     /// Changes whose conflict waits for the app's function.
     pub fn asking(&self) -> impl Iterator<Item = Seq> + '_ {
-        self.asking.iter().copied()
+        self.held().filter(|entry| entry.asks).map(|entry| entry.seq)
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Entry> {
+        self.held.iter().filter_map(|seq| self.get(*seq))
     }
 
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     /// How many changes there are in all.
@@ -139,7 +160,7 @@ impl Outbox {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Waiting and sending changes.
@@ -159,7 +180,7 @@ impl Outbox {
 
     /// When the oldest change was made.
     pub fn oldest(&self) -> Option<Time> {
-        self.entries.values().next().map(|entry| entry.created_at)
+        self.iter().next().map(|entry| entry.created_at)
     }
 
     /// Changes that may go now, who goes first first; `busy` says which are under way.
@@ -169,192 +190,79 @@ impl Outbox {
         may_go.take(limit).map(|entry| entry.seq).listed()
     }
 
+    /// Whether a change that failed before may go now.
+    pub fn has_repeat(&self, now: Time, busy: impl Fn(&Entry) -> bool) -> bool {
+        let repeats = |entry: &Entry| entry.retry_count > 0 && !busy(entry) && is_due(entry, now);
+        self.heads[TRIED].iter().any(|entry| repeats(entry) && !self.waits(entry))
+    }
+
     /// Heads in the order of their turns: high, then the person's and aged background ones by age, then the rest.
     fn in_turn(&self, now: Time) -> impl Iterator<Item = &Entry> {
-        let [high, user, background] =
-            [0, 1, 2].map(|priority: usize| self.heads[priority].iter().filter_map(|seq| self.entries.get(seq)));
+        let [high, user, background, _] = &self.heads;
         let aged = move |entry: &&Entry| now.saturating_sub(entry.created_at) >= AGED;
-        let (mut old, young) =
-            (background.clone().filter(aged).peekable(), background.filter(move |entry| !aged(entry)));
-        let mut user = user.peekable();
+        // Where the first are the oldest, none behind a young one is looked at.
+        let by_age = background.is_by_age();
+        let mut old = background.iter().take_while(move |entry| !by_age || aged(entry)).filter(aged).peekable();
+        let young = background.iter().skip_while(move |entry| by_age && aged(entry)).filter(move |entry| !aged(entry));
+        let mut user = user.iter().peekable();
         let merged = std::iter::from_fn(move || match (old.peek(), user.peek()) {
             (Some(aged), Some(own)) if aged.seq < own.seq => old.next(),
             (Some(_), None) => old.next(),
             _ => user.next(),
         });
-        high.chain(merged).chain(young)
-    }
-
-    /// Whether all changes of a change's transaction may go as one: each heads its lane, and what they refer to is
-    /// there or made by an earlier one of them under its own id.
-    pub fn together(&self, seq: Seq, now: Time, busy: impl Fn(&Entry) -> bool) -> Together {
-        let group = self.entries.get(&seq).and_then(|entry| entry.group.as_ref());
-        let Some(members) = group.and_then(|group| self.groups.get(group)).filter(|members| members.len() > 1) else {
-            return Together::No;
-        };
-        let mut waits = false;
-        for member in members.iter().filter_map(|seq| self.entries.get(seq)) {
-            let head = self.lanes.get(&member.key).and_then(Set::first).filter(|head| **head != member.seq);
-            // Two documents that an answer showed to be one: one request cannot hold both changes.
-            if head.is_some_and(|head| members.contains(head)) {
-                return Together::No;
-            }
-            waits |= head.is_some() || busy(member) || !is_due(member, now);
-            for key in &member.refers {
-                let Some(create) = self.create_of(key) else { continue };
-                let inside = members.contains(&create);
-                let in_order = !is_temporary(&key.id) && create < member.seq;
-                if (inside && !in_order) || (!inside && self.comes_back(create, members)) {
-                    return Together::No;
-                }
-                waits |= !inside;
-            }
-        }
-        if waits {
-            return Together::Later;
-        }
-        Together::Now(members.iter().copied().listed())
+        high.iter().chain(merged).chain(young)
     }
 
     /// The changes of a change's transaction.
     pub fn mates(&self, seq: Seq) -> impl Iterator<Item = Seq> + '_ {
-        let group = self.entries.get(&seq).and_then(|entry| self.groups.get(entry.group.as_ref()?));
-        group.into_iter().flat_map(Set::iter).copied()
-    }
-
-    /// Whether a change, or one of its own transaction, waits over references for one of these.
-    fn comes_back(&self, from: Seq, members: &Set<Seq>) -> bool {
-        let mut seen = Set::new();
-        let mut open = vec![from];
-        while let Some(entry) = open.pop().and_then(|seq| self.entries.get(&seq)) {
-            if members.contains(&entry.seq) {
-                return true;
-            }
-            let mates = entry.group.as_ref().and_then(|own| self.groups.get(own)).into_iter().flat_map(Set::iter);
-            let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-            let next: Vec<Seq> = mates.copied().chain(creates).filter(|next| !seen.contains(next)).listed();
-            seen.extend(next.iter().copied());
-            open.extend(next);
-        }
-        false
+        let group = self.get(seq).and_then(|entry| entry.group.as_ref());
+        self.members(group).map(|member| member.seq)
     }
 
     /// When the next head is due, among those that are not yet.
     pub fn next_due(&self, now: Time) -> Option<Time> {
-        let waits = self.heads.iter().flat_map(Set::iter).filter_map(|seq| self.entries.get(seq)?.wait);
+        let waits = self.heads[TRIED].iter().filter_map(|entry| entry.wait.get());
         waits.map(|wait| wait.ends(now)).filter(|at| *at > now).min()
-    }
-
-    /// Mutation ids that must be acknowledged before this change may go.
-    pub fn depends_on(&self, entry: &Entry) -> Vec<Rc<str>> {
-        let lane = self.lanes.get(&entry.key).into_iter().flat_map(Set::iter);
-        let before = lane.take_while(|seq| **seq != entry.seq);
-        let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-        let all: Set<Seq> = before.copied().chain(creates).chain(self.held_by_group(entry)).collect();
-        all.iter().filter_map(|seq| Some(self.entries.get(seq)?.mutation_id.clone())).listed()
     }
 
     /// Mutations that may still be heads: waiting ones with a pause, made due.
     pub fn hurry(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.wait = None;
-        }
+        self.iter().for_each(|entry| entry.wait.set(None));
     }
 
-    fn waits(&self, entry: &Entry) -> bool {
-        let by_group = !Mutant::TransactionOutOfOrder.is_on() && self.held_by_group(entry).next().is_some();
-        let by_others = Mutant::ParkedHoldsAll.is_on() && self.parked > 0;
-        by_group || by_others || self.waits_for_create(entry)
+    /// The changes of a transaction, in order.
+    fn members<'a>(&'a self, group: Option<&'a Rc<str>>) -> impl Iterator<Item = &'a Entry> {
+        let named = group.map(|group| self.named(name(GROUP, group)));
+        named.into_iter().flatten().map(|entry| &**entry).filter(move |entry| entry.group.as_ref() == group)
     }
 
-    /// Members of its transaction that hold a change: earlier ones, unless they wait for it, and parked ones.
-    fn held_by_group<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = Seq> + 'a {
-        let members = entry.group.as_ref().and_then(|group| self.groups.get(group)).into_iter().flat_map(Set::iter);
-        let others = members.filter(|seq| **seq != entry.seq).filter_map(|seq| self.entries.get(seq));
-        let holds = move |other: &&Entry| {
-            let waits_for_help = matches!(other.state, PendingState::Parked | PendingState::Conflict);
-            waits_for_help || (other.seq < entry.seq && !self.leads_to(other.seq, entry.seq, false))
-        };
-        others.filter(holds).map(|other| other.seq)
+    /// The first change of a document.
+    fn first(&self, key: &DocKey) -> Option<&Entry> {
+        self.named(name_of_lane(key)).find(|entry| entry.key == *key).map(|entry| &**entry)
     }
 
-    fn leave_group(&mut self, entry: &Entry) {
-        let Some(group) = &entry.group else { return };
-        let Some(members) = self.groups.get_mut(group) else { return };
-        members.remove(&entry.seq);
-        if members.is_empty() {
-            self.groups.remove(group);
-        }
+    /// Changes under a name, in order: what they are called is to be compared.
+    fn named(&self, name: u32) -> impl Iterator<Item = &Rc<Entry>> {
+        self.names.of(name).filter_map(|seq| self.entries.get(seq))
     }
 
-    fn waits_for_create(&self, entry: &Entry) -> bool {
-        if Mutant::IgnoresReferences.is_on() {
-            return false;
-        }
-        let holds = |key: &DocKey| {
-            let create = self.create_of(key)?;
-            Some(is_temporary(&key.id) || create < entry.seq || !self.leads_to(create, entry.seq, true))
-        };
-        entry.refers.iter().filter_map(holds).any(|holds| holds) && !self.is_circular(entry)
-    }
-
-    /// Whether the creates that a change waits for wait for it: it goes as far as its dispatch, which parks one of them.
-    fn is_circular(&self, entry: &Entry) -> bool {
-        let (mut open, mut seen) = (vec![entry], Set::new());
-        let goes = |one: &&Entry| matches!(one.state, PendingState::Waiting | PendingState::Sending);
-        while let Some(one) = open.pop() {
-            for key in &one.refers {
-                let holds = |create: &Seq| is_temporary(&key.id) || *create < one.seq;
-                let Some(create) = self.create_of(key).filter(holds) else { continue };
-                if create == entry.seq {
-                    return true;
-                }
-                if seen.insert(create) {
-                    open.extend(self.entries.get(&create).filter(goes));
-                }
-            }
-        }
-        false
-    }
-
-    /// Whether a change refers, over other creates, to another one; or, where `order` counts as well, cannot go before it by
-    /// its lane or its transaction.
-    fn leads_to(&self, from: Seq, to: Seq, order: bool) -> bool {
-        let (mut open, mut seen) = (vec![from], Set::new());
-        while let Some(entry) = open.pop().and_then(|seq| self.entries.get(&seq)) {
-            let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-            let head = self.lanes.get(&entry.key).and_then(Set::first);
-            let mates = entry.group.as_ref().and_then(|group| self.groups.get(group)).into_iter().flat_map(Set::iter);
-            let before = head.into_iter().chain(mates).copied().filter(|seq| order && *seq < entry.seq);
-            for seq in creates.chain(before).listed() {
-                if seq == to {
-                    return true;
-                }
-                if seen.insert(seq) {
-                    open.push(seq);
-                }
-            }
-        }
-        false
-    }
-
-    fn create_of(&self, key: &DocKey) -> Option<Seq> {
-        let first = self.lanes.get(key)?.first()?;
-        (self.entries.get(first)?.kind == ChangeKind::Create).then_some(*first)
-    }
-
+    /// Only the first of a lane may lead; the one behind it may have, until now.
     fn settle_head(&mut self, key: &DocKey) {
-        let Some(lane) = self.lanes.get(key) else { return };
+        let two = if Mutant::SkipBlockedRowOfLane.is_on() { usize::MAX } else { 2 };
+        let lane = self.named(name_of_lane(key)).filter(|entry| entry.key == *key).take(two).cloned().listed();
         let mut first = true;
-        for entry in lane.iter().filter_map(|seq| self.entries.get(seq)) {
+        for entry in lane {
             let may_lead = matches!(entry.state, PendingState::Waiting | PendingState::Sending);
-            if first && may_lead {
-                self.heads[entry.priority as usize].insert(entry.seq);
-            } else {
-                self.heads[entry.priority as usize].remove(&entry.seq);
-            }
-            first = first && Mutant::SkipBlockedRowOfLane.is_on() && (!may_lead || entry.wait.is_some());
+            self.lead(&entry, first && may_lead);
+            first = first && Mutant::SkipBlockedRowOfLane.is_on() && (!may_lead || entry.wait.get().is_some());
         }
+    }
+
+    /// Puts a change among the heads, or takes it from there.
+    fn lead(&mut self, entry: &Rc<Entry>, leads: bool) {
+        let tried = entry.retry_count > 0 || entry.wait.get().is_some();
+        self.heads[entry.priority as usize].set(entry, leads);
+        self.heads[TRIED].set(entry, leads && tried);
     }
 
     fn count(&mut self, entry: &Entry, more: bool) {
@@ -368,10 +276,21 @@ impl Outbox {
     }
 }
 
-fn is_due(entry: &Entry, now: Time) -> bool {
-    match entry.wait {
-        Some(wait) if Mutant::NoClockClamp.is_on() => now >= wait.until,
-        Some(wait) => wait.is_over(now),
-        None => true,
-    }
+/// What a name is of, besides documents.
+const OWN: u32 = 1;
+const GROUP: u32 = 2;
+
+/// All names of a change.
+fn names_of(entry: &Entry) -> [Option<u32>; 3] {
+    let group = entry.group.as_ref().map(|group| name(GROUP, group));
+    [Some(name_of_lane(&entry.key)), Some(name(OWN, &entry.mutation_id)), group]
+}
+
+fn name_of_lane(key: &DocKey) -> u32 {
+    name(name(0, &key.collection), &key.id)
+}
+
+/// A number for a text (the hash of Fowler, Noll and Vo): few texts share one.
+fn name(of: u32, text: &str) -> u32 {
+    text.bytes().fold(of ^ 0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

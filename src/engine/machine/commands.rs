@@ -184,7 +184,7 @@ impl<D: Document> Engine<D> {
     /// Places of changes of these documents that wait, as far as is known: as many as are read at once.
     fn places_of(&self, groups: &[Group<D>]) -> Vec<Seq> {
         let lanes = groups.iter().flat_map(|group| &group.operations).map(|op| self.outbox.lane(&op.key));
-        lanes.flatten().take(MOST_PLACES).listed()
+        lanes.flatten().map(|entry| entry.seq).take(MOST_PLACES).listed()
     }
 
     /// Whether documents of which no change waits are guessed to be new.

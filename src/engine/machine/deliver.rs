@@ -3,7 +3,7 @@
 use super::{Engine, Phase, Reading};
 use crate::engine::input::Message;
 use crate::engine::mutant::Mutant;
-use crate::engine::outbox::Entry;
+use crate::engine::outbox::{Entry, Outbox};
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
 use crate::engine::policy::breaker::Gate;
@@ -55,7 +55,7 @@ impl<D: Document> Engine<D> {
             self.read_again = true;
             return;
         }
-        self.reading = Some(Reading::default());
+        self.reading = Some(Reading { outbox: Outbox::read(), touched: Set::new() });
         self.timers.stop(&Timer::Reload);
         self.read_page(0);
     }
@@ -68,7 +68,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn outbox_read(&mut self, loaded: Loaded) {
         self.numbers_read(loaded.stats.0, loaded.stats.1);
         let Some(reading) = self.reading.as_mut() else { return };
-        reading.entries.extend(loaded.entries);
+        loaded.entries.into_iter().for_each(|entry| reading.outbox.put(entry));
         match loaded.next {
             Some(after) => self.read_page(after),
             None => self.outbox_known(),
@@ -77,19 +77,19 @@ impl<D: Document> Engine<D> {
 
     /// The reading replaces what was known, but for what changed here while it ran.
     fn outbox_known(&mut self) {
-        let Some(reading) = self.reading.take() else { return };
-        let read = reading.entries.into_iter().filter(|entry| !reading.touched.contains(&entry.seq));
-        let own = reading.touched.iter().filter_map(|seq| self.outbox.get(*seq).cloned());
-        let parked = |entry: &&Entry| entry.state == PendingState::Parked && Mutant::KeepsParkedEntries.is_on();
-        let kept = self.outbox.iter().filter(parked).cloned();
-        let entries: Vec<_> = kept.chain(read).chain(own).listed();
-        let before = self.outbox.iter().map(|entry| (entry.seq, entry.key.collection.clone())).listed();
-        let same = |entry: &Entry, known: &Entry| (entry.state, entry.retry_count) == (known.state, known.retry_count);
-        let moves = |entry: &&Entry| self.outbox.get(entry.seq).is_none_or(|known| !same(entry, known));
-        let mut moved: Set<Collection> =
-            entries.iter().filter(moves).map(|entry| entry.key.collection.clone()).collect();
-        self.outbox.reset(entries);
-        moved.extend(before.into_iter().filter(|(seq, _)| self.outbox.get(*seq).is_none()).map(|(_, name)| name));
+        let Some(Reading { mut outbox, touched }) = self.reading.take() else { return };
+        for seq in touched.iter() {
+            match self.outbox.get(*seq) {
+                Some(entry) => outbox.put(entry.clone()),
+                None => outbox.remove(*seq),
+            }
+        }
+        if Mutant::KeepsParkedEntries.is_on() {
+            let gone = |entry: &&Entry| entry.state == PendingState::Parked && outbox.get(entry.seq).is_none();
+            let kept = self.outbox.iter().filter(gone).cloned().listed();
+            kept.into_iter().for_each(|entry| outbox.put(entry));
+        }
+        let moved = self.outbox.renew(outbox);
         if std::mem::take(&mut self.pass.hurries) {
             self.outbox.hurry();
         }

@@ -106,7 +106,8 @@ impl<D: Document> Engine<D> {
         // What it does is said again: a word may have been lost.
         self.said = None;
         self.overhear(None);
-        if new || self.looked_at + term() <= self.now || self.looked_at > self.now {
+        let pause = term().max(self.outbox.len() as u64);
+        if new || self.looked_at + pause <= self.now || self.looked_at > self.now {
             // Messages may be lost: what other tabs want done is in the store.
             self.looked_at = self.now;
             self.read_outbox();

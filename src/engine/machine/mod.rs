@@ -41,7 +41,7 @@ mod watch;
 
 use super::config::Config;
 use super::input::{Command, Input, Message};
-use super::outbox::{Entry, Outbox};
+use super::outbox::Outbox;
 use super::output::{Output, Status};
 use super::plan::{AnyPlan, Group};
 use super::policy::breaker::Breaker;
@@ -62,7 +62,7 @@ use pull::Puller;
 use push::Auth;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use watch::Watch;
+use watch::Watches;
 
 /// The engine of one open database in one tab.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ pub struct Engine<D: Document> {
     /// A reading of the outbox under way: what was read, and what changed here meanwhile.
     reading: Option<Reading>,
     read_again: bool,
-    watches: Map<Rc<str>, Watch>,
+    watches: Watches,
 
     lease: Option<Lease>,
     asking: bool,
@@ -195,9 +195,9 @@ enum Phase {
     Closed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reading {
-    entries: Vec<Entry>,
+    outbox: Outbox,
     touched: Set<Seq>,
 }
 
@@ -230,7 +230,7 @@ impl<D: Document> Engine<D> {
             outbox: Outbox::default(),
             reading: None,
             read_again: false,
-            watches: Map::new(),
+            watches: Watches::default(),
             lease: None,
             asking: false,
             refused_until: None,

@@ -219,7 +219,6 @@ impl<D: Document> Engine<D> {
     pub(super) fn budget_due(&self) -> Option<u64> {
         let mut budget = self.budget;
         let waits = budget.left(self.now) == 0 && self.config.sync.is_some();
-        let repeats = |entry: &Entry| entry.retry_count == 0 || self.busy.contains(&entry.seq);
-        (waits && !self.outbox.ready(self.now, repeats, 1).is_empty()).then(|| budget.next())
+        (waits && self.outbox.has_repeat(self.now, |entry| self.busy.contains(&entry.seq))).then(|| budget.next())
     }
 }

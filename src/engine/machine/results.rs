@@ -44,7 +44,7 @@ impl<D: Document> Engine<D> {
         if let Some(failure) = &failure {
             self.pass.note(failure);
         }
-        let (parked, attempts, wait) = (entry.state == PendingState::Parked, entry.retry_count, entry.wait);
+        let (parked, attempts, wait) = (entry.state == PendingState::Parked, entry.retry_count, entry.wait.get());
         let effects = crate::engine::plan::Effects { entries: vec![entry], ..Default::default() };
         self.deliver(true, effects);
         if parked {

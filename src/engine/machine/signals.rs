@@ -5,12 +5,15 @@
 use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
+use crate::engine::outbox::Outbox;
 use crate::engine::output::Event;
 use crate::model::{Code, Document, Failure, Listed, Set};
 use std::rc::Rc;
 
-/// Messages of other tabs within this time lead to one reading of the outbox.
+/// Messages of other tabs within this time lead to one reading of the outbox; a long one is read less often.
 const GATHER: u64 = 40;
+/// Rows that are read in a millisecond, if a reading is to take no more than a part of the time.
+const ROWS: u64 = 20;
 
 impl<D: Document> Engine<D> {
     pub(super) fn flag_online(&mut self, online: bool) {
@@ -39,11 +42,11 @@ impl<D: Document> Engine<D> {
     /// server has it; everything is pulled again.
     pub(super) fn store_wiped(&mut self) {
         let text = "the stored data was deleted before the server had this change";
-        let watched: Vec<Rc<str>> = self.watches.keys().cloned().listed();
+        let watched: Vec<Rc<str>> = self.watches.iter().map(|(mutation_id, _)| mutation_id.clone()).listed();
         for mutation_id in watched {
             self.end_failed(&mutation_id, Failure::new(Code::StorageUnavailable, text).at(self.now));
         }
-        self.outbox.reset(Vec::new());
+        self.outbox.renew(Outbox::read());
         // Epochs begin anew.
         self.heard_epoch = 0;
         self.pulls_loaded = false;
@@ -69,7 +72,10 @@ impl<D: Document> Engine<D> {
             Message::Gone(tab) => self.tab_gone(tab),
             Message::Back(tab) => self.tab_back(&tab),
             Message::Led(epoch) => self.heard_epoch = self.heard_epoch.max(epoch),
-            Message::Outbox => self.timers.set_by(Timer::Reload, self.now + GATHER),
+            Message::Outbox => {
+                let gather = GATHER.max(self.outbox.len() as u64 / ROWS);
+                self.timers.set_by(Timer::Reload, self.now + gather);
+            }
             Message::Doing(doing) => self.hear_doing(&doing),
             Message::Ask { id, wish } => self.asked(id, wish),
             Message::Report { id, report } => self.report_came(&id, &report),

@@ -7,6 +7,7 @@ mod answers;
 mod batches;
 mod breaker;
 mod clock;
+mod full;
 mod outdated;
 mod pulls;
 mod several;

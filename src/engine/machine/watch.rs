@@ -9,7 +9,7 @@ use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::{Event, Settled};
 use crate::engine::plan::{Acknowledged, Check, Effects, Ending, GroupDone, Written};
-use crate::model::{Code, DocKey, Document, Failure, Listed, PendingState, Seq, Set};
+use crate::model::{Code, DocKey, Document, Failure, Listed, Map, PendingState, Seq, Set};
 use std::rc::Rc;
 
 /// A watched row.
@@ -20,13 +20,44 @@ pub(super) struct Watch {
     asked: bool,
 }
 
+/// Watched rows in the order of their mutation ids, on shelves by the first two letters: many thousands may wait, and
+/// the end of one moves its shelf only.
+#[derive(Debug, Default)]
+pub(super) struct Watches(Map<u16, Map<Rc<str>, Watch>>);
+
+impl Watches {
+    fn shelf(&mut self, mutation_id: &str) -> &mut Map<Rc<str>, Watch> {
+        let first = mutation_id.as_bytes().first_chunk().map_or(0, |first| u16::from_be_bytes(*first));
+        self.0.get_or_insert_with(first, Map::new)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Rc<str>, &Watch)> {
+        self.0.values().flat_map(Map::iter)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    fn get_mut(&mut self, mutation_id: &str) -> Option<&mut Watch> {
+        self.shelf(mutation_id).get_mut(mutation_id)
+    }
+
+    fn remove(&mut self, mutation_id: &str) -> Option<Watch> {
+        self.shelf(mutation_id).remove(mutation_id)
+    }
+}
+
 impl<D: Document> Engine<D> {
     /// Watches the rows that carry what was just written.
     pub(super) fn watch_writes(&mut self, groups: &[GroupDone<D>]) {
         let outcomes = groups.iter().filter_map(|group| group.result.as_ref().ok()).flatten();
         for outcome in outcomes {
             if let Some((mutation_id, seq)) = outcome.mutation_id.clone().zip(outcome.seq) {
-                self.watches.insert(mutation_id, Watch { seq, key: outcome.key.clone(), asked: false });
+                let watch = Watch { seq, key: outcome.key.clone(), asked: false };
+                self.watches.shelf(&mutation_id).insert(mutation_id, watch);
             }
         }
     }
@@ -136,7 +167,7 @@ impl<D: Document> Engine<D> {
         if self.outdated && Mutant::OutdatedKeepsWaiting.is_on() {
             return;
         }
-        let open: Vec<Rc<str>> = self.watches.keys().cloned().listed();
+        let open: Vec<Rc<str>> = self.watches.iter().map(|(mutation_id, _)| mutation_id.clone()).listed();
         for mutation_id in open.into_iter().skip(usize::from(Mutant::LeavesWaitersOpen.is_on())) {
             let text = "the database was closed; the change is kept and will be sent";
             let failure = if self.outdated { outdated() } else { Failure::new(Code::Closed, text) };

@@ -4,6 +4,7 @@ use crate::engine::config::Config;
 use crate::model::{
     is_temporary, ChangeKind, DocKey, Document, Failure, Listed, Pending, PendingState, Priority, Seq, Time, Wait,
 };
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// What the engine remembers of one change.
@@ -23,8 +24,8 @@ pub struct Entry {
     pub state: PendingState,
     /// Counted failures.
     pub retry_count: u32,
-    /// Pause before the next attempt.
-    pub wait: Option<Wait>,
+    /// Pause before the next attempt; a person's hurry ends all of them.
+    pub wait: Cell<Option<Wait>>,
     /// Who goes first.
     pub priority: Priority,
     /// Why the last attempt failed.
@@ -52,7 +53,7 @@ impl Entry {
             kind: row.kind,
             state: row.state,
             retry_count: row.retry_count,
-            wait: row.wait,
+            wait: Cell::new(row.wait),
             priority: row.priority,
             last_error: row.last_error.clone(),
             created_at: row.created_at,

@@ -2,6 +2,7 @@
 
 use super::{Entry, Outbox, Together, AGED};
 use crate::model::{ChangeKind, DocKey, PendingState, Priority};
+use std::cell::Cell;
 
 fn entry(seq: u64, id: &str) -> Entry {
     Entry {
@@ -12,7 +13,7 @@ fn entry(seq: u64, id: &str) -> Entry {
         kind: ChangeKind::Create,
         state: PendingState::Waiting,
         retry_count: 0,
-        wait: None,
+        wait: Cell::new(None),
         priority: Priority::User,
         last_error: None,
         created_at: 0,
@@ -28,8 +29,8 @@ fn member(seq: u64, id: &str) -> Entry {
 }
 
 fn outbox(entries: impl IntoIterator<Item = Entry>) -> Outbox {
-    let mut outbox = Outbox::default();
-    outbox.reset(entries);
+    let mut outbox = Outbox::read();
+    entries.into_iter().for_each(|entry| outbox.put(entry));
     outbox
 }
 
