@@ -133,9 +133,7 @@ impl World {
             Ok(_) if there.contains(&Some(false)) && there.contains(&Some(true)) => {
                 Some(("E-15", format!("only a part of {} was written: {there:?} of {:?}", wanted.mark, wanted.members)))
             }
-            Ok(outcomes) => {
-                self.stale_read(done, wanted, before).or_else(|| self.loose_change(done.profile, wanted, outcomes))
-            }
+            Ok(outcomes) => self.stale_read(done, wanted, before).or_else(|| self.loose_change(done, wanted, outcomes)),
         }
     }
 
@@ -180,16 +178,18 @@ impl World {
         (now - moved != *count as i64).then(|| ("E-15", text()))
     }
 
-    /// All changes of a transaction are one group.
+    /// All changes of a transaction are one group: those it wrote. What it made and removed again leaves none, and where
+    /// an earlier deletion waits, the removal is answered with that one, which the transaction leaves as it is.
     fn loose_change(
         &self,
-        profile: usize,
+        done: &Done,
         wanted: &Transaction,
         outcomes: &[WriteOutcome<Json>],
     ) -> Option<(&'static str, String)> {
-        let disk = &self.profiles[profile].disk;
-        let rows: Vec<&Pending<Json>> =
-            outcomes.iter().filter_map(|outcome| disk.pending(outcome.seq?)).collect::<Vec<_>>();
+        let disk = &self.profiles[done.profile].disk;
+        let wrote = |seq: &u64| done.pending.iter().any(|(written, _)| written == seq);
+        let seqs = outcomes.iter().filter_map(|outcome| outcome.seq).filter(wrote);
+        let rows: Vec<&Pending<Json>> = seqs.filter_map(|seq| disk.pending(seq)).collect();
         let first = rows.first().map(|row| &row.group)?;
         let together = outcomes.len() < 2 || (first.is_some() && rows.iter().all(|row| row.group == *first));
         (!together).then(|| ("E-15", format!("changes of {} are not one group", wanted.mark)))
