@@ -217,13 +217,14 @@ impl World {
                 );
             }
         }
+        if row.is_clean() && bits_of(doc) & ODD != 0 {
+            let text = format!("{}: {tag} holds a doubled increment, {:#x}", done.kind, bits_of(doc));
+            return self.broken("I-04", text);
+        }
         let wanted = truth.bits[done.profile];
         if bits_of(doc) & wanted != wanted && !any_attempted(changes) {
             let text = format!("{}: {tag} sums to {:#x}, acknowledged {wanted:#x}", done.kind, bits_of(doc));
             return self.broken("I-01", text);
-        }
-        if row.is_clean() && bits_of(doc) & ODD != 0 {
-            self.broken("I-04", format!("{}: {tag} holds a doubled increment, {:#x}", done.kind, bits_of(doc)));
         }
     }
 
