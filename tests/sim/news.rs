@@ -16,6 +16,8 @@ pub(crate) struct Stream {
     life: u32,
     listen: u32,
     told: u64,
+    /// When the last piece of it arrives: what is said later comes later.
+    busy: u64,
 }
 
 impl World {
@@ -32,7 +34,7 @@ impl World {
         let last =
             http.headers.iter().find(|(name, _)| *name == "Last-Event-ID").map(|(_, id)| id.parse().unwrap_or(0));
         let told = last.map_or(head, |last: u64| if last > head { 0 } else { last });
-        self.streams.push(Stream { tab, life, listen, told });
+        self.streams.push(Stream { tab, life, listen, told, busy: 0 });
         self.say(tab, life, listen, ": listening\n\n");
         self.tell_news();
     }
@@ -48,7 +50,7 @@ impl World {
         let lives: Vec<u32> = self.tabs.iter().map(|tab| tab.life).collect();
         self.streams.retain(|stream| lives[stream.tab] == stream.life);
         for at in 0..self.streams.len() {
-            let Stream { tab, life, listen, told } = self.streams[at].clone();
+            let Stream { tab, life, listen, told, .. } = self.streams[at].clone();
             let entries = self.server.tables.log().enumerate().skip(if told > head { 0 } else { told as usize });
             let names: std::collections::BTreeSet<String> =
                 entries.map(|(_, entry)| entry.document.collection.clone()).collect();
@@ -84,6 +86,13 @@ impl World {
     fn say(&mut self, tab: usize, life: u32, listen: u32, text: &str) {
         let cut = self.chance.below(text.len() as u64) as usize;
         let delay = 1 + self.chance.below(30);
+        let now = self.now;
+        let open = self.streams.iter_mut().find(|stream| (stream.tab, stream.listen) == (tab, listen));
+        let delay = open.map_or(delay, |stream| {
+            let delay = delay.max((stream.busy + 1).saturating_sub(now));
+            stream.busy = now + delay + 1;
+            delay
+        });
         for (delay, piece) in [(delay, &text[..cut]), (delay + 1, &text[cut..])] {
             let input = Input::Heard { listen, text: piece.into() };
             self.schedule(delay, Event::News { tab, life, input: Box::new(input) });
@@ -112,7 +121,9 @@ impl World {
         for profile in (0..2).filter(|profile| listens[*profile] > 0) {
             for collection in super::world::COLLECTIONS {
                 if let Some(text) = self.disagreement(profile, collection) {
-                    return self.broken("E-12", format!("news changed nothing in profile {profile}: {text}"));
+                    let tabs: Vec<usize> = self.streams.iter().map(|stream| stream.tab).collect();
+                    let text = format!("news to tabs {tabs:?} changed nothing in profile {profile}: {text}");
+                    return self.broken("E-12", text);
                 }
             }
         }

@@ -329,8 +329,8 @@ impl World {
             // A leader that died may leave a change of a transaction marked as sending behind a parked one of it.
             let held = |state| matches!(state, PendingState::Waiting | PendingState::Sending);
             let waits = self.profiles[self.tabs[tab].profile].disk.pending_rows().any(|row| held(row.state));
-            // Where a lease is short, each pull of a collection takes, renews and loses one of its own.
-            let each = if term() < TERM { 12 } else { 8 };
+            // Where a lease is short, each pull of a collection takes and loses one of its own; a long one is renewed late.
+            let each = if term() == TERM { 8 } else { 12 };
             let pulls = length.checked_div(pull_interval).unwrap_or(0) * each;
             // What was heard of the leader is forgotten once.
             let allowed = pulls + if waits { 100 } else { 0 } + u64::from(self.tabs[tab].overhears);
