@@ -225,7 +225,7 @@ impl World {
         let wanted = truth.bits[done.profile];
         if bits_of(doc) & wanted != wanted && !any_attempted(changes) {
             let text = format!("{}: {tag} sums to {:#x}, acknowledged {wanted:#x}", done.kind, bits_of(doc));
-            return self.broken("I-01", text);
+            self.broken("I-01", text);
         }
     }
 
