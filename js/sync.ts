@@ -30,10 +30,10 @@ export function syncOf(handle: Handle): Sync {
     if (madeText !== text) [status, text] = [made, madeText];
     return status;
   };
-  /** What was emitted last, or would have been had anybody listened. */
+  /** What was emitted last. */
   let emitted = current();
   handle.statusChanges.add(() => {
-    if (told.size === 0 || current() === emitted) return;
+    if (current() === emitted) return;
     emitted = status;
     told.emit(status);
   });
@@ -46,7 +46,6 @@ export function syncOf(handle: Handle): Sync {
     },
     subscribe(listener) {
       handle.alive();
-      if (told.size === 0) emitted = current();
       return told.addNow(listener, current());
     },
     now: async (options) => syncNow(handle, options),

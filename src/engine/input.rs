@@ -267,8 +267,6 @@ impl<D: Document> Message<D> {
         match (self, other) {
             (Self::Outbox, Self::Outbox) => true,
             (Self::Changed(own), Self::Changed(others)) => own == others,
-            (Self::Setting(own), Self::Setting(other)) => own == other,
-            (Self::Doing(own), Self::Doing(other)) => own.same(other),
             _ => false,
         }
     }

@@ -105,10 +105,9 @@ fn signal_to(mailbox: &Rc<Mailbox>) -> impl Fn(Input<JsDoc>) + 'static {
 
 /// While the page goes nothing is written to the store; the word is for those who come after.
 fn leave(name: &str, engine: &Engine<JsDoc>, tabs: &Rc<Tabs>) -> impl Fn() + 'static {
-    let (name, farewell, tabs) = (name.to_string(), engine.farewell(), tabs.clone());
-    let word = farewell.to_document();
+    let (name, word, tabs) = (name.to_string(), engine.farewell().to_document(), tabs.clone());
     move || {
-        tabs.post(farewell.clone(), is_visible);
+        Message::from_document(&word).into_iter().for_each(|farewell| tabs.post(farewell, is_visible));
         tabs.flush();
         farewell::leave(&name, &word);
     }
