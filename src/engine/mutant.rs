@@ -105,6 +105,7 @@ pub enum Mutant {
     KeyIsNotStored,
     LeavesPassesOpen,
     SweepsWhatWaits,
+    SweepAsksForNothing,
     ForgetsTheUser,
     /// Not the engine's: the simulated app opens one database for all its users.
     OneDatabaseForAll,
@@ -112,7 +113,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 100] = [
+    pub const ALL: [Self; 101] = [
         Self::PullOverwritesPending,
         Self::CheckpointBeforeData,
         Self::DropBeforeSend,
@@ -211,6 +212,7 @@ impl Mutant {
         Self::KeyIsNotStored,
         Self::LeavesPassesOpen,
         Self::SweepsWhatWaits,
+        Self::SweepAsksForNothing,
         Self::ForgetsTheUser,
         Self::OneDatabaseForAll,
     ];

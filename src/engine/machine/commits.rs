@@ -146,7 +146,7 @@ impl<D: Document> Engine<D> {
             Ok(Report::Acknowledged(Some(done))) => done.effects,
             Ok(Report::Rebased(rebased)) => rebased.effects,
             Ok(Report::Applied(applied)) => applied.effects,
-            Ok(Report::Swept(effects, _)) => effects,
+            Ok(Report::Swept(effects, ..)) => effects,
             _ => return,
         };
         self.broadcast_moved(&documents(&effects), &effects);
@@ -165,7 +165,9 @@ impl<D: Document> Engine<D> {
             (Purpose::Rebase(flight, _), Report::Rebased(rebased)) => self.rebased(&flight, rebased),
             (Purpose::RollBack(flight, failure), report) => self.rolled_back(&flight, &failure, report),
             (Purpose::Apply(collection), Report::Applied(applied)) => self.applied(&collection, applied),
-            (Purpose::Sweep(collection), Report::Swept(effects, next)) => self.swept(&collection, effects, next),
+            (Purpose::Sweep(collection), Report::Swept(effects, asked, next)) => {
+                self.swept(&collection, effects, asked, next);
+            }
             (Purpose::StartPull(collection), Report::Pulls(states)) => self.pull_started(&collection, states),
             (Purpose::LoadPull(names), Report::Pulls(states)) => self.pulls_read(&names, states),
             (Purpose::ReadOutbox, Report::Outbox(loaded)) => self.outbox_read(loaded),

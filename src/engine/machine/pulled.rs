@@ -210,8 +210,15 @@ impl<D: Document> Engine<D> {
         self.commit_part(Purpose::Sweep(collection.clone()), Box::new(plan));
     }
 
-    pub(super) fn swept(&mut self, collection: &Collection, effects: Effects<D>, next: Option<Rc<str>>) {
+    pub(super) fn swept(
+        &mut self,
+        collection: &Collection,
+        effects: Effects<D>,
+        asked: Vec<Wanted>,
+        next: Option<Rc<str>>,
+    ) {
         if let Some(puller) = self.pulls.get_mut(collection) {
+            puller.fetch.extend(asked);
             puller.deleted += effects.changes.len();
             if let Some(state) = puller.state.as_mut().filter(|_| next.is_none()) {
                 state.sweeping = false;
@@ -221,7 +228,7 @@ impl<D: Document> Engine<D> {
         self.deliver(false, effects);
         match next {
             Some(after) => self.sweep(collection, Some(after)),
-            None => self.pull_complete(collection),
+            None => self.pull_on(collection),
         }
     }
 

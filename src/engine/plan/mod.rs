@@ -48,7 +48,7 @@ pub use tally::Tally;
 pub use world::{Change, Effects, Fence, Noted};
 
 use super::store::Plan;
-use crate::model::{Lease, PullState, Seq, Stats, Time};
+use crate::model::{Lease, PullState, Seq, Stats, Time, Wanted};
 use std::rc::Rc;
 
 /// A plan of the machine.
@@ -69,8 +69,8 @@ pub enum Report<D> {
     Rebased(Rebased<D>),
     /// A page applied.
     Applied(Applied<D>),
-    /// A part of a collection swept; where to go on.
-    Swept(Effects<D>, Option<Rc<str>>),
+    /// A part of a collection swept; what is to be asked for by itself; where to go on.
+    Swept(Effects<D>, Vec<Wanted>, Option<Rc<str>>),
     /// Who holds the lease: ours, or when to ask again.
     Lease(Result<Lease, Time>),
     /// Breaker and budget as stored.

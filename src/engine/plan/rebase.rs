@@ -180,7 +180,7 @@ fn confirm<D: Document>(lane: &mut Lane<D>, revision: Option<String>, at: Option
 }
 
 fn forget_server<D: Document>(lane: &mut Lane<D>) {
-    if let Some(row) = lane.row.as_mut() {
+    if let Some(row) = lane.row.as_mut().filter(|row| row.is_on_server()) {
         row.rev = None;
         row.synced_at = None;
         row.server_at = row.server_at.map(|at| at + 1);

@@ -1,13 +1,14 @@
 //! The end of a full pull: what the server no longer has goes, page by page.
 //!
 //! Mark and sweep by generation (pitfalls D33): the pages marked what they saw; a clean row that was not seen, and
-//! was not acknowledged since the pull began, is gone on the server. Pending rows are kept.
+//! was not acknowledged since the pull began, is gone on the server. A row that waits is kept and asked for by itself: its
+//! changes meet what that says.
 
 use super::world::{moved_mark, Change, Effects, Fence};
 use super::Report;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, Listed, PullState, Record, Row};
+use crate::model::{Collection, DocKey, Document, Listed, PullState, Record, Row, Wanted};
 use std::rc::Rc;
 
 /// Rows looked at in one transaction.
@@ -49,9 +50,9 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         let last =
             if gone.len() == self.most { gone.last().copied() } else { found.last().filter(|_| found.len() == PAGE) };
         let next = last.map(|row| row.id.clone());
-        if next.is_none() {
-            writes
-                .push(Write::PutMeta(pull, PullState { sweeping: false, rewinds: false, ..state.clone() }.to_record()));
+        let asked = missed(found, next.as_ref(), &state);
+        if next.is_none() || !asked.is_empty() {
+            writes.push(Write::PutMeta(pull, after_part(&state, &asked, next.is_none()).to_record()));
         }
         if !gone.is_empty() {
             writes.push(moved_mark(rows));
@@ -59,7 +60,7 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         let changes =
             gone.iter().map(|row| Change { key: self.key(row), row_key: row.key.clone(), previous: None, doc: None });
         let effects = Effects { changes: changes.listed(), ..Effects::default() };
-        Step::Done(writes, Report::Swept(effects, next))
+        Step::Done(writes, Report::Swept(effects, asked, next))
     }
 }
 
@@ -70,9 +71,29 @@ impl Sweep {
 }
 
 /// Not seen since this pull began, neither in a page nor in an answer.
+fn is_unseen<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
+    row.is_on_server() && row.seen != state.generation
+}
+
 fn is_gone<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
-    let may_go = row.is_clean() || Mutant::SweepsWhatWaits.is_on();
-    may_go && row.is_on_server() && row.seen != state.generation
+    is_unseen(row, state) && (row.is_clean() || Mutant::SweepsWhatWaits.is_on())
+}
+
+/// Those of a part that were not seen and wait: whether they are gone is asked for each by itself.
+fn missed<D: Document>(found: &[Row<D>], next: Option<&Rc<str>>, state: &PullState<D>) -> Vec<Wanted> {
+    let of_part = |row: &&Row<D>| next.is_none_or(|next| row.id <= *next);
+    let waits = |row: &&Row<D>| is_unseen(row, state) && !row.is_clean() && !Mutant::SweepAsksForNothing.is_on();
+    let asked = found.iter().filter(of_part).filter(waits);
+    asked.map(|row| Wanted { id: row.id.as_ref().into(), known: row.rev.clone() }).listed()
+}
+
+fn after_part<D: Document>(state: &PullState<D>, asked: &[Wanted], ends: bool) -> PullState<D> {
+    let mut after = state.clone();
+    after.wanted.retain(|wanted| !asked.iter().any(|again| again.id == wanted.id));
+    after.wanted.extend(asked.iter().cloned());
+    after.sweeping &= !ends;
+    after.rewinds &= !ends;
+    after
 }
 
 #[cfg(test)]
@@ -102,7 +123,7 @@ mod tests {
         let (mut after, mut gone) = (None, Vec::new());
         loop {
             let plan = Sweep { fence: Fence(lease.clone()), collection: "notes".into(), after, most: 4 };
-            let Ok(Report::Swept(effects, next)) = disk.run(&plan) else { panic!("it reports what it swept") };
+            let Ok(Report::Swept(effects, _, next)) = disk.run(&plan) else { panic!("it reports what it swept") };
             gone.push(effects.changes.len());
             after = next;
             if after.is_none() {

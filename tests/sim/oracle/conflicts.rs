@@ -37,7 +37,7 @@ pub(crate) fn effects_of(report: &Report<Json>) -> Option<&Effects<Json>> {
         Report::Rebased(rebased) => Some(&rebased.effects),
         Report::Applied(applied) => Some(&applied.effects),
         Report::Acknowledged(Some(done)) => Some(&done.effects),
-        Report::Commanded(effects, _) | Report::Swept(effects, _) => Some(effects),
+        Report::Commanded(effects, _) | Report::Swept(effects, ..) => Some(effects),
         _ => None,
     }
 }
