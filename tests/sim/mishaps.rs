@@ -169,6 +169,7 @@ impl World {
             let kept = self.chance.below(states) as usize;
             self.mishaps.safe[profile].truncate(kept + 1);
             if let Some(disk) = self.mishaps.safe[profile].last().cloned() {
+                self.oracle.disputes.recall(profile, &disk);
                 self.profiles[profile].disk = disk;
                 self.profiles[profile].note_meta(true);
             }

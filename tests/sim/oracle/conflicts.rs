@@ -2,6 +2,7 @@
 
 use crate::store::Done;
 use crate::world::World;
+use seakeep::engine::disk::Disk;
 use seakeep::engine::merge::Strategy;
 use seakeep::engine::plan::{Effects, Noted, Report};
 use seakeep::model::{
@@ -23,6 +24,14 @@ impl Disputes {
     /// A device lost its store.
     pub(super) fn forget(&mut self, profile: usize) {
         self.known.retain(|(of, _), _| *of != profile);
+    }
+
+    /// A device lost its last transactions: it knows what it still has.
+    pub(crate) fn recall(&mut self, profile: usize, disk: &Disk<Json>) {
+        self.forget(profile);
+        let stored =
+            disk.conflicts().map(|known| ((profile, known.conflict_id.to_string()), known.resolution.is_some()));
+        self.known.extend(stored);
     }
 
     /// A tab's function was asked.

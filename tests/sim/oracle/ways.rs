@@ -31,6 +31,8 @@ impl World {
         }
         let (awake, place) = (tab.is_awake(), (wire.tab, wire.life));
         let profile = tab.profile;
+        // What is lost for a tab that leads no more is not its to count, and the one that leads does not know of it.
+        let leads = self.profiles[profile].lease.as_ref().is_none_or(|lease| tab.owner.as_ref() == Some(&lease.owner));
         let ways = &mut self.oracle.ways;
         let mutation = wire.key().and_then(|key| self.oracle.keys.get(key)).map(|info| info.mutation.clone());
         let lost = result.is_err();
@@ -41,7 +43,7 @@ impl World {
                 way.crossed = Some(place);
             }
         }
-        let Some(mutation) = mutation.filter(|_| lost || !awake) else { return };
+        let Some(mutation) = mutation.filter(|_| leads && (lost || !awake)) else { return };
         let way = ways.entry((profile, mutation)).or_default();
         way.unknown |= !awake;
         let losses = match () {

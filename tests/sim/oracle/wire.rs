@@ -106,8 +106,9 @@ impl World {
         let times = self.oracle.executed.entry(info.mutation.clone()).or_default();
         *times += 1;
         if *times > 1 && self.server.forgets && (!known || is_unguarded(&info.payload)) {
-            // The server has forgotten that it executed it, and nothing in the request could tell; or its guard could,
-            // and what was refused then was put on top of itself (S1).
+            // The server has forgotten that it executed it, and nothing in the request could tell (a guard against what
+            // is there cannot, once somebody has removed it); or its guard could, and what was refused then was put on
+            // top of itself (S1).
             return self.oracle.loosen(doc);
         }
         if *times > 1 {
@@ -226,7 +227,7 @@ impl World {
 /// Whether a server that has forgotten a key executes its request again: a create whose id the server gives, and an edit
 /// that adds.
 fn is_unguarded((method, _, body): &(String, String, String)) -> bool {
-    method == "POST" || body.contains("\"n\"")
+    matches!(&**method, "POST" | "PUT") || body.contains("\"n\"")
 }
 
 /// I-28: these never consume an attempt.
