@@ -52,6 +52,12 @@ pub struct Wanted {
     pub known: Option<String>,
 }
 
+/// Adds documents to those to be asked for, each once, as it was asked for last.
+pub fn want_also(all: &mut Vec<Wanted>, more: Vec<Wanted>) {
+    all.retain(|wanted| !more.iter().any(|again| again.id == wanted.id));
+    all.extend(more);
+}
+
 impl<D> Default for PullState<D> {
     fn default() -> Self {
         Self {

@@ -25,7 +25,7 @@ pub use document::{Document, Kind};
 pub use error::{Code, Failure, FailureBody};
 pub use id::{is_id, is_temporary, Collection, DocKey, Seq, TEMPORARY_PREFIX};
 pub use map::{sort_by, Listed, Map, Set};
-pub use meta::{Discarded, Lease, Mark, PullState, Wanted};
+pub use meta::{want_also, Discarded, Lease, Mark, PullState, Wanted};
 pub use patch::Patch;
 pub use pending::{ChangeKind, Pending, PendingState, Priority, Sent};
 pub use record::Record;

@@ -54,7 +54,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn settle_outcome(&mut self, mut flight: Flight<D>, outcome: Outcome<D>) {
         if !matches!(outcome, Outcome::Endpoint { .. }) {
             flight.change.losses = 0;
-            self.last_failed = None;
+            self.sends.last_failed = None;
         }
         match outcome {
             Outcome::Done(accepted) => {
@@ -68,7 +68,7 @@ impl<D: Document> Engine<D> {
                 self.wait_again(flight, None, Some(Wait::new(self.now, pause)));
             }
             Outcome::BackOff { failure, counted, after } => {
-                self.last_failed = Some(flight.seq);
+                self.sends.last_failed = Some(flight.seq);
                 self.back_off(flight, failure, counted, after);
             }
             Outcome::Endpoint { failure, after } => self.endpoint_failed(flight, failure, after),
@@ -114,7 +114,7 @@ impl<D: Document> Engine<D> {
                 self.back_off(flight, failure.at(self.now), true, None);
             }
             NetworkFailure::TimedOut => {
-                self.strays += 1;
+                self.sends.strays += 1;
                 self.network_failed(flight, Code::Timeout, "the server did not answer in time");
             }
             NetworkFailure::Unreachable => {
@@ -141,12 +141,12 @@ impl<D: Document> Engine<D> {
     fn losses_of(&mut self, flight: &Flight<D>) -> u32 {
         let known = flight.change.losses;
         if known == 0 {
-            self.strays += 1;
+            self.sends.strays += 1;
         }
-        let before = self.suspects.insert(flight.seq, self.strays);
+        let before = self.sends.suspects.insert(flight.seq, self.sends.strays);
         match () {
             () if Mutant::BlocksTooSoon.is_on() => known + 1,
-            () if before.unwrap_or_default() != self.strays => 1,
+            () if before.unwrap_or_default() != self.sends.strays => 1,
             () if before.is_some() && self.reach.reachable() == Some(true) => known + 1,
             () => known.max(1),
         }
@@ -167,7 +167,7 @@ impl<D: Document> Engine<D> {
     /// Everything waits; another change than this one tries the way next.
     fn endpoint_failed(&mut self, flight: Flight<D>, failure: Failure, after: Option<u64>) {
         self.fail_endpoint(failure.clone(), after);
-        self.last_failed = Some(flight.seq);
+        self.sends.last_failed = Some(flight.seq);
         self.wait_again(flight, Some(failure), None);
     }
 

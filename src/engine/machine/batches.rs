@@ -16,12 +16,12 @@ use crate::protocol::{
 impl<D: Document> Engine<D> {
     /// Whether changes may go together: the app said that the server takes batches, and the server has not denied it.
     pub(super) fn is_batching(&self) -> bool {
-        self.takes_batches && self.config.sync.as_ref().is_some_and(|sync| sync.endpoint.batch.is_some())
+        self.sends.takes_batches && self.config.sync.as_ref().is_some_and(|sync| sync.endpoint.batch.is_some())
     }
 
     /// Whether a change goes by itself: it failed by itself, or a batch left it without a result.
     pub(super) fn goes_alone(&self, seq: Seq) -> bool {
-        self.alone.contains(&seq) || self.outbox.get(seq).is_some_and(|entry| entry.retry_count > 0)
+        self.sends.alone.contains(&seq) || self.outbox.get(seq).is_some_and(|entry| entry.retry_count > 0)
     }
 
     pub(super) fn send_batch(&mut self, mut members: Vec<Flight<D>>, atomic: bool) {
@@ -60,7 +60,7 @@ impl<D: Document> Engine<D> {
             BatchOutcome::Split(failure) => self.split(members, atomic, failure),
             BatchOutcome::NotOffered => {
                 self.heard_well();
-                self.takes_batches = false;
+                self.sends.takes_batches = false;
                 self.all_wait(members, None);
             }
             BatchOutcome::BackOff { failure, after } => self.batch_failing(members, atomic, failure, after),
@@ -90,15 +90,15 @@ impl<D: Document> Engine<D> {
             NetworkFailure::Unreachable => (Code::Network, "the server could not be reached"),
             NetworkFailure::NotAResponse => (Code::TransportResult, "fetch hook must return a Response"),
         };
-        self.strays += 1;
-        self.batch_limit = (members.len() / 2).max(1);
+        self.sends.strays += 1;
+        self.sends.batch_limit = (members.len() / 2).max(1);
         self.batch_held(members, Failure::new(code, text).at(self.now), None);
     }
 
     /// Everything waits; another change than the first of these tries the way next.
     fn batch_held(&mut self, members: Vec<Flight<D>>, failure: Failure, after: Option<u64>) {
         self.fail_endpoint(failure.clone(), after);
-        self.last_failed = members.first().map(|flight| flight.seq);
+        self.sends.last_failed = members.first().map(|flight| flight.seq);
         self.all_wait(members, Some(&failure));
     }
 
@@ -107,7 +107,7 @@ impl<D: Document> Engine<D> {
     fn batch_failing(&mut self, members: Vec<Flight<D>>, atomic: bool, failure: Failure, after: Option<u64>) {
         self.server_failed(members.first().map_or(0, |flight| flight.seq));
         if !atomic {
-            self.batch_limit = (members.len() / 2).max(1);
+            self.sends.batch_limit = (members.len() / 2).max(1);
             return self.batch_held(members, failure, after);
         }
         self.blame_first(members, |engine, first| engine.back_off(first, failure, after.is_none(), after));
@@ -119,7 +119,7 @@ impl<D: Document> Engine<D> {
         if atomic {
             return self.blame_first(members, |engine, first| engine.refused(first, failure));
         }
-        self.batch_limit = (members.len() / 2).max(1);
+        self.sends.batch_limit = (members.len() / 2).max(1);
         self.all_wait(members, None);
     }
 
@@ -149,7 +149,7 @@ impl<D: Document> Engine<D> {
             return self.batch_failing(members, atomic, failure, None);
         }
         let sync = self.config.sync.as_ref();
-        self.batch_limit = sync.map_or(1, |sync| sync.batch_size).min(self.batch_limit + 1);
+        self.sends.batch_limit = sync.map_or(1, |sync| sync.batch_size).min(self.sends.batch_limit + 1);
         let outcome = |(flight, result): (&Flight<D>, &Member<D>)| match result {
             Member::Answered(response) => Some(self.outcome_of(flight, response)),
             Member::Missing if Mutant::MissingIsDone.is_on() => Some(Outcome::Done(Accepted::bare())),
@@ -174,7 +174,7 @@ impl<D: Document> Engine<D> {
 
     /// Whether it was executed is unknown: the same again, alone.
     fn missing(&mut self, flight: Flight<D>) {
-        self.alone.insert(flight.seq);
+        self.sends.alone.insert(flight.seq);
         let text = "the answer to the batch does not name this change; it is sent again";
         let failure = Failure::new(Code::BadResponse, text).at(self.now);
         let pause = self.config.sync.clone().map_or(0, |sync| sync.backoff.pause(1, &mut self.rng));

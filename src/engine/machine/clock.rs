@@ -14,13 +14,13 @@ impl<D: Document> Engine<D> {
         if now < self.now {
             let by = self.now - now;
             self.timers.shift_back(by);
-            self.refused_until = None;
-            self.waits = self.waits.map(|(since, first)| (since.saturating_sub(by), first));
+            self.seat.refused_until = None;
+            self.seat.waits = self.seat.waits.map(|(since, first)| (since.saturating_sub(by), first));
             self.clock_offset = self.clock_offset.saturating_add_unsigned(by);
-            if let Some(lease) = self.lease.as_mut() {
+            if let Some(lease) = self.seat.lease.as_mut() {
                 lease.expires_at = lease.expires_at.min(now);
             }
-            self.pull_flights.values_mut().for_each(|flight| flight.at = flight.at.saturating_sub(by));
+            self.pulling.flights.values_mut().for_each(|flight| flight.at = flight.at.saturating_sub(by));
         }
         self.now = now;
     }

@@ -134,7 +134,7 @@ impl<D: Document> Engine<D> {
         let group = (expected.is_some() && sends > 1).then(|| Rc::from(self.rng.text(ID_DIGITS)));
         let operation = |op| Operation { group: group.clone(), ..self.operation(op) };
         let operations = ops.into_iter().map(operation).listed();
-        self.write_queue.push(Group { ticket, operations, expected: expected.unwrap_or_default() });
+        self.writes.queue.push(Group { ticket, operations, expected: expected.unwrap_or_default() });
         self.write();
     }
 
@@ -144,9 +144,10 @@ impl<D: Document> Engine<D> {
             Purpose::Write(groups) => Some(groups),
             _ => None,
         });
-        self.write_queue
+        self.writes
+            .queue
             .iter()
-            .chain(&self.write_alone)
+            .chain(&self.writes.alone)
             .chain(under_way.flatten())
             .map(|group| group.operations.len())
             .sum()
@@ -154,10 +155,10 @@ impl<D: Document> Engine<D> {
 
     /// Starts the next group commit, unless one is in flight.
     pub(super) fn write(&mut self) {
-        if self.writing || self.suspended {
+        if self.writes.under_way || self.suspended {
             return;
         }
-        let groups = match self.write_alone.pop_front() {
+        let groups = match self.writes.alone.pop_front() {
             Some(group) => vec![group],
             None => self.next_groups(),
         };
@@ -168,13 +169,13 @@ impl<D: Document> Engine<D> {
 
     /// What goes into the next commit: a group that stands on queries begins one, so that the store's answer is its own.
     fn next_groups(&mut self) -> Vec<Group<D>> {
-        let later = self.write_queue.iter().skip(1).position(|group| group.expected.asks());
-        let count = later.map_or(self.write_queue.len(), |at| at + 1);
-        self.write_queue.drain(..count).listed()
+        let later = self.writes.queue.iter().skip(1).position(|group| group.expected.asks());
+        let count = later.map_or(self.writes.queue.len(), |at| at + 1);
+        self.writes.queue.drain(..count).listed()
     }
 
     fn commit_write(&mut self, groups: Vec<Group<D>>) {
-        self.writing = true;
+        self.writes.under_way = true;
         let (config, after, places) = (self.config.clone(), self.outbox.last(), self.places_of(&groups));
         let new = places.is_empty() && self.dares();
         let plan = LocalWrite { config, groups: groups.clone(), now: self.now, after, new, places };
@@ -189,7 +190,7 @@ impl<D: Document> Engine<D> {
 
     /// Whether documents of which no change waits are guessed to be new.
     fn dares(&mut self) -> bool {
-        let (left, _) = &mut self.wary;
+        let (left, _) = &mut self.writes.wary;
         *left = left.saturating_sub(1);
         *left == 0
     }
@@ -240,7 +241,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn retry(&mut self, ticket: u32, mutation_id: Option<&str>) {
-        let wanted = |seq: &Seq| !self.busy.contains(seq);
+        let wanted = |seq: &Seq| !self.sends.busy.contains(seq);
         let seqs: Vec<Seq> = match mutation_id {
             Some(mutation_id) => {
                 self.outbox.find(mutation_id).map(|entry| entry.seq).into_iter().filter(wanted).listed()
@@ -274,7 +275,7 @@ impl<D: Document> Engine<D> {
 
     /// Whether a request with this change is, or may be, under way.
     fn is_out(&self, seq: Seq, state: PendingState) -> bool {
-        self.busy.contains(&seq) || state == PendingState::Sending
+        self.sends.busy.contains(&seq) || state == PendingState::Sending
     }
 
     fn unknown_change(&mut self, ticket: u32, mode: DiscardMode) {
@@ -339,12 +340,12 @@ impl<D: Document> Engine<D> {
         self.listen_work();
         self.want_lock();
         self.timers.clear();
-        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().listed();
+        let requests: Vec<u32> = self.sends.flights.keys().chain(self.pulling.flights.keys()).copied().listed();
         for request in requests {
             self.outputs.push_back(Output::GiveUp { request });
         }
-        self.flights.clear();
-        self.pull_flights.clear();
+        self.sends.flights.clear();
+        self.pulling.flights.clear();
         self.close_waiters();
     }
 }

@@ -131,7 +131,7 @@ impl<D: Document> Engine<D> {
     /// for all that were on their way.
     pub(super) fn close_once_ended(&mut self) {
         let holds = |purpose: &Purpose<D>| self.outdated || matches!(purpose, Purpose::Write(_));
-        let waits = !self.write_queue.is_empty() || !self.write_alone.is_empty();
+        let waits = !self.writes.queue.is_empty() || !self.writes.alone.is_empty();
         if waits || self.commits.values().any(holds) {
             return;
         }
@@ -214,8 +214,8 @@ impl<D: Document> Engine<D> {
             Purpose::LoadPull(_) => self.pulls_unread(),
             Purpose::ReadOutbox => self.outbox_unread(),
             Purpose::Lease => {
-                self.asking = false;
-                self.refused_until = Some(self.now + STORE_PAUSE);
+                self.seat.asking = false;
+                self.seat.refused_until = Some(self.now + STORE_PAUSE);
                 self.timers.set(Timer::Lease, self.now + STORE_PAUSE);
             }
             Purpose::Check(mutation_id) => self.unchecked(&mutation_id),
@@ -276,6 +276,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             remote: remote.clone(),
+            doubtful: self.is_doubtful(&flight, &flight.key.id),
             offset: self.clock_offset,
             now: self.now,
         };
@@ -283,12 +284,12 @@ impl<D: Document> Engine<D> {
     }
 
     fn written(&mut self, groups: Vec<Group<D>>, result: Result<Report<D>, Failure>) {
-        self.writing = false;
+        self.writes.under_way = false;
         match result {
             Ok(Report::Written(written)) => self.groups_written(written),
             Ok(_) => {}
             // One of them may be to blame: each is tried by itself, in order, so that no call fails for another's sake.
-            Err(_) if groups.len() > 1 && !self.outdated => self.write_alone.extend(groups),
+            Err(_) if groups.len() > 1 && !self.outdated => self.writes.alone.extend(groups),
             Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
         }
         self.write();
@@ -323,12 +324,12 @@ impl<D: Document> Engine<D> {
 
     /// After a wrong guess that documents are new twice as many writes as before go without one, after a right one half.
     fn learn(&mut self, new: Option<bool>) {
-        let count = self.wary.1;
+        let count = self.writes.wary.1;
         match new {
-            Some(true) => self.wary.1 = count / 2,
+            Some(true) => self.writes.wary.1 = count / 2,
             Some(false) => {
                 let count = (count * 2).clamp(2, MOST_WARY);
-                self.wary = (count, count);
+                self.writes.wary = (count, count);
             }
             None => {}
         }
@@ -361,8 +362,8 @@ impl<D: Document> Engine<D> {
     pub(super) fn absorb(&mut self, effects: &Effects<D>) {
         for seq in &effects.removed {
             self.outbox.remove(*seq);
-            self.alone.remove(seq);
-            self.suspects.remove(seq);
+            self.sends.alone.remove(seq);
+            self.sends.suspects.remove(seq);
         }
         let known = |entry: &&Entry| entry.group.is_none() || self.outbox.get(entry.seq).is_some();
         let (taken, strange): (Vec<&Entry>, Vec<&Entry>) = effects.entries.iter().partition(known);
@@ -379,7 +380,7 @@ impl<D: Document> Engine<D> {
 
     /// A change may be picked again.
     pub(super) fn free(&mut self, seq: Seq) {
-        self.busy.remove(&seq);
+        self.sends.busy.remove(&seq);
     }
 }
 

@@ -49,6 +49,9 @@ impl<D: Document> Engine<D> {
         self.free(flight.seq);
         self.watch_states(&rebased.effects);
         self.deliver(false, rebased.effects);
+        if rebased.wanted {
+            self.fetch(&flight.key.collection, &flight.key.id);
+        }
         if let Some(failure) = rebased.parked {
             self.pass.parked += 1;
             self.tell_parked(flight, &failure);

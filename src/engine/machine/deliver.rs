@@ -146,7 +146,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn current_status(&self) -> Status {
-        let pushing = !self.flights.is_empty() || !self.busy.is_empty();
+        let pushing = !self.sends.flights.is_empty() || !self.sends.busy.is_empty();
         let pulling = self.is_pulling();
         let mut holds: Vec<String> = self.holds.reasons().into_iter().map(String::from).listed();
         if self.stopped && self.config.sync.is_some() {

@@ -59,8 +59,8 @@ impl<D: Document> Engine<D> {
     /// The server did its work.
     pub(super) fn heard_well(&mut self) {
         self.heard();
-        self.last_failed = None;
-        self.culprit = None;
+        self.sends.last_failed = None;
+        self.sends.culprit = None;
         if self.breaker.succeeded() {
             self.breaker_moved();
         }
@@ -70,7 +70,7 @@ impl<D: Document> Engine<D> {
     /// may be the one to blame, and its own pauses are enough.
     pub(super) fn server_failed(&mut self, culprit: Seq) {
         let Some(rule) = self.config.sync.as_ref().and_then(|sync| sync.breaker) else { return };
-        let again = self.culprit.replace(culprit) == Some(culprit);
+        let again = self.sends.culprit.replace(culprit) == Some(culprit);
         if again && self.breaker.state() == State::Closed {
             return;
         }
@@ -106,7 +106,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn probe(&mut self) {
         let Some(sync) = self.config.sync.as_ref() else { return };
         let Some(path) = sync.endpoint.health.as_deref() else { return };
-        if self.flights.is_empty() && self.pull_flights.is_empty() && self.busy.is_empty() {
+        if self.sends.flights.is_empty() && self.pulling.flights.is_empty() && self.sends.busy.is_empty() {
             let http = probe_request(&sync.endpoint.at(path));
             self.request(Cargo::Probe, http);
         }
@@ -122,7 +122,7 @@ impl<D: Document> Engine<D> {
                 self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
             }
             Err(failure) => {
-                self.strays += 1;
+                self.sends.strays += 1;
                 let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
                 self.fail_endpoint(Failure::new(code, "the server could not be reached").at(self.now), None);
             }

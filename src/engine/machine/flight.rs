@@ -83,7 +83,7 @@ impl<D: Document> Engine<D> {
         }
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), self.now + timeout);
-        self.flights.insert(request, cargo);
+        self.sends.flights.insert(request, cargo);
         self.outputs.push_back(Output::Request { request, http });
     }
 
@@ -106,7 +106,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn handle_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
         self.timers.stop(&Timer::RequestDeadline(request));
-        let cargo = self.flights.remove(&request);
+        let cargo = self.sends.flights.remove(&request);
         if let Some(sent_at) = cargo.as_ref().and_then(Cargo::sent_at) {
             self.learn_clock(result.as_ref().ok().and_then(|response| response.date.as_deref()), sent_at);
         }

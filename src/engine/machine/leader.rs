@@ -19,11 +19,11 @@ const MOST_GONE: usize = 16;
 impl<D: Document> Engine<D> {
     /// Proof of leadership, while it stands; otherwise asks for the lease.
     pub(super) fn fence(&mut self) -> Option<Fence> {
-        let Some(lease) = self.lease.clone().filter(|lease| lease.expires_at > self.now) else {
+        let Some(lease) = self.seat.lease.clone().filter(|lease| lease.expires_at > self.now) else {
             self.ask_lease();
             return None;
         };
-        if !self.asking && !self.timers.is_set(&Timer::Lease) {
+        if !self.seat.asking && !self.timers.is_set(&Timer::Lease) {
             self.timers.set(Timer::Lease, renewal(&lease));
         }
         Some(Fence(lease))
@@ -31,45 +31,45 @@ impl<D: Document> Engine<D> {
 
     /// Proof for bookkeeping that is already owed: an expired lease is still tried, for its epoch may stand.
     pub(super) fn old_fence(&self) -> Option<Fence> {
-        self.lease.clone().map(Fence)
+        self.seat.lease.clone().map(Fence)
     }
 
     pub(super) fn is_leader(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.expires_at > self.now)
+        self.seat.lease.as_ref().is_some_and(|lease| lease.expires_at > self.now)
     }
 
     /// Whether it led last, as far as is known: an idle leader lets its lease run out, and takes it again with the
     /// next work unless another tab did.
     pub(super) fn led_last(&self) -> bool {
-        self.lease.is_some()
+        self.seat.lease.is_some()
     }
 
     pub(super) fn ask_lease(&mut self) {
-        let waits = self.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * term() + 1);
-        if !self.asking && !waits {
-            self.asking = true;
-            let (owner, gone) = (self.tab.clone(), self.gone.clone());
-            self.routine = !self.led_last() && !self.is_urgent();
+        let waits = self.seat.refused_until.is_some_and(|until| until > self.now && until <= self.now + 2 * term() + 1);
+        if !self.seat.asking && !waits {
+            self.seat.asking = true;
+            let (owner, gone) = (self.tab.clone(), self.seat.gone.clone());
+            self.seat.routine = !self.led_last() && !self.is_urgent();
             let interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
-            let grace = if self.routine { interval } else { 0 };
-            let waits = self.waits.map(|(since, _)| since);
-            let claim = Claim { owner, gone, hidden: self.hidden, waits, grace, now: self.now };
+            let grace = if self.seat.routine { interval } else { 0 };
+            let waits = self.seat.waits.map(|(since, _)| since);
+            let claim = Claim { owner, gone, hidden: self.seat.hidden, waits, grace, now: self.now };
             self.commit(Purpose::Lease, Box::new(TakeLease { claim }));
         }
     }
 
     pub(super) fn handle_lease(&mut self, result: Result<Lease, Time>) {
-        self.asking = false;
+        self.seat.asking = false;
         match result {
             Ok(lease) => self.lease_granted(lease),
             Err(until) => {
                 self.step_down();
-                if self.routine && !self.is_urgent() {
+                if self.seat.routine && !self.is_urgent() {
                     return self.leave_pulls(until.max(self.now + 1));
                 }
                 self.note_waiting();
                 let until = until.min(self.now + 2 * term()) + 1;
-                self.refused_until = Some(until);
+                self.seat.refused_until = Some(until);
                 self.timers.set(Timer::Lease, until);
                 self.outputs.push_back(Output::Broadcast(Message::Outbox));
             }
@@ -82,41 +82,41 @@ impl<D: Document> Engine<D> {
     }
 
     fn first_ready(&self) -> Option<Seq> {
-        self.outbox.ready(self.now, |entry| self.busy.contains(&entry.seq), 1).first().copied()
+        self.outbox.ready(self.now, |entry| self.sends.busy.contains(&entry.seq), 1).first().copied()
     }
 
     /// Its work waits for another tab: anew when that tab has done what stood first, but for a pass that is asked for,
     /// of which a leader that sends well may still not hear.
     fn note_waiting(&mut self) {
         let first = self.first_ready();
-        match self.waits {
+        match self.seat.waits {
             Some((_, known)) if known == first || self.pass.is_wanted() => {}
-            _ => self.waits = Some((self.now, first)),
+            _ => self.seat.waits = Some((self.now, first)),
         }
     }
 
     fn lease_granted(&mut self, lease: Lease) {
-        let new = self.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
-        (self.refused_until, self.waits) = (None, None);
+        let new = self.seat.lease.as_ref().is_none_or(|held| held.epoch != lease.epoch);
+        (self.seat.refused_until, self.seat.waits) = (None, None);
         // A clock that jumped back since it was asked for must not stretch it.
         let lease = Lease { expires_at: lease.expires_at.min(self.now + term()), ..lease };
         self.timers.set(Timer::Lease, renewal(&lease));
         let epoch = lease.epoch;
-        self.lease = Some(lease);
+        self.seat.lease = Some(lease);
         // What it does is said again: a word may have been lost.
-        self.said = None;
+        self.seat.said = None;
         self.overhear(None);
         let pause = term().max(self.outbox.len() as u64);
-        if new || self.looked_at + pause <= self.now || self.looked_at > self.now {
+        if new || self.seat.looked_at + pause <= self.now || self.seat.looked_at > self.now {
             // Messages may be lost: what other tabs want done is in the store.
-            self.looked_at = self.now;
+            self.seat.looked_at = self.now;
             self.read_outbox();
-            self.pulls_loaded = false;
+            self.pulling.loaded = false;
             self.load_pulls();
         }
         if new {
-            self.gone.clear();
-            self.suspects = Map::new();
+            self.seat.gone.clear();
+            self.sends.suspects = Map::new();
             self.guard_known = false;
             self.tell_leader(true, epoch);
             self.outputs.push_back(Output::Broadcast(Message::Led(epoch)));
@@ -125,8 +125,8 @@ impl<D: Document> Engine<D> {
 
     /// Another tab holds the lease: what is under way ends, its bookkeeping is fenced off.
     pub(super) fn step_down(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            self.pulls_loaded = false;
+        if let Some(lease) = self.seat.lease.take() {
+            self.pulling.loaded = false;
             self.tell_leader(false, lease.epoch);
         }
     }
@@ -134,10 +134,10 @@ impl<D: Document> Engine<D> {
     /// Another tab says that it leads by now. Whatever is under way here finds out by its fence; what is at rest
     /// believes it.
     fn believe(&mut self) {
-        let heard = self.heard_epoch;
+        let heard = self.seat.heard_epoch;
         if !Mutant::NeverBelieves.is_on()
             && self.is_quiet()
-            && self.lease.as_ref().is_some_and(|lease| lease.epoch < heard)
+            && self.seat.lease.as_ref().is_some_and(|lease| lease.epoch < heard)
         {
             self.step_down();
         }
@@ -145,7 +145,7 @@ impl<D: Document> Engine<D> {
 
     /// The lease may be looked at now, whatever was heard of it before.
     pub(super) fn look_at_lease(&mut self) {
-        self.refused_until = None;
+        self.seat.refused_until = None;
         if !self.is_leader() && (self.has_work() || self.wants_news()) {
             self.ask_lease();
         }
@@ -155,20 +155,20 @@ impl<D: Document> Engine<D> {
     pub(super) fn want_lock(&mut self) {
         self.believe();
         let works = self.phase == Phase::Running && self.config.sync.is_some();
-        let wanted = works && (self.led_last() || self.waits.is_some() || self.wants_news());
-        if self.wants_lock != wanted {
-            self.wants_lock = wanted;
+        let wanted = works && (self.led_last() || self.seat.waits.is_some() || self.wants_news());
+        if self.seat.wants_lock != wanted {
+            self.seat.wants_lock = wanted;
             self.outputs.push_back(Output::Lock(wanted));
         }
     }
 
     /// A tab said farewell: if it holds the lease, that is free.
     pub(super) fn tab_gone(&mut self, tab: Rc<str>) {
-        if self.gone.len() >= MOST_GONE {
-            self.gone.remove(0);
+        if self.seat.gone.len() >= MOST_GONE {
+            self.seat.gone.remove(0);
         }
-        self.gone.push(tab);
-        self.refused_until = None;
+        self.seat.gone.push(tab);
+        self.seat.refused_until = None;
         self.timers.set_by(Timer::Lease, self.now);
         if !self.outbox.is_empty() {
             self.timers.set_by(Timer::Reload, self.now);
@@ -181,25 +181,25 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn tab_back(&mut self, tab: &Rc<str>) {
-        self.gone.retain(|gone| gone != tab);
+        self.seat.gone.retain(|gone| gone != tab);
     }
 
     pub(super) fn lease_due(&mut self) {
-        let under_way = !self.flights.is_empty() || !self.busy.is_empty() || self.is_pulling();
+        let under_way = !self.sends.flights.is_empty() || !self.sends.busy.is_empty() || self.is_pulling();
         let listens = self.wants_news() && !self.led_last();
         if under_way || listens || self.has_work() {
-            if self.waits.is_some() {
+            if self.seat.waits.is_some() {
                 self.note_waiting();
             }
-            self.refused_until = None;
+            self.seat.refused_until = None;
             self.ask_lease();
         } else {
-            self.waits = None;
+            self.seat.waits = None;
         }
     }
 
     pub(super) fn release_lease(&mut self) {
-        if let Some(held) = self.lease.take() {
+        if let Some(held) = self.seat.lease.take() {
             self.commit(Purpose::Nothing, Box::new(ReleaseLease { held }));
         }
     }

@@ -21,7 +21,7 @@ impl<D: Document> Engine<D> {
         match signal {
             Signal::Online | Signal::Offline => self.flag_online(signal == Signal::Online),
             Signal::Visible | Signal::Hidden => {
-                self.turns_hidden = signal == Signal::Hidden;
+                self.seat.turns_hidden = signal == Signal::Hidden;
                 self.timers.set(Timer::Shown, self.now + SETTLES);
             }
             Signal::Frozen => self.freeze(),
@@ -60,9 +60,9 @@ impl<D: Document> Engine<D> {
 
     /// The page has been shown or hidden for a moment.
     pub(super) fn shown(&mut self) {
-        let was = std::mem::replace(&mut self.hidden, self.turns_hidden);
-        if !self.hidden {
-            self.refused_until = None;
+        let was = std::mem::replace(&mut self.seat.hidden, self.seat.turns_hidden);
+        if !self.seat.hidden {
+            self.seat.refused_until = None;
             self.trigger("visible", None);
             self.look_around();
         } else if !was && self.is_leader() {
@@ -85,7 +85,7 @@ impl<D: Document> Engine<D> {
     /// What its requests did is not known: they are made again, under their keys.
     fn enter_cache(&mut self) {
         self.freeze();
-        let requests: Vec<u32> = self.flights.keys().chain(self.pull_flights.keys()).copied().listed();
+        let requests: Vec<u32> = self.sends.flights.keys().chain(self.pulling.flights.keys()).copied().listed();
         for request in requests {
             self.outputs.push_back(Output::GiveUp { request });
             let result = Err(NetworkFailure::Unreachable);
@@ -99,7 +99,7 @@ impl<D: Document> Engine<D> {
         if self.phase != Phase::Running {
             return;
         }
-        if self.lease.is_some() && !self.is_leader() {
+        if self.seat.lease.is_some() && !self.is_leader() {
             self.step_down();
         }
         self.come_back();

@@ -31,6 +31,7 @@ mod push;
 mod results;
 mod several;
 mod signals;
+mod state;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ use super::config::Config;
 use super::input::{Command, Input, Message};
 use super::outbox::Outbox;
 use super::output::{Output, Status};
-use super::plan::{AnyPlan, Group};
+use super::plan::AnyPlan;
 use super::policy::breaker::Breaker;
 use super::policy::budget::Budget;
 use super::policy::holds::Holds;
@@ -52,14 +53,14 @@ use super::policy::reach::Reach;
 use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
-use crate::model::{Collection, Document, Lease, Listed, Map, Seq, Set, Time};
+use crate::model::{Collection, Document, Listed, Map, Seq, Set, Time};
 use commits::Purpose;
 use conflicts::Question;
-use flight::Cargo;
 use listen::Listener;
 use pass::Pass;
 use pull::Puller;
 use push::Auth;
+use state::{Pulling, Seat, Sends, Writes};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use watch::Watches;
@@ -85,12 +86,6 @@ pub struct Engine<D: Document> {
     closing: Vec<u32>,
     timers: Timers,
 
-    writing: bool,
-    write_queue: Vec<Group<D>>,
-    /// Writes whose documents are not guessed to be new any more, and how many there were after the last wrong guess.
-    wary: (u8, u8),
-    /// Groups whose common transaction failed: each gets one of its own.
-    write_alone: VecDeque<Group<D>>,
     /// Commands that wait for a reading of the outbox, or for the page to thaw.
     deferred: Vec<(u32, Command<D>)>,
     /// Whether what waited is being done, so that nothing waits twice.
@@ -102,32 +97,14 @@ pub struct Engine<D: Document> {
     read_again: bool,
     watches: Watches,
 
-    lease: Option<Lease>,
-    asking: bool,
-    refused_until: Option<Time>,
     /// The server's stream of news.
     listener: Listener,
     /// What the browser says about the connection.
     connection: Connection,
-    /// The latest epoch another tab says it leads under.
-    heard_epoch: u64,
-    /// When the leader last looked at the store for what others want done.
-    looked_at: Time,
-    /// Since when work here waits for another tab.
-    waits: Option<(Time, Option<Seq>)>,
-    /// Whether the lease was asked for nothing but a pull that its holder makes as well.
-    routine: bool,
-    /// Whether the lock between tabs was asked for.
-    wants_lock: bool,
-    /// Whether the page is hidden, and whether it turns so: it counts after a moment.
-    hidden: bool,
-    turns_hidden: bool,
     /// What ended while the page was frozen.
     kept: Vec<Input<D>>,
     /// Whether the connection and the channel are closed for the back/forward cache.
     suspended: bool,
-    /// Tabs that said farewell: their leases need not run out.
-    gone: Vec<Rc<str>>,
 
     reach: Reach,
     holds: Holds,
@@ -136,35 +113,11 @@ pub struct Engine<D: Document> {
     needs_update: bool,
     /// Whether newer code has taken the database over.
     outdated: bool,
-    /// What the leader says it does, and what this tab said when it led.
-    overheard: Option<overheard::Overheard>,
-    said: Option<overheard::Said>,
     breaker: Breaker,
     budget: Budget,
     /// Whether breaker and budget are as this or an earlier leader left them in the store.
     guard_known: bool,
-    flights: Map<u32, Cargo<D>>,
-    /// Changes between being picked and having settled: nobody picks them again.
-    busy: Set<Seq>,
-    /// Whether batches are taken, as far as is known.
-    takes_batches: bool,
-    /// Changes in one batch: fewer after one failed, more with each that did not.
-    batch_limit: usize,
-    /// Changes that a batch left without a result.
-    alone: Set<Seq>,
-    /// Requests lost so far that say nothing about one change, and how many there were when a change was lost last.
-    strays: u64,
-    suspects: Map<Seq, u64>,
-    /// The change at which the server failed last, since it last did its work.
-    culprit: Option<Seq>,
-    /// The change with which the way to the server failed last.
-    last_failed: Option<Seq>,
     store_trouble: Vec<Purpose<D>>,
-    pulls: Map<Collection, Puller<D>>,
-    pull_flights: Map<u32, pull::PullFlight<D>>,
-    /// Parts of pulls that wait for the one that is being written.
-    parts: VecDeque<(Purpose<D>, AnyPlan<D>)>,
-    pulls_loaded: bool,
 
     /// Questions to the app's conflict function, by the change they hold.
     questions: Map<Seq, Question<D>>,
@@ -177,6 +130,14 @@ pub struct Engine<D: Document> {
     counting: stats::Counting,
     last_status: Option<Status>,
     last_synced_at: Option<Time>,
+    /// The app's writes on their way to the store.
+    writes: Writes<D>,
+    /// This tab among the others: who leads, who asks.
+    seat: Seat,
+    /// Changes on their way to the server.
+    sends: Sends<D>,
+    /// Pages on their way from it.
+    pulling: Pulling<D>,
 }
 
 /// The ticket of a wish that nobody waits for.
@@ -221,56 +182,30 @@ impl<D: Document> Engine<D> {
             overtaken: Set::new(),
             closing: Vec::new(),
             timers: Timers::default(),
-            writing: false,
-            write_queue: Vec::new(),
-            wary: (0, 0),
-            write_alone: VecDeque::new(),
             deferred: Vec::new(),
             deciding: false,
             outbox: Outbox::default(),
             reading: None,
             read_again: false,
             watches: Watches::default(),
-            lease: None,
-            asking: false,
-            refused_until: None,
             listener: Listener::default(),
             connection: Connection::default(),
-            heard_epoch: 0,
-            looked_at: 0,
-            waits: None,
-            routine: false,
-            wants_lock: false,
-            hidden: false,
-            turns_hidden: false,
             kept: Vec::new(),
             suspended: false,
-            gone: Vec::new(),
+            writes: Writes::new(),
+            seat: Seat::default(),
+            sends: Sends::new(batch_limit),
+            pulling: Pulling::new(),
             reach: Reach::default(),
             holds: Holds::default(),
             stopped,
             auth: Auth::Fine,
             needs_update: false,
             outdated: false,
-            overheard: None,
-            said: None,
             breaker: Breaker::default(),
             budget: Budget::full(now),
             guard_known: false,
-            flights: Map::new(),
-            busy: Set::new(),
-            takes_batches: true,
-            batch_limit,
-            alone: Set::new(),
-            strays: 0,
-            suspects: Map::new(),
-            culprit: None,
-            last_failed: None,
             store_trouble: Vec::new(),
-            pulls: Map::new(),
-            pull_flights: Map::new(),
-            parts: VecDeque::new(),
-            pulls_loaded: false,
             questions: Map::new(),
             clock_offset: 0,
             pass: Pass::default(),
@@ -352,7 +287,7 @@ impl<D: Document> Engine<D> {
         let synced = self.config.synced().filter(|_| pulls);
         let names: Vec<Collection> = synced.map(|collection| collection.name.clone()).listed();
         for name in names {
-            self.pulls.insert(name.clone(), Puller::default());
+            self.pulling.pullers.insert(name.clone(), Puller::default());
             if !self.stopped {
                 self.timers.set(Timer::Pull(name), due);
             }

@@ -36,7 +36,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn refuse_waiting(&mut self) {
-        let groups = std::mem::take(&mut self.write_queue).into_iter().chain(std::mem::take(&mut self.write_alone));
+        let groups = std::mem::take(&mut self.writes.queue).into_iter().chain(std::mem::take(&mut self.writes.alone));
         for group in groups.listed() {
             self.refuse(group.ticket, outdated());
         }

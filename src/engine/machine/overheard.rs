@@ -36,17 +36,17 @@ impl<D: Document> Engine<D> {
     /// A leader says what it does, when that has changed.
     pub(super) fn say_doing(&mut self, status: &Status) {
         if !self.is_leader() {
-            self.said = None;
+            self.seat.said = None;
             return;
         }
         let syncs = status.state == "syncing";
         let told = self.meter.is_told_at(self.now);
-        let before = self.said.map_or(0, |said| said.3);
+        let before = self.seat.said.map_or(0, |said| said.3);
         let done = status.progress.as_ref().filter(|_| told).map_or(before, |progress| progress.done);
         let says: Said = (status.state, status.phase, status.next_attempt_at.filter(|_| !syncs), done);
-        let at_rest = self.said.is_none() && status.state == "idle";
-        if self.said != Some(says) && !at_rest {
-            self.said = Some(says);
+        let at_rest = self.seat.said.is_none() && status.state == "idle";
+        if self.seat.said != Some(says) && !at_rest {
+            self.seat.said = Some(says);
             if let Some(doing) = status.to_document::<D>().get("status") {
                 self.outputs.push_back(Output::Broadcast(Message::Doing(doing)));
             }
@@ -78,10 +78,10 @@ impl<D: Document> Engine<D> {
     pub(super) fn overhear(&mut self, heard: Option<Overheard>) {
         let until = heard.as_ref().map(|heard| (self.now + HOLDS).max(heard.next.unwrap_or(0) + term()));
         self.arm(Timer::Overheard, until.filter(|_| !Mutant::OverheardForEver.is_on()));
-        let before = std::mem::replace(&mut self.overheard, heard);
+        let before = std::mem::replace(&mut self.seat.overheard, heard);
         let opened = |heard: &Option<Overheard>| heard.as_ref().is_some_and(|heard| heard.state == "breaker-open");
-        let (was, is) = (opened(&before), opened(&self.overheard));
-        let now = self.overheard.as_ref();
+        let (was, is) = (opened(&before), opened(&self.seat.overheard));
+        let now = self.seat.overheard.as_ref();
         let progress = now.and_then(|heard| heard.progress.as_ref());
         let moved =
             progress.filter(|progress| before.as_ref().and_then(|before| before.progress.as_ref()) != Some(progress));
@@ -100,7 +100,7 @@ impl<D: Document> Engine<D> {
     /// Shows what was heard where this tab has nothing of its own to say.
     pub(super) fn show_overheard(&self, status: &mut Status) {
         let own = matches!(status.state, "disabled" | "held" | "needs-update");
-        let Some(heard) = self.overheard.as_ref().filter(|_| !own && !self.led_last()) else { return };
+        let Some(heard) = self.seat.overheard.as_ref().filter(|_| !own && !self.led_last()) else { return };
         (status.state, status.phase) = (heard.state, heard.phase);
         status.next_attempt_at = heard.next;
         status.progress.clone_from(&heard.progress);

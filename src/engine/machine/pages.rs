@@ -38,7 +38,7 @@ impl<D: Document> Engine<D> {
     /// Applies the next part of a page; the rest waits for its report.
     pub(super) fn apply_parts(&mut self, collection: &Collection, mut whole: Rest<D>) {
         let part = self.next_part_of(&whole);
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         if puller.limit != PAGE {
             whole.page.etag = None;
         }
@@ -90,14 +90,14 @@ impl<D: Document> Engine<D> {
     /// Orders a part of a pull, unless one is being written: a write of the app that comes now waits for that one alone.
     pub(super) fn commit_part(&mut self, purpose: Purpose<D>, plan: AnyPlan<D>) {
         if self.commits.values().any(Purpose::is_part) && !Mutant::PartsTogether.is_on() {
-            return self.parts.push_back((purpose, plan));
+            return self.pulling.parts.push_back((purpose, plan));
         }
         self.commit(purpose, plan);
     }
 
     /// A part has ended: the one that has waited longest goes next.
     pub(super) fn next_part(&mut self) {
-        if let Some((purpose, plan)) = self.parts.pop_front() {
+        if let Some((purpose, plan)) = self.pulling.parts.pop_front() {
             self.commit(purpose, plan);
         }
     }
@@ -105,7 +105,7 @@ impl<D: Document> Engine<D> {
     /// "Nothing new". To a request that did not ask so it is no answer: somebody between us and the server gave it. It
     /// is asked once more (pitfalls D9).
     pub(super) fn not_modified(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         if puller.is_conditional(&from) || Mutant::TrustsAnyNotModified.is_on() {
             return self.pull_on(collection);
         }
@@ -119,7 +119,9 @@ impl<D: Document> Engine<D> {
 
     /// A long page holds up the thread of the app while it is read: the next one has half as many documents.
     pub(super) fn weigh_page(&mut self, collection: &Collection, length: usize) {
-        if let Some(puller) = self.pulls.get_mut(collection).filter(|puller| length > LONG && puller.limit > FEW) {
+        if let Some(puller) =
+            self.pulling.pullers.get_mut(collection).filter(|puller| length > LONG && puller.limit > FEW)
+        {
             puller.limit /= 2;
         }
     }
@@ -133,7 +135,7 @@ impl<D: Document> Engine<D> {
         response: &HttpResponse<D>,
     ) {
         self.heard_well();
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         if puller.limit == 1 {
             let text = "one document of this collection is larger than is read; retrying";
             let failure = Failure::new(Code::ResponseTooLarge, text).at(self.now).with_status(response.status);

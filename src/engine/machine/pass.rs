@@ -187,9 +187,10 @@ impl<D: Document> Engine<D> {
 
     /// Ends the pass when nothing is under way and nothing more may be done now.
     pub(super) fn pass_work(&mut self) {
-        let works = !self.busy.is_empty() || !self.pass.steps.is_empty() || self.is_pulling() || self.reading.is_some();
+        let works =
+            !self.sends.busy.is_empty() || !self.pass.steps.is_empty() || self.is_pulling() || self.reading.is_some();
         let open = self.pass.running || self.pass.is_awaited();
-        if !open || works || self.asking || self.timers.is_set(&Timer::Spacing) {
+        if !open || works || self.seat.asking || self.timers.is_set(&Timer::Spacing) {
             return;
         }
         if self.has_work() {
@@ -200,7 +201,7 @@ impl<D: Document> Engine<D> {
 
     /// There is work but no lease: another tab leads, and those who wait here wait for its report.
     fn ask_leader(&mut self) {
-        let led_elsewhere = self.refused_until.is_some_and(|until| until > self.now);
+        let led_elsewhere = self.seat.refused_until.is_some_and(|until| until > self.now);
         if !led_elsewhere || self.pass.waiting.is_empty() || self.pass.asking.is_some() {
             return;
         }
@@ -208,7 +209,7 @@ impl<D: Document> Engine<D> {
         let wish = self.pass.wish.clone().unwrap_or_else(Wish::all);
         let tickets = std::mem::take(&mut self.pass.waiting);
         self.outputs.push_back(Output::Broadcast(Message::Ask { id: id.clone(), wish: wish.clone() }));
-        let until = self.refused_until.unwrap_or(self.now).clamp(self.now + 1, self.now + 2 * term() + 1);
+        let until = self.seat.refused_until.unwrap_or(self.now).clamp(self.now + 1, self.now + 2 * term() + 1);
         self.timers.set(Timer::ReportDue, until);
         self.pass.asking = Some(Asking { id, wish, tickets });
     }
@@ -218,7 +219,7 @@ impl<D: Document> Engine<D> {
         if self.pass.asking.as_ref().is_some_and(|asking| asking.id == id) {
             let tickets = self.pass.asking.take().map(|asking| asking.tickets).unwrap_or_default();
             self.timers.stop(&Timer::ReportDue);
-            self.waits = None;
+            self.seat.waits = None;
             self.forget_pulls();
             self.read_outbox();
             for ticket in tickets {
@@ -231,7 +232,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn report_due(&mut self) {
         if let Some(asking) = self.pass.asking.take() {
             self.pass.waiting.extend(asking.tickets);
-            self.refused_until = None;
+            self.seat.refused_until = None;
             self.grant(asking.wish);
         }
     }

@@ -11,7 +11,7 @@ use crate::model::Document;
 impl<D: Document> Engine<D> {
     /// Whether nothing is under way: no commit, no request.
     pub fn is_quiet(&self) -> bool {
-        self.commits.is_empty() && self.flights.is_empty() && self.pull_flights.is_empty()
+        self.commits.is_empty() && self.sends.flights.is_empty() && self.pulling.flights.is_empty()
     }
 
     /// Whether nothing runs but what somebody orders: sync is stopped, or the connection too slow for the app.

@@ -75,7 +75,7 @@ impl<D: Document> Engine<D> {
     fn progress_now(&self) -> Option<Progress> {
         let shown = self.meter.shown.as_ref();
         let settled = shown.is_some_and(|shown| shown.phase == "pushing" && shown.done != self.meter.settled);
-        if settled || !self.busy.is_empty() {
+        if settled || !self.sends.busy.is_empty() {
             let done = self.meter.settled;
             let total = if Mutant::ForgetsWhatWaits.is_on() { 0 } else { done + self.outbox.pending() };
             let total = Some(total);
@@ -85,7 +85,7 @@ impl<D: Document> Engine<D> {
         if !pulled && !self.is_pulling() {
             return None;
         }
-        let mut active = self.pulls.iter().filter(|(_, puller)| puller.active).map(|(name, _)| name.clone());
+        let mut active = self.pulling.pullers.iter().filter(|(_, puller)| puller.active).map(|(name, _)| name.clone());
         let collection = active.next().filter(|_| active.next().is_none());
         Some(Progress { phase: "pulling", collection, done: self.pass.pulled, total: None, remaining: None })
     }

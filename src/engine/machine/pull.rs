@@ -94,12 +94,13 @@ pub(super) enum Asked<D> {
 
 impl<D: Document> Engine<D> {
     pub(super) fn is_pulling(&self) -> bool {
-        self.pulls.values().any(|puller| puller.active)
+        self.pulling.pullers.values().any(|puller| puller.active)
     }
 
     /// Collections to be pulled that are not being pulled.
     pub(super) fn pulls_due(&self) -> Vec<Collection> {
-        let due = self.pulls.iter().filter(|(_, puller)| puller.due && !puller.active && self.may_pull(puller));
+        let due =
+            self.pulling.pullers.iter().filter(|(_, puller)| puller.due && !puller.active && self.may_pull(puller));
         due.map(|(name, _)| name.clone()).listed()
     }
 
@@ -111,7 +112,7 @@ impl<D: Document> Engine<D> {
 
     /// Makes one collection due because the server has news of it, or all.
     pub(super) fn want_pulls(&mut self, collection: Option<&str>) {
-        for (name, puller) in self.pulls.iter_mut() {
+        for (name, puller) in self.pulling.pullers.iter_mut() {
             if collection.is_none_or(|wanted| *wanted == **name) {
                 puller.due = true;
                 puller.forced = true;
@@ -125,7 +126,7 @@ impl<D: Document> Engine<D> {
 
     /// Makes one collection or all due at once.
     pub(super) fn order_pulls(&mut self, collection: Option<&Collection>, full: bool) {
-        for (name, puller) in self.pulls.iter_mut() {
+        for (name, puller) in self.pulling.pullers.iter_mut() {
             if collection.is_none_or(|wanted| wanted == name) {
                 puller.due = true;
                 puller.forced = true;
@@ -138,7 +139,7 @@ impl<D: Document> Engine<D> {
     /// Makes collections due that were not pulled a moment ago.
     pub(super) fn freshen_pulls(&mut self) {
         let now = self.now;
-        for puller in self.pulls.values_mut() {
+        for puller in self.pulling.pullers.values_mut() {
             let last = puller.state.as_ref().and_then(|state| state.completed_at);
             if last.is_none_or(|last| last + FRESH <= now || last > now) {
                 puller.due = true;
@@ -150,12 +151,12 @@ impl<D: Document> Engine<D> {
     /// How far the pull of a collection has come here: its generation, and pages applied.
     pub(super) fn progress(&self, collection: &Collection) -> (u64, u64) {
         let progress = |puller: &Puller<D>| (puller.state.as_ref().map_or(0, |state| state.generation), puller.pages);
-        self.pulls.get(collection).map_or((0, 0), progress)
+        self.pulling.pullers.get(collection).map_or((0, 0), progress)
     }
 
     /// Makes one document be asked for by itself: what is known of it is old.
     pub(super) fn fetch(&mut self, collection: &Collection, id: &str) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
             puller.fetch.push(Wanted { id: id.into(), known: None });
             puller.due = true;
             puller.forced = true;
@@ -164,13 +165,13 @@ impl<D: Document> Engine<D> {
 
     /// Another tab did what was due here.
     pub(super) fn forget_pulls(&mut self) {
-        for puller in self.pulls.values_mut() {
+        for puller in self.pulling.pullers.values_mut() {
             puller.due = false;
         }
     }
 
     pub(super) fn pull_due(&mut self, collection: &Collection) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
             puller.due = true;
         }
     }
@@ -180,7 +181,7 @@ impl<D: Document> Engine<D> {
         if due.is_empty() || !self.may_send() || self.auth != Auth::Fine {
             return;
         }
-        if self.goes_singly() && !(self.busy.is_empty() && self.pull_flights.is_empty()) {
+        if self.goes_singly() && !(self.sends.busy.is_empty() && self.pulling.flights.is_empty()) {
             return;
         }
         if self.ready_fence().is_none() {
@@ -189,12 +190,12 @@ impl<D: Document> Engine<D> {
         if self.probes_first() {
             return self.probe();
         }
-        if !self.pulls_loaded {
+        if !self.pulling.loaded {
             return self.load_pulls();
         }
         let limit = if self.goes_singly() { 1 } else { AT_ONCE };
         for collection in due {
-            if self.pulls.values().filter(|puller| puller.active).count() < limit {
+            if self.pulling.pullers.values().filter(|puller| puller.active).count() < limit {
                 self.begin_pull(&collection);
             }
         }
@@ -202,12 +203,15 @@ impl<D: Document> Engine<D> {
 
     /// Whether a pull is due that cannot wait for the leader's own.
     pub(super) fn pulls_urgently(&self) -> bool {
-        self.pulls.values().any(|puller| puller.due && puller.forced && !puller.active && self.may_pull(puller))
+        self.pulling
+            .pullers
+            .values()
+            .any(|puller| puller.due && puller.forced && !puller.active && self.may_pull(puller))
     }
 
     /// Another tab leads: it pulls. This one looks again when the lease has run out.
     fn leave_to_leader(&mut self) {
-        if let Some(until) = self.refused_until.filter(|until| *until > self.now) {
+        if let Some(until) = self.seat.refused_until.filter(|until| *until > self.now) {
             self.leave_pulls(until);
         }
     }
@@ -215,7 +219,7 @@ impl<D: Document> Engine<D> {
     /// Leaves the routine pulls to another tab until then.
     pub(super) fn leave_pulls(&mut self, until: Time) {
         for collection in self.pulls_due() {
-            let Some(puller) = self.pulls.get_mut(&collection) else { continue };
+            let Some(puller) = self.pulling.pullers.get_mut(&collection) else { continue };
             if !puller.forced {
                 puller.due = false;
                 self.timers.set(Timer::Pull(collection), until);
@@ -225,16 +229,16 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn load_pulls(&mut self) {
         if !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadPull(_))) {
-            let collections: Vec<Collection> = self.pulls.keys().cloned().listed();
+            let collections: Vec<Collection> = self.pulling.pullers.keys().cloned().listed();
             let plan = LoadPull { collections: collections.clone() };
             self.commit(Purpose::LoadPull(collections), Box::new(plan));
         }
     }
 
     pub(super) fn pulls_read(&mut self, names: &[Collection], states: Vec<PullState<D>>) {
-        self.pulls_loaded = true;
+        self.pulling.loaded = true;
         for (name, state) in names.iter().zip(states) {
-            if let Some(puller) = self.pulls.get_mut(name) {
+            if let Some(puller) = self.pulling.pullers.get_mut(name) {
                 let known: Vec<&str> = puller.fetch.iter().chain(&puller.fetching).map(|known| &*known.id).listed();
                 let more = state.wanted.iter().filter(|wanted| !known.contains(&&*wanted.id)).cloned();
                 let more: Vec<Wanted> = more.listed();
@@ -256,7 +260,7 @@ impl<D: Document> Engine<D> {
     fn begin_pull(&mut self, collection: &Collection) {
         let now = self.now;
         let interval = self.config.sync.as_ref().map_or(0, |sync| sync.pull_interval);
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         let last = puller.state.as_ref().and_then(|state| state.completed_at).filter(|last| *last <= now);
         let next = last.map(|last| last + interval).filter(|next| *next > now && !puller.forced);
         puller.due = false;
@@ -274,7 +278,7 @@ impl<D: Document> Engine<D> {
 
     /// Asks for the next page; where there is no position to go on from, a full pull is begun first.
     pub(super) fn ask_page(&mut self, collection: &Collection) {
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         let from = puller.state.clone().unwrap_or_default();
         if !std::mem::take(&mut puller.restart) && from.checkpoint.is_some() {
             return self.request_page(collection, from, false);
@@ -286,7 +290,9 @@ impl<D: Document> Engine<D> {
 
     /// A full pull has begun: its first page is asked for.
     pub(super) fn pull_started(&mut self, collection: &Collection, states: Vec<PullState<D>>) {
-        let (Some(puller), Some(state)) = (self.pulls.get_mut(collection), states.into_iter().next()) else { return };
+        let (Some(puller), Some(state)) = (self.pulling.pullers.get_mut(collection), states.into_iter().next()) else {
+            return;
+        };
         puller.state = Some(state.clone());
         if !self.may_pull_on() {
             return self.pull_interrupted(collection);
@@ -297,7 +303,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn request_page(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         puller.generation = from.generation;
         let etag = from.etag.as_deref().filter(|_| puller.is_conditional(&from));
         let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), puller.limit, etag);
@@ -308,7 +314,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn ask_single(&mut self, collection: &Collection, single: Wanted) {
         let Some(sync) = self.config.sync.clone() else { return };
         let path = self.config.collection(collection).map_or_else(String::new, |collection| collection.path.clone());
-        if let Some(puller) = self.pulls.get_mut(collection) {
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
             puller.fetching = Some(single.clone());
         }
         let http = single_request(&sync.endpoint, &path, &single.id);
@@ -320,7 +326,7 @@ impl<D: Document> Engine<D> {
         self.breaker_lets_out();
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), self.now + timeout);
-        self.pull_flights.insert(request, flight);
+        self.pulling.flights.insert(request, flight);
         self.outputs.push_back(Output::Request { request, http });
     }
 }

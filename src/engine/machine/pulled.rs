@@ -9,7 +9,7 @@ use super::pull::{Asked, PullFlight};
 use super::{Engine, Timer};
 use crate::engine::output::Event;
 use crate::engine::plan::{Applied, Effects, Sweep};
-use crate::model::{Code, Collection, Document, Failure, PullState, Time, Wanted};
+use crate::model::{want_also, Code, Collection, Document, Failure, PullState, Time, Wanted};
 use crate::protocol::{
     page_outcome, single_outcome, Body, HttpResponse, Item, NetworkFailure, Page, PullOutcome, Remote,
 };
@@ -20,7 +20,7 @@ const MOST_RESTARTS: u32 = 2;
 
 impl<D: Document> Engine<D> {
     pub(super) fn pull_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
-        let Some(flight) = self.pull_flights.remove(&request) else { return };
+        let Some(flight) = self.pulling.flights.remove(&request) else { return };
         let response = match result {
             Ok(response) => response,
             Err(NetworkFailure::AuthFailed(text)) => {
@@ -28,7 +28,7 @@ impl<D: Document> Engine<D> {
                 return self.pull_interrupted(&flight.collection);
             }
             Err(failure) => {
-                self.strays += 1;
+                self.sends.strays += 1;
                 let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
                 let failure = Failure::new(code, "the server could not be reached").at(self.now);
                 return self.pull_later(&flight.collection, failure, None, true);
@@ -70,7 +70,7 @@ impl<D: Document> Engine<D> {
                     let text = "server repeated the same checkpoint with more to come";
                     return self.pull_failed(collection, &Failure::new(Code::PullNoProgress, text).at(self.now), None);
                 }
-                if let Some(puller) = self.pulls.get_mut(collection) {
+                if let Some(puller) = self.pulling.pullers.get_mut(collection) {
                     puller.more = page.has_more;
                     puller.strange = 0;
                 }
@@ -98,7 +98,7 @@ impl<D: Document> Engine<D> {
             other => return self.pull_refused(collection, other),
         };
         let page = Page { items: vec![item], checkpoint: None, has_more: false, epoch: None, etag: None };
-        let from = self.pulls.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
+        let from = self.pulling.pullers.get(collection).and_then(|puller| puller.state.clone()).unwrap_or_default();
         self.apply_page(collection, Rest { page, from, restarts: false, at, length: 0 }, true, Some(single));
     }
 
@@ -132,7 +132,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn makes_progress(&mut self, collection: &Collection, page: &Page<D>, from: &PullState<D>) -> bool {
-        let Some(puller) = self.pulls.get_mut(collection) else { return false };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return false };
         let same = page.checkpoint.as_ref().zip(from.checkpoint.as_ref()).is_some_and(|(new, old)| new.same(old));
         puller.repeats = if page.has_more && same { puller.repeats + 1 } else { 0 };
         puller.repeats < 2
@@ -140,7 +140,7 @@ impl<D: Document> Engine<D> {
 
     /// Begins anew, but not for ever: a server may refuse its own positions, or have several histories.
     fn restart_pull(&mut self, collection: &Collection) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
             puller.restart = true;
             puller.restarts += 1;
             if puller.restarts > MOST_RESTARTS {
@@ -155,7 +155,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn applied(&mut self, collection: &Collection, applied: Applied<D>) {
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         if applied.stale {
             // Another tab has pulled since, which may have been before this pull was wanted: it goes on from there.
             puller.state = Some(applied.state);
@@ -170,15 +170,14 @@ impl<D: Document> Engine<D> {
         puller.state = Some(applied.state);
         puller.pages += 1;
         puller.fetching = None;
-        puller.fetch.retain(|wanted| !applied.fetch.iter().any(|again| again.id == wanted.id));
-        puller.fetch.extend(applied.fetch);
+        want_also(&mut puller.fetch, applied.fetch);
         self.pass.pulled += applied.changed + applied.deleted;
         self.watch_states(&applied.effects);
         self.deliver(false, applied.effects);
         if completes {
             self.tell(Event::Complete(collection.clone()));
         }
-        match self.pulls.get_mut(collection).and_then(|puller| puller.rest.take()) {
+        match self.pulling.pullers.get_mut(collection).and_then(|puller| puller.rest.take()) {
             Some(rest) => self.apply_parts(collection, rest),
             None => self.pull_on(collection),
         }
@@ -189,7 +188,7 @@ impl<D: Document> Engine<D> {
         if !self.may_pull_on() {
             return self.pull_interrupted(collection);
         }
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         if let Some(single) = puller.fetch.pop() {
             return self.ask_single(collection, single);
         }
@@ -217,8 +216,8 @@ impl<D: Document> Engine<D> {
         asked: Vec<Wanted>,
         next: Option<Rc<str>>,
     ) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
-            puller.fetch.extend(asked);
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
+            want_also(&mut puller.fetch, asked);
             puller.deleted += effects.changes.len();
             if let Some(state) = puller.state.as_mut().filter(|_| next.is_none()) {
                 state.sweeping = false;
@@ -234,7 +233,7 @@ impl<D: Document> Engine<D> {
 
     fn pull_complete(&mut self, collection: &Collection) {
         let now = self.now;
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         puller.active = false;
         puller.failures = 0;
         if let Some(state) = puller.state.as_mut() {
@@ -248,7 +247,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn tell_pulled(&mut self, collection: &Collection) {
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         let count = |count: usize| Some(D::number(count as f64));
         let (changed, deleted) = (std::mem::take(&mut puller.changed), std::mem::take(&mut puller.deleted));
         let name = ("collection", Some(D::text(collection)));
@@ -260,7 +259,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn pull_failed(&mut self, collection: &Collection, failure: &Failure, after: Option<u64>) {
         let Some(sync) = self.config.sync.clone() else { return };
         self.pass.note(failure);
-        let Some(puller) = self.pulls.get_mut(collection) else { return };
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         puller.failures += 1;
         let pause = after.unwrap_or_else(|| sync.backoff.pause(puller.failures, &mut self.rng));
         self.postpone(collection, pause);
@@ -268,12 +267,12 @@ impl<D: Document> Engine<D> {
 
     /// A pull that was cut short through no fault of the server is due again.
     pub(super) fn pull_interrupted(&mut self, collection: &Collection) {
-        self.pulls_loaded = false;
+        self.pulling.loaded = false;
         self.postpone(collection, 1_000);
     }
 
     pub(super) fn postpone(&mut self, collection: &Collection, pause: u64) {
-        if let Some(puller) = self.pulls.get_mut(collection) {
+        if let Some(puller) = self.pulling.pullers.get_mut(collection) {
             puller.active = false;
             puller.due = false;
             puller.forced = true;

@@ -71,7 +71,7 @@ impl<D: Document> Engine<D> {
     fn waits_for_more(&self, loads: &[Load]) -> bool {
         let count: usize = loads.iter().map(|load| load.seqs.len()).sum();
         let settles = !self.gathered.0.is_empty() || self.commits.values().any(Purpose::is_outcome);
-        self.is_batching() && count < self.batch_limit && settles
+        self.is_batching() && count < self.sends.batch_limit && settles
     }
 
     /// Requests that may still go out.
@@ -79,12 +79,12 @@ impl<D: Document> Engine<D> {
         let Some(sync) = self.config.sync.as_ref() else { return 0 };
         let most = if self.goes_singly() || sync.delay_between > 0 { 1 } else { sync.concurrency };
         if !self.is_batching() {
-            return most.saturating_sub(self.busy.len());
+            return most.saturating_sub(self.sends.busy.len());
         }
         let dispatches = self.commits.values().filter(|purpose| matches!(purpose, Purpose::Dispatch(_))).count();
         // While what became of one batch is written the next one leaves.
-        let full = self.busy.len() > sync.concurrency * sync.batch_size;
-        let out = self.flights.len() + self.pass.steps.len() + dispatches;
+        let full = self.sends.busy.len() > sync.concurrency * sync.batch_size;
+        let out = self.sends.flights.len() + self.pass.steps.len() + dispatches;
         if full {
             0
         } else {
@@ -99,7 +99,7 @@ impl<D: Document> Engine<D> {
 
     /// What may go now, in at most so many requests.
     fn pick(&self, room: usize) -> Vec<Load> {
-        let size = if self.is_batching() && !self.goes_singly() { self.batch_limit } else { 1 };
+        let size = if self.is_batching() && !self.goes_singly() { self.sends.batch_limit } else { 1 };
         let ready = self.pick_ready(room * size);
         if self.is_batching() {
             return self.pack(&ready, room, size);
@@ -117,9 +117,12 @@ impl<D: Document> Engine<D> {
         let mut budget = self.budget;
         let mut tokens = budget.left(self.now);
         let blocked = |entry: &Entry| {
-            self.busy.contains(&entry.seq) || (tokens == 0 && entry.retry_count > 0) || self.waits_for_its_group(entry)
+            self.sends.busy.contains(&entry.seq)
+                || (tokens == 0 && entry.retry_count > 0)
+                || self.waits_for_its_group(entry)
         };
-        let others = self.outbox.ready(self.now, |entry| blocked(entry) || self.last_failed == Some(entry.seq), most);
+        let others =
+            self.outbox.ready(self.now, |entry| blocked(entry) || self.sends.last_failed == Some(entry.seq), most);
         let ready = if others.is_empty() { self.outbox.ready(self.now, blocked, most) } else { others };
         let repeats = |seq: &Seq| self.outbox.get(*seq).is_some_and(|entry| entry.retry_count > 0);
         let mut affordable = |seq: &Seq| {
@@ -137,7 +140,7 @@ impl<D: Document> Engine<D> {
     }
 
     fn together(&self, seq: Seq) -> Together {
-        self.outbox.together(seq, self.now, |entry| self.busy.contains(&entry.seq))
+        self.outbox.together(seq, self.now, |entry| self.sends.busy.contains(&entry.seq))
     }
 
     /// Puts ready changes into requests: a transaction by itself, a change that failed before alone, others together.
@@ -166,7 +169,7 @@ impl<D: Document> Engine<D> {
         self.budget.left(self.now);
         self.budget.take(repeats);
         let guard = (repeats > 0).then(|| self.guard());
-        self.busy.extend(load.seqs.iter().copied());
+        self.sends.busy.extend(load.seqs.iter().copied());
         self.begin_pass("change");
         let changes = load.seqs.iter().map(|seq| (*seq, Rc::from(self.rng.text(26)))).listed();
         let atomic = load.travel == Travel::Atomic;
@@ -219,6 +222,6 @@ impl<D: Document> Engine<D> {
     pub(super) fn budget_due(&self) -> Option<u64> {
         let mut budget = self.budget;
         let waits = budget.left(self.now) == 0 && self.config.sync.is_some();
-        (waits && self.outbox.has_repeat(self.now, |entry| self.busy.contains(&entry.seq))).then(|| budget.next())
+        (waits && self.outbox.has_repeat(self.now, |entry| self.sends.busy.contains(&entry.seq))).then(|| budget.next())
     }
 }

@@ -47,10 +47,11 @@ impl<D: Document> Engine<D> {
             self.end_failed(&mutation_id, Failure::new(Code::StorageUnavailable, text).at(self.now));
         }
         self.outbox.renew(Outbox::read());
-        // Epochs begin anew.
-        self.heard_epoch = 0;
-        self.pulls_loaded = false;
-        self.pulls.values_mut().for_each(|puller| puller.state = None);
+        // Epochs begin anew, and so do breaker and budget.
+        self.seat.heard_epoch = 0;
+        self.guard_known = false;
+        self.pulling.loaded = false;
+        self.pulling.pullers.values_mut().for_each(|puller| puller.state = None);
         self.want_pulls(None);
         if self.phase != Phase::Frozen {
             self.read_outbox();
@@ -71,7 +72,7 @@ impl<D: Document> Engine<D> {
             Message::Setting(key) => self.tell(Event::Setting(key)),
             Message::Gone(tab) => self.tab_gone(tab),
             Message::Back(tab) => self.tab_back(&tab),
-            Message::Led(epoch) => self.heard_epoch = self.heard_epoch.max(epoch),
+            Message::Led(epoch) => self.seat.heard_epoch = self.seat.heard_epoch.max(epoch),
             Message::Outbox => {
                 let gather = GATHER.max(self.outbox.len() as u64 / ROWS);
                 self.timers.set_by(Timer::Reload, self.now + gather);

@@ -257,9 +257,9 @@ fn a_page_shown_and_hidden_a_hundred_times_looks_around_once() {
         bench.give(0, Input::Signal(Signal::Visible));
     }
     assert!(bench.tabs[0].next.is_some_and(|at| at <= before + 250));
-    assert!(!bench.tabs[0].engine.hidden);
+    assert!(!bench.tabs[0].engine.seat.hidden);
     bench.pass(before + 300);
-    assert!(!bench.tabs[0].engine.hidden);
+    assert!(!bench.tabs[0].engine.seat.hidden);
 }
 
 #[test]

@@ -54,8 +54,8 @@ impl<D: Document> Engine<D> {
 
     /// How long an answered request took.
     pub(super) fn time_request(&mut self, request: u32) {
-        let push = self.flights.get(&request).and_then(Cargo::sent_at);
-        if let Some(since) = push.or_else(|| self.pull_flights.get(&request).map(|flight| flight.at)) {
+        let push = self.sends.flights.get(&request).and_then(Cargo::sent_at);
+        if let Some(since) = push.or_else(|| self.pulling.flights.get(&request).map(|flight| flight.at)) {
             self.count_request(since);
         }
     }

@@ -124,7 +124,7 @@ impl<D: Document> Engine<D> {
             Some(entry) if entry.mutation_id == *mutation_id => {
                 entry.state == PendingState::Parked || (entry.state == PendingState::Conflict && !entry.asks)
             }
-            _ => !self.busy.contains(&watch.seq),
+            _ => !self.sends.busy.contains(&watch.seq),
         };
         let wanted = self.watches.iter().filter(|(mutation_id, watch)| !watch.asked && ended(watch, mutation_id));
         let wanted: Vec<Rc<str>> = wanted.map(|(mutation_id, _)| mutation_id.clone()).listed();

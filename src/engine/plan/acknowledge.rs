@@ -14,8 +14,8 @@ use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
 use crate::model::{
-    sort_by, AuditEntry, ChangeKind, DocKey, Document, Listed, Patch, Pending, PullState, Record, Row, Seq, Time,
-    Wanted,
+    sort_by, want_also, AuditEntry, ChangeKind, DocKey, Document, Listed, Patch, Pending, PullState, Record, Row, Seq,
+    Time, Wanted,
 };
 use crate::protocol::Accepted;
 use std::rc::Rc;
@@ -113,12 +113,14 @@ impl<D: Document> Acknowledge<D> {
             let again = Patch { inc: change.changes.inc.clone(), ..Patch::default() };
             server = server.map(|doc| again.apply(&doc));
         }
+        // A pull brought its deletion meanwhile, but no time for it: nothing here tells which of the two came last.
+        let buried = change.kind != ChangeKind::Create && lane.row.as_ref().is_some_and(|row| !row.is_on_server());
         let noted = self.settle(&mut lane, rows, server.as_ref(), target, existing);
         let pull = rows.pull_state(&own.collection);
         if let Some(row) = lane.row.as_mut() {
             row.seen = pull.generation;
         }
-        let wanted = lane.row.is_some() && self.is_in_doubt(&pull);
+        let wanted = lane.row.is_some() && (buried || self.is_in_doubt(&pull));
         let doc = lane.doc().cloned();
         let mut changes = vec![change_of(&lane, own, target)];
         world.put(lane);
@@ -309,9 +311,8 @@ fn with_id<D: Document>(doc: &D, id: &str) -> D {
 }
 
 /// Remembers that a document is to be asked for by itself.
-fn want<D: Document>(mut pull: PullState<D>, key: &DocKey) -> Write<D> {
-    pull.wanted.retain(|wanted| *wanted.id != *key.id);
-    pull.wanted.push(Wanted { id: key.id.as_ref().into(), known: None });
+pub(super) fn want<D: Document>(mut pull: PullState<D>, key: &DocKey) -> Write<D> {
+    want_also(&mut pull.wanted, vec![Wanted { id: key.id.as_ref().into(), known: None }]);
     Write::PutMeta(MetaKey::Pull(key.collection.clone()), pull.to_record())
 }
 

@@ -13,7 +13,7 @@ use crate::engine::config::Config;
 use crate::engine::lane::Lane;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, PullState, Record, Row, Time, Wanted};
+use crate::model::{want_also, Collection, DocKey, Document, PullState, Record, Row, Time, Wanted};
 use crate::protocol::{Item, Page};
 use std::rc::Rc;
 
@@ -118,8 +118,7 @@ impl<D: Document> Plan<D, Report<D>> for ApplyPage<D> {
         if self.single.is_none() && !moves {
             applied.state = stored;
         }
-        applied.state.wanted.retain(|wanted| !applied.fetch.iter().any(|again| again.id == wanted.id));
-        applied.state.wanted.extend(applied.fetch.iter().cloned());
+        want_also(&mut applied.state.wanted, applied.fetch.clone());
         if moves || !applied.fetch.is_empty() || applied.state.wanted.len() != stored_wanted {
             writes.push(Write::PutMeta(pull, applied.state.to_record()));
         }

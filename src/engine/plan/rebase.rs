@@ -4,6 +4,7 @@
 //! is judged by [`super::meet`]. After at most [`MAX_ROUNDS`] rounds the change is parked, so endless contention cannot
 //! become an endless loop (pitfalls D18).
 
+use super::acknowledge::want;
 use super::audit::{audited, merged, settled};
 use super::meet::Meeting;
 use super::world::{note, Change, Effects, Fence, Noted, World};
@@ -33,6 +34,8 @@ pub struct Rebase<D> {
     pub key: DocKey,
     /// The server's current state.
     pub remote: Remote<D>,
+    /// Whether the answer may be older than what pulls have shown since.
+    pub doubtful: bool,
     /// The server's clock less this device's.
     pub offset: i64,
     /// When.
@@ -48,6 +51,8 @@ pub struct Rebased<D> {
     pub parked: Option<Failure>,
     /// Whether it is done: the server has all of it, or the strategy gave it up.
     pub done: bool,
+    /// Whether the document is to be asked for by itself, because the answer is in doubt.
+    pub wanted: bool,
     /// What moved.
     pub effects: Effects<D>,
 }
@@ -84,8 +89,11 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
         let before = lane.changes[0].clone();
         let (noted, parked) = self.apply(lane, rows);
         let done = lane.changes.first().is_none_or(|change| change.seq != self.seq);
-        if let Some(row) = lane.row.as_mut().filter(|row| row.is_on_server()) {
-            row.seen = rows.pull_state(&self.key.collection).generation;
+        let pull = rows.pull_state(&self.key.collection);
+        let told = lane.row.as_mut().filter(|row| row.is_on_server());
+        let wanted = told.is_some() && (self.doubtful || (pull.sweeping && pull.checkpoint.is_none()));
+        if let Some(row) = told {
+            row.seen = pull.generation;
         }
         let change = Change { key: self.key.clone(), row_key, previous: None, doc: lane.doc().cloned() };
         let (mut writes, effects) = world.finish(&self.config);
@@ -95,11 +103,14 @@ impl<D: Document> Plan<D, Report<D>> for Rebase<D> {
         }
         merged(rows, &effects.removed, &mut entries, self.now);
         writes.extend(audited(rows, entries));
+        if wanted {
+            writes.push(want(pull, &self.key));
+        }
         if let Err(missing) = note(rows, &noted, &mut writes) {
             return Step::Need(missing);
         }
         let effects = Effects { changes: vec![change], conflicts: noted, ..effects };
-        Step::Done(writes, Report::Rebased(Rebased { seq: self.seq, parked, done, effects }))
+        Step::Done(writes, Report::Rebased(Rebased { seq: self.seq, parked, done, wanted, effects }))
     }
 }
 

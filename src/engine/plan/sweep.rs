@@ -8,7 +8,7 @@ use super::world::{moved_mark, Change, Effects, Fence};
 use super::Report;
 use crate::engine::mutant::Mutant;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step, Write};
-use crate::model::{Collection, DocKey, Document, Listed, PullState, Record, Row, Wanted};
+use crate::model::{want_also, Collection, DocKey, Document, Listed, PullState, Record, Row, Wanted};
 use std::rc::Rc;
 
 /// Rows looked at in one transaction.
@@ -52,7 +52,10 @@ impl<D: Document> Plan<D, Report<D>> for Sweep {
         let next = last.map(|row| row.id.clone());
         let asked = missed(found, next.as_ref(), &state);
         if next.is_none() || !asked.is_empty() {
-            writes.push(Write::PutMeta(pull, after_part(&state, &asked, next.is_none()).to_record()));
+            let (sweeping, rewinds) = (state.sweeping && next.is_some(), state.rewinds && next.is_some());
+            let mut after = PullState { sweeping, rewinds, ..state.clone() };
+            want_also(&mut after.wanted, asked.clone());
+            writes.push(Write::PutMeta(pull, after.to_record()));
         }
         if !gone.is_empty() {
             writes.push(moved_mark(rows));
@@ -82,18 +85,9 @@ fn is_gone<D: Document>(row: &Row<D>, state: &PullState<D>) -> bool {
 /// Those of a part that were not seen and wait: whether they are gone is asked for each by itself.
 fn missed<D: Document>(found: &[Row<D>], next: Option<&Rc<str>>, state: &PullState<D>) -> Vec<Wanted> {
     let of_part = |row: &&Row<D>| next.is_none_or(|next| row.id <= *next);
-    let waits = |row: &&Row<D>| is_unseen(row, state) && !row.is_clean() && !Mutant::SweepAsksForNothing.is_on();
+    let waits = |row: &&Row<D>| is_unseen(row, state) && !row.is_clean();
     let asked = found.iter().filter(of_part).filter(waits);
     asked.map(|row| Wanted { id: row.id.as_ref().into(), known: row.rev.clone() }).listed()
-}
-
-fn after_part<D: Document>(state: &PullState<D>, asked: &[Wanted], ends: bool) -> PullState<D> {
-    let mut after = state.clone();
-    after.wanted.retain(|wanted| !asked.iter().any(|again| again.id == wanted.id));
-    after.wanted.extend(asked.iter().cloned());
-    after.sweeping &= !ends;
-    after.rewinds &= !ends;
-    after
 }
 
 #[cfg(test)]
@@ -102,6 +96,33 @@ mod tests {
     use crate::engine::disk::Disk;
     use crate::model::Lease;
     use crate::native::Json;
+
+    #[test]
+    fn what_waits_and_was_not_seen_stays_and_is_asked_for_once() {
+        let lease = Lease { owner: "tab".into(), epoch: 1, expires_at: 1_000, since: 0, hidden: false };
+        let known = Wanted { id: "a".into(), known: Some("1-x".into()) };
+        let state =
+            PullState::<Json> { generation: 2, sweeping: true, wanted: vec![known.clone()], ..PullState::default() };
+        let notes = Collection::from("notes");
+        let waits = |id: &str, seen| {
+            let rev = Some("1-x".into());
+            Row { lane: vec![7], doc: Some(Json::object()), synced_at: Some(1), rev, seen, ..Row::fresh(id, 1) }
+        };
+        let unsent = Row { lane: vec![8], doc: Some(Json::object()), ..Row::fresh("c", 1) };
+        let rows = [waits("a", 1), waits("b", 2), unsent].map(|row| Write::PutMain(notes.clone(), row));
+        let meta = [
+            Write::PutMeta(MetaKey::Lease, lease.to_record()),
+            Write::PutMeta(MetaKey::Pull(notes.clone()), state.to_record()),
+        ];
+        let mut disk = Disk::<Json>::default();
+        disk.apply(rows.into_iter().chain(meta).collect()).expect("filling");
+        let plan = Sweep { fence: Fence(lease), collection: notes.clone(), after: None, most: 4 };
+        let Ok(Report::Swept(effects, asked, None)) = disk.run(&plan) else { panic!("it reports what it swept") };
+        assert_eq!((effects.changes.len(), &asked), (0, &vec![known.clone()]));
+        assert_eq!(disk.main_rows(&notes).count(), 3);
+        let after: PullState<Json> = disk.meta("pull:notes").and_then(PullState::from_record).expect("it is stored");
+        assert_eq!((after.wanted, after.sweeping), (vec![known], false));
+    }
 
     #[test]
     fn a_transaction_removes_a_part_at_most_and_the_next_one_goes_on_behind_it() {

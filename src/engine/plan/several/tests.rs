@@ -109,7 +109,17 @@ fn outcome(change: &Pending<Json>, fence: &Fence, (what, detail): (u8, u8)) -> A
         }
         1 => {
             let remote = remote(detail, &key.id);
-            Box::new(Rebase { config, fence: fence.clone(), seq, mutation_id, key, remote, offset: 0, now })
+            Box::new(Rebase {
+                config,
+                fence: fence.clone(),
+                seq,
+                mutation_id,
+                key,
+                remote,
+                doubtful: false,
+                offset: 0,
+                now,
+            })
         }
         2 => {
             let failure = Some(Failure::new(Code::Server, "failed").at(now));
