@@ -37,8 +37,6 @@ export const STORE_LEVELS: { [event: string]: LogEntry['level'] } = {
   'storage-lost': 'error',
   'closed-for-upgrade': 'warn',
   'upgrade-blocked': 'warn',
-  quota: 'warn',
-  quarantined: 'error',
 };
 /** What of an event's detail a line may hold: counts, codes and names the app itself declared. */
 const SHOWN = (

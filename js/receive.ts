@@ -75,7 +75,7 @@ function remember(handle: Handle, change: Change, touched: Set<string>): void {
 
 function databaseEvent(handle: Handle, name: string, detail: object): void {
   handle.logStore(name);
-  if (name === 'storage-lost' || name === 'reconnected') {
+  if (name === 'storage-lost') {
     handle.forget();
     for (const live of [...handle.lives]) live.wake();
   }

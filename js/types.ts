@@ -121,24 +121,14 @@ export interface Database<S extends Schema<S> = AnySchema> {
 
 /** Events of Database.on and what they carry. */
 export interface DatabaseEvents {
-  /** Storage is getting full. */
-  quota: { usage: number; quota: number; level: 'ok' | 'low' | 'full' };
-  /** Clean documents were removed to make room. */
-  evicted: { collection: string; count: number };
   /** The browser or the user has deleted the stored data. */
   'storage-lost': { pendingLost: number };
   /** Another tab holds an older version open. */
   'upgrade-blocked': object;
   /** This handle was closed because another tab upgrades the database. */
   'closed-for-upgrade': object;
-  /** A dead connection to the store was replaced. */
-  reconnected: { attempts: number };
-  /** A stored document failed its check and was set aside. */
-  quarantined: { collection: string; id: string };
   /** A listener of the app threw; the other listeners were called all the same. */
   'listener-error': ErrorInfo;
-  /** The engine was started again after a crash. */
-  'engine-restarted': ErrorInfo;
 }
 
 /** The documents of one collection. Documents are plain JSON objects, copied and checked when they are given and again the caller's own when they come back. */

@@ -18,19 +18,19 @@ use std::rc::Rc;
 /// A row of the `meta` store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MetaKey {
-    /// [`Lease`].
+    /// [`Lease`](crate::model::Lease).
     Lease,
-    /// [`Mark`].
+    /// [`Mark`](crate::model::Mark).
     Mark,
-    /// [`Discarded`].
+    /// [`Discarded`](crate::model::Discarded).
     Discarded,
-    /// [`ConflictLog`].
+    /// [`ConflictLog`](crate::model::ConflictLog).
     Conflicts,
     /// Breaker and retry budget.
     Guard,
-    /// [`PullState`] of a collection.
+    /// [`PullState`](crate::model::PullState) of a collection.
     Pull(Collection),
-    /// [`Stats`].
+    /// [`Stats`](crate::model::Stats).
     Stats,
 }
 
