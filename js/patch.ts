@@ -49,7 +49,7 @@ export function applyPatch(doc: object, patch: SplitPatch): object {
   const out = { ...doc, ...patch.set } as { [field: string]: unknown };
   for (const field of patch.unset) delete out[field];
   for (const [field, by] of Object.entries(patch.inc)) {
-    const before = out[field] ?? 0;
+    const before = out[field] === undefined ? 0 : out[field];
     if (typeof before !== 'number') {
       throw refuse('PATCH_TYPE', `$.${field} is a ${typeof before}, increment needs a number`, { path: `$.${field}` });
     }
@@ -74,7 +74,7 @@ function checkSameId(id: string, value: unknown): void {
 }
 
 function isIncrement(value: unknown): value is Increment {
-  return isPlain(value) && Object.hasOwn(value, '$increment');
+  return isPlain(value) && Object.hasOwn(value, '$increment') && Object.keys(value).length === 1;
 }
 
 function amount(field: string, by: unknown): number {

@@ -65,6 +65,7 @@ function join(
   let [start, at] = [from, from];
   // Not for-of: an iterator of bytes costs twice the time before the loop is compiled.
   for (let n = 0; n < tokens.length; n++) {
+    if (at > module.length) throw new RangeError();
     const token = tokens[n] as number;
     const { written, stream, count } = kinds[token] as Token;
     for (let i = 0; i < written.length; i++) module[at++] = written[i] as number;
@@ -74,7 +75,7 @@ function join(
     } else if (count > 0) {
       const numbers = streams[stream] as Uint8Array;
       let place = places[stream] as number;
-      for (let left = count; left > 0; left -= (module[at++] as number) < 128 ? 1 : 0) {
+      for (let left = count; left > 0 && at < module.length; left -= (module[at++] as number) < 128 ? 1 : 0) {
         module[at] = numbers[place++] as number;
       }
       places[stream] = place;

@@ -130,6 +130,12 @@ const CODES: &[(Code, &str)] = &[
 ];
 
 impl Code {
+    /// Whether a transaction that ended so may have been committed all the same: it did not end in time, or its connection
+    /// was lost for good.
+    pub const fn may_be_done(self) -> bool {
+        matches!(self, Self::TxTimeout | Self::StorageUnavailable)
+    }
+
     /// The stable text of this code.
     pub fn as_str(self) -> &'static str {
         CODES.iter().find(|(code, _)| *code == self).map_or("CLIENT", |(_, text)| text)

@@ -29,6 +29,21 @@ test('a file that was cut or changed is no module', async () => {
   }
 });
 
+test('whatever bit of what it carries is wrong, putting it together comes to an end', async () => {
+  const [section] = WebAssembly.Module.customSections(await WebAssembly.compile(shipped), 'seakeep');
+  const bytes = new Uint8Array(section);
+  for (let n = 0; n < 400; n++) {
+    const at = n < 200 ? n % 60 : (n * 7919) % bytes.length;
+    const damaged = bytes.slice();
+    damaged[at] ^= 1 << (n % 8);
+    try {
+      unpacked(damaged);
+    } catch (thrown) {
+      assert.ok(thrown instanceof Error);
+    }
+  }
+});
+
 test('a module that carries something else is none of ours', async () => {
   const name = [7, ...new TextEncoder().encode('seakeep')];
   const wasm = await WebAssembly.compile(

@@ -163,7 +163,9 @@ impl<D: Document> Engine<D> {
     /// Proof of leadership, once it is known what an earlier leader found out about the server.
     pub(super) fn ready_fence(&mut self) -> Option<Fence> {
         let fence = self.fence()?;
-        if !self.guard_known && !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadGuard)) {
+        // After a store that failed to tell it is asked again when sending goes on.
+        let asks = !self.guard_known && !self.timers.is_set(&Timer::Spacing);
+        if asks && !self.commits.values().any(|purpose| matches!(purpose, Purpose::LoadGuard)) {
             self.commit(Purpose::LoadGuard, Box::new(LoadGuard));
         }
         self.guard_known.then_some(fence)

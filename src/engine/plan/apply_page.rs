@@ -155,7 +155,9 @@ impl<D: Document> ApplyPage<D> {
             Verdict::Refuse => return,
             Verdict::Fetch => {
                 see(lane, applied.state.generation);
-                let known = lane.row.as_ref().and_then(|row| row.rev.clone());
+                // Outside a full pull an answer older than what is known does not count.
+                let counts = applied.state.sweeping || !item.unfit;
+                let known = lane.row.as_ref().filter(|_| counts).and_then(|row| row.rev.clone());
                 return applied.fetch.push(Wanted { id: item.id.clone(), known });
             }
             Verdict::Known => return see(lane, applied.state.generation),

@@ -47,6 +47,7 @@ struct Run {
 
 /// What proves that a commit whose end was not seen has taken place: a new row of the outbox, or the mark that names a
 /// write which took no place there.
+#[derive(Clone)]
 struct Witness {
     store: &'static str,
     key: JsValue,
@@ -168,15 +169,18 @@ impl Run {
 
     /// One attempt; the first thing is to see whether an earlier one was committed after all.
     fn start(self: &Rc<Self>, tx: &Tx) -> Outcome {
-        let Some(Witness { store, key, field, value }) = self.witness.take() else {
+        let Some(Witness { store, key, field, value }) = self.witness.borrow().clone() else {
             return self.decide(tx, Rows::new(self.refused.get()), 0);
         };
+        // What ends this attempt before the answer is no refusal of a guess.
+        self.guessed.take();
         let run = self.clone();
         let then = move |tx: &Tx, mut found: Vec<JsValue>| {
             let row = found.pop().and_then(JsDoc::some);
             if row.and_then(|row| row.text_of(field)).is_some_and(|found| found == value) {
                 return tx.finish(JsValue::UNDEFINED);
             }
+            run.witness.take();
             run.decide(tx, Rows::new(run.refused.get()), 0)
         };
         tx.ask(vec![tx.store(store)?.get(&key)?], Box::new(then))

@@ -125,7 +125,10 @@ impl World {
             "LocalWrite" => !row.is_attempted(),
             "Discard or Edit" => true,
             // A server that forgot that it executed an increment refuses its guard: what comes out is there already (S1).
-            "Rebase" | "ApplyPage" => self.is_given_up(done, row) || (executed && self.server.forgets),
+            // So does one that was restored from a backup which had it.
+            "Rebase" | "ApplyPage" => {
+                self.is_given_up(done, row) || (executed && self.server.forgets) || self.server.restored > 0
+            }
             _ => false,
         };
         if !fine {
