@@ -291,7 +291,7 @@ impl<D: Document> Engine<D> {
             // One of them may be to blame: each is tried by itself, in order, so that no call fails for another's sake. Not
             // where nobody knows whether they are stored: a call made again could count twice.
             Err(failure) if groups.len() > 1 && !failure.code.may_be_done() && !self.outdated => {
-                self.writes.alone.extend(groups)
+                self.writes.alone.extend(groups);
             }
             Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
         }
