@@ -48,6 +48,24 @@ pub struct Operation<D> {
     pub user: Option<Rc<str>>,
 }
 
+#[cfg(test)]
+impl<D> Operation<D> {
+    /// What a test writes: its number gives it its identity.
+    pub fn sample(key: DocKey, action: Action<D>, number: impl std::fmt::Display) -> Self {
+        Self {
+            key,
+            action,
+            fresh: false,
+            local: false,
+            priority: Priority::User,
+            mutation_id: format!("m{number}").into(),
+            idempotency_key: format!("k{number}").into(),
+            group: None,
+            user: None,
+        }
+    }
+}
+
 /// A document's main row and its changes, oldest first.
 #[derive(Debug, Clone)]
 pub struct Lane<D> {

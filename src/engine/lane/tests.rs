@@ -2,7 +2,7 @@
 
 use super::{overlay, Action, Lane, Operation};
 use crate::model::Document;
-use crate::model::{ChangeKind, DocKey, Patch, Pending, PendingState, Priority, Row};
+use crate::model::{ChangeKind, DocKey, Patch, Pending, PendingState, Row};
 use crate::native::Json;
 use crate::protocol::payload;
 use proptest::prelude::*;
@@ -33,17 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn operation(action: Action<Json>, number: u64) -> Operation<Json> {
-    Operation {
-        key: DocKey::new(&"notes".into(), "a"),
-        action,
-        fresh: false,
-        local: false,
-        priority: Priority::User,
-        mutation_id: format!("m{number}").into(),
-        idempotency_key: format!("k{number}").into(),
-        group: None,
-        user: None,
-    }
+    Operation::sample(DocKey::new(&"notes".into(), "a"), action, number)
 }
 
 /// The lane, what the app should see, and what the server has.

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::engine::disk::Disk;
-use crate::model::Priority;
 use crate::native::Json;
 use serde_json::{json, Value};
 
@@ -15,17 +14,8 @@ fn config() -> Rc<Config> {
 }
 
 fn operation(collection: &str, doc: &Value, number: usize) -> Operation<Json> {
-    Operation {
-        key: DocKey::new(&collection.into(), doc["id"].as_str().unwrap_or("")),
-        action: Action::Put(doc.clone().into()),
-        fresh: false,
-        local: false,
-        priority: Priority::User,
-        mutation_id: format!("m{number}").into(),
-        idempotency_key: format!("k{number}").into(),
-        group: None,
-        user: None,
-    }
+    let key = DocKey::new(&collection.into(), doc["id"].as_str().unwrap_or(""));
+    Operation::sample(key, Action::Put(doc.clone().into()), number)
 }
 
 fn write(after: Option<Seq>, operations: Vec<Operation<Json>>) -> LocalWrite<Json> {

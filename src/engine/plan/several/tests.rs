@@ -9,9 +9,7 @@ use crate::engine::plan::{
 };
 use crate::engine::policy::lease::Claim;
 use crate::engine::store::MetaKey;
-use crate::model::{
-    Code, DocKey, Failure, Listed, Patch, Pending, PendingState, Priority, PullState, Record, Seq, Time, Wait,
-};
+use crate::model::{Code, DocKey, Failure, Listed, Patch, Pending, PendingState, PullState, Record, Seq, Time, Wait};
 use crate::native::Json;
 use crate::protocol::{Accepted, Remote};
 use proptest::prelude::*;
@@ -52,17 +50,7 @@ fn operation((document, what, list, card): Written, number: usize) -> Operation<
         1 | 2 => Action::Patch(Patch { set: vec![("title".into(), field)], ..Patch::default() }),
         _ => Action::Put(doc.into()),
     };
-    Operation {
-        key,
-        action,
-        fresh: false,
-        local: false,
-        priority: Priority::User,
-        mutation_id: format!("m{number}").into(),
-        idempotency_key: format!("k{number}").into(),
-        group: None,
-        user: None,
-    }
+    Operation::sample(key, action, number)
 }
 
 fn save(disk: &mut Disk<Json>, writes: &[Written], from: usize) {
