@@ -115,6 +115,8 @@ export interface Client {
   settingSet(key: string, value: unknown): Promise<void>;
   settingRemove(key: string): Promise<void>;
 
+  /** The random name of the store's life, and how far the server's clock is ahead; answers whatever the store does. */
+  about(): { storeId: string; clockOffset: number };
   /** A number that moves whenever any tab commits anything: memory older than it is not trusted (at most 1 s, design section 15). */
   mark(): Promise<string>;
   close(): Promise<void>;

@@ -64,7 +64,7 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     return writeOf<Doc>(handle, outcome as WriteOutcome);
   };
   const draft = (kind: 'put' | 'add', value: unknown, target: Target, root = '$') =>
-    draftOf(validator, kind, value, target, root);
+    handle.checks(() => draftOf(validator, kind, value, target, root));
   const find = async (query: CheckedQuery<Doc>) => {
     if (query.none) return [];
     const ask = async (out: QueryOut) => (await handle.run((client) => client.query(name, out), 'query')) as Doc[];
@@ -103,13 +103,13 @@ export function collectionOf(handle: Handle, { name }: CollectionConfig): Collec
     },
     async patch(id, changes, options) {
       const to = target(handle, name, options);
-      const patch = splitPatch(checkId(id), changes);
+      const patch = handle.checks(() => splitPatch(checkId(id), changes));
       const op: WriteOp = { ...to, ...patch, kind: 'patch', id };
       if (validator === undefined) return one(op, options);
       const validated = async () => {
         const before = await handle.run((client) => client.get(name, id));
         if (before === undefined) throw notFound();
-        validate(validator, applyPatch(before, patch));
+        handle.checks(() => validate(validator, applyPatch(before, patch)));
         const [outcome] = await writeNow([op], options?.signal);
         return writeOf<Doc>(handle, outcome as WriteOutcome);
       };

@@ -7,6 +7,7 @@
 import { auditOf } from './audit.js';
 import { collectionOf } from './collection.js';
 import { conflictsOf } from './conflicts.js';
+import { diagnose } from './diagnose.js';
 import type { Handle } from './handle.js';
 import { outboxOf } from './outbox.js';
 import { settingsOf } from './settings.js';
@@ -37,6 +38,7 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
     transaction: transactionOf(handle),
     metrics: handle.meter.face(() => handle.alive()),
     audit: auditOf(handle),
+    diagnose: () => diagnose(handle, name),
     on(event, listener) {
       handle.alive();
       return handle.events.on(event, listener);

@@ -11,6 +11,7 @@ import { type CollectionCache, memoryTier } from './cache.js';
 import type { Checked } from './config.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
+import { LastErrors } from './last-errors.js';
 import { causeName, type Log, logSync, logTo, STORE_LEVELS } from './log.js';
 import { Meter, type Timed } from './metrics.js';
 import { receive } from './receive.js';
@@ -45,6 +46,7 @@ export class Handle {
   readonly lives = new Set<Wakeable>();
   readonly watches = new Watches();
   readonly meter = new Meter(this.report);
+  readonly lastErrors: LastErrors;
   readonly log: Log;
   /** Whether anybody reads the log: otherwise no line is made. */
   private readonly logs: boolean;
@@ -70,6 +72,7 @@ export class Handle {
     private readonly release: () => void,
   ) {
     this.log = logTo(checked.log);
+    this.lastErrors = new LastErrors([...checked.validators.keys()]);
     this.logs = checked.log !== 'off';
     const tier = memoryTier(checked.cache, () => this.run((client) => client.mark()), this.meter.cache);
     this.caches = tier.collection;
@@ -112,6 +115,30 @@ export class Handle {
   /** Whether this handle can do nothing more. */
   isEnded(): boolean {
     return this.ended !== undefined;
+  }
+
+  /** Throws once the app has closed it: a handle that ended otherwise can still say why. */
+  unclosed(): void {
+    if (this.closing !== undefined) this.alive();
+  }
+
+  /** What the engine says of itself, as long as there is one. */
+  about(): Partial<ReturnType<Client['about']>> {
+    try {
+      return this.ended?.code === 'ENGINE_CRASHED' ? {} : this.client.about();
+    } catch {
+      return {};
+    }
+  }
+
+  /** Checks what the app gives: a refusal of it is among the last errors. */
+  checks<R>(work: () => R): R {
+    try {
+      return work();
+    } catch (thrown) {
+      if (isSeakeepError(thrown)) this.lastErrors.note(thrown);
+      throw thrown;
+    }
   }
 
   /** Throws CLOSED or ENGINE_CRASHED when this handle can do nothing more. */
@@ -180,11 +207,11 @@ export class Handle {
 
   /** The engine can do nothing more: whatever is open is rejected. */
   crash(text: string): void {
-    this.end(
-      refuse('ENGINE_CRASHED', `the engine stopped: ${text}`, {
-        hint: 'reload the page; what was acknowledged is stored',
-      }),
-    );
+    const cause = refuse('ENGINE_CRASHED', `the engine stopped: ${text}`, {
+      hint: 'reload the page; what was acknowledged is stored',
+    });
+    this.lastErrors.note(cause);
+    this.end(cause);
   }
 
   /** The status as the engine told it last. */
@@ -243,7 +270,9 @@ export class Handle {
     this.log('warn', 'listener', message);
     if (what.includes('listener-error')) return;
     if (this.checked.log === 'off' && this.events.count('listener-error') === 0) console.error(`[seakeep] ${message}`);
-    this.events.emit('listener-error', toInfo({ code: 'LISTENER_ERROR', message, retryable: false, at: Date.now() }));
+    const error = { code: 'LISTENER_ERROR', message, retryable: false, at: Date.now() };
+    this.lastErrors.note(error);
+    this.events.emit('listener-error', toInfo(error));
   }
 
   private took(what: Timed, since: number, failed?: unknown, about?: object): void {
@@ -267,6 +296,7 @@ export class Handle {
 
   /** Nothing more begins here; what is under way is told how it really ended, then the engine closes. */
   retire(cause: SeakeepError): void {
+    this.lastErrors.note(cause);
     this.end(cause, false);
     this.idle = () => {
       this.idle = undefined;
@@ -294,7 +324,10 @@ export class Handle {
   /** A rejection that is not an error of the engine's own kind is a crash. */
   private explain(thrown: unknown): SeakeepError {
     if (isSeakeepError(thrown)) return thrown;
-    if (isErrorOut(thrown)) return fromOut(thrown);
+    if (isErrorOut(thrown)) {
+      this.lastErrors.note(thrown);
+      return fromOut(thrown);
+    }
     this.crash(thrownName(thrown));
     return this.ended as SeakeepError;
   }

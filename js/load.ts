@@ -24,7 +24,8 @@ const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 /** Replaced by the build. */
 export const version: string = typeof __SEAKEEP_VERSION__ === 'string' ? __SEAKEEP_VERSION__ : '0.0.0';
-const BUILD = typeof __SEAKEEP_BUILD__ === 'string' ? __SEAKEEP_BUILD__ : '';
+/** Identity of this build, the same for script and module; empty in one made for trying. */
+export const BUILD: string = typeof __SEAKEEP_BUILD__ === 'string' ? __SEAKEEP_BUILD__ : '';
 
 let running: Promise<WasmModule> | undefined;
 let memory: WebAssembly.Memory | undefined;

@@ -11,6 +11,7 @@ export { version } from './load.js';
 export { increment } from './patch.js';
 export type * from './types.js';
 export type * from './types-adapter.js';
+export type * from './types-diagnosis.js';
 export type * from './types-outbox.js';
 export type * from './types-sync.js';
 export type * from './types-sync-options.js';

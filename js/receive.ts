@@ -39,13 +39,16 @@ function take(handle: Handle, event: EngineEvent, touched: Set<string>): void {
       touched.add(event.collection);
       break;
     case 'settled':
+      noteIn(handle, event.error);
       handle.watches.settle(event);
       break;
     case 'status':
+      noteIn(handle, event.status.error);
       handle.told = event;
       handle.statusChanges.emit(event);
       break;
     case 'sync':
+      noteIn(handle, (event.detail as { error?: unknown }).error);
       handle.countSync(event.name, event.detail);
       handle.syncEvents.emit(event.name, syncDetail(event.name, event.detail));
       break;
@@ -62,6 +65,10 @@ function take(handle: Handle, event: EngineEvent, touched: Set<string>): void {
       handle.log(event.level, event.scope, event.message, event.detail);
       break;
   }
+}
+
+function noteIn(handle: Handle, error: unknown): void {
+  if (isErrorOut(error)) handle.lastErrors.note(error);
 }
 
 type Change = Extract<EngineEvent, { type: 'changes' }>['changes'][number];

@@ -96,7 +96,8 @@ export class Part {
   }
 
   private async draft(kind: 'put' | 'add', value: unknown, options: WriteOptions | undefined): Promise<Write<Doc>> {
-    const op = draftOf(this.validator, kind, value, target(this.handle, this.name, options));
+    const to = target(this.handle, this.name, options);
+    const op = this.handle.checks(() => draftOf(this.validator, kind, value, to));
     return this.run.does(async () => {
       if (op.id === '') {
         const id = temporaryId();
@@ -112,11 +113,12 @@ export class Part {
 
   private async patch(id: string, changes: object, options: WriteOptions | undefined): Promise<Write<Doc>> {
     const to = target(this.handle, this.name, options);
-    const patch = splitPatch(checkId(id), changes);
+    const patch = this.handle.checks(() => splitPatch(checkId(id), changes));
     return this.run.does(async () => {
       const there = await this.present(id);
-      const doc = applyPatch(there.doc, patch) as Doc;
-      if (this.validator !== undefined) validate(this.validator, doc);
+      const { validator } = this;
+      const doc = this.handle.checks(() => applyPatch(there.doc, patch)) as Doc;
+      if (validator !== undefined) this.handle.checks(() => validate(validator, doc));
       return this.write({ ...to, ...patch, kind: 'patch', id: there.id }, doc);
     }, true);
   }

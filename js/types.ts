@@ -7,6 +7,7 @@
  */
 
 import type { SeakeepError } from './errors.js';
+import type { Diagnosis } from './types-diagnosis.js';
 import type { ConflictStrategy, Conflicts, Outbox } from './types-outbox.js';
 import type { Settings, Sync, SyncReport } from './types-sync.js';
 import type { SyncOptions } from './types-sync-options.js';
@@ -113,6 +114,12 @@ export interface Database<S extends Schema<S> = AnySchema> {
   readonly metrics: Metrics;
   /** What became of which change. */
   readonly audit: Audit;
+  /**
+   * Environment, capabilities, versions, counters, last errors: what to send along with a report. Holds no content or id of a document,
+   * no user, no header and no address. It answers when things fail: what does not answer within two seconds is left out,
+   * and a handle that has crashed or was taken over by newer code still says what it knows.
+   */
+  diagnose(): Promise<Diagnosis>;
   /** Releases everything this handle holds; a second call resolves too. Unsent changes stay stored. */
   close(): Promise<void>;
   /** Calls the listener at each event, always from a fresh task. */

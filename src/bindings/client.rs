@@ -345,6 +345,15 @@ impl Client {
         self.read(Store::audit)
     }
 
+    /// What a report on the database says that is told nowhere else: the name of the store's life, the server's clock.
+    pub fn about(&self) -> JsValue {
+        let offset = Rc::new(Cell::new(0));
+        let found = offset.clone();
+        self.mailbox.post(Letter::Look(Box::new(move |engine| found.set(engine.map_or(0, Engine::clock_offset)))));
+        let clock = JsDoc::number(offset.get() as f64);
+        JsDoc::of(&[("storeId", Some(JsDoc::text(&self.store.store_id()))), ("clockOffset", Some(clock))]).0
+    }
+
     /// Moves whenever any tab commits anything.
     pub fn mark(&self) -> Promise {
         self.read(Store::mark)

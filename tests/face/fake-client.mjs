@@ -94,6 +94,7 @@ export function fakeClient(emit = () => {}) {
       later({ type: 'setting', key });
     },
     mark: async () => String(mark),
+    about: () => ({ storeId: 'fake', clockOffset: 0 }),
     async close() {
       closed = true;
     },

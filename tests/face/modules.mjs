@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const names =
-  'cache collection config error-table errors events handle histogram ids live patch query snapshot text unpack user write'.split(
+  'cache capabilities collection config diagnose error-table errors events handle histogram ids last-errors live patch query snapshot text unpack user write'.split(
     ' ',
   );
 

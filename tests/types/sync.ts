@@ -5,6 +5,7 @@ import type {
   AuditEntry,
   Collection,
   Database,
+  Diagnosis,
   ErrorFamily,
   ErrorInfo,
   Histogram,
@@ -31,9 +32,23 @@ interface App {
 declare const db: Database<App>;
 
 is<Has<Database<App>, 'name' | 'user' | 'collection' | 'sync' | 'outbox' | 'settings' | 'close'>>();
-is<Has<Database<App>, 'conflicts' | 'metrics' | 'audit'>>();
-type Later = 'storage' | 'importLegacy' | 'export' | 'import' | 'check' | 'repair' | 'diagnose' | 'logout';
+is<Has<Database<App>, 'conflicts' | 'metrics' | 'audit' | 'diagnose'>>();
+type Later = 'storage' | 'importLegacy' | 'export' | 'import' | 'check' | 'repair' | 'logout';
 is<HasNot<Database<App>, Later>>();
+
+is<Same<ReturnType<typeof db.diagnose>, Promise<Diagnosis>>>();
+/** The contract's own words for it. */
+interface Agreed {
+  version: string;
+  build: string;
+  capabilities: { [name: string]: boolean };
+  storage: object;
+  counters: object;
+  lastErrors: ErrorInfo[];
+  database: { name: string; schemaVersion: number; storeId: string };
+}
+const agreed: Agreed = {} as Diagnosis;
+void agreed;
 
 is<Same<typeof db.name, string>>();
 is<Same<typeof db.user, string | undefined>>();

@@ -279,6 +279,11 @@ impl<D: Document> Engine<D> {
         self.current_status()
     }
 
+    /// How far the server's clock is ahead of this device's, in milliseconds, as its last `Date` said; 0 before one did.
+    pub fn clock_offset(&self) -> i64 {
+        self.clock_offset
+    }
+
     fn handle_start(&mut self) {
         self.read_outbox();
         let start_delay = self.config.sync.as_ref().map_or(0, |sync| sync.start_delay);

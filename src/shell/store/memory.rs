@@ -22,29 +22,34 @@ pub(super) type Shared = Rc<RefCell<Disk<JsDoc>>>;
 /// What hears of the end of a database: one for each open handle.
 type Handles = Vec<Weak<dyn Fn(StoreEvent)>>;
 
+/// A database, the random name of its life, and its handles.
+type Life = (Shared, Rc<str>, Handles);
+
 thread_local! {
-    static DATABASES: RefCell<Map<String, (Shared, Handles)>> = const { RefCell::new(Map::new()) };
+    static DATABASES: RefCell<Map<String, Life>> = const { RefCell::new(Map::new()) };
 }
 
-/// The database of a name, made when there is none; `told` hears of its end while somebody holds it.
-pub(super) fn open(name: &str, told: &Told) -> Shared {
+/// The database of a name and the name of its life; made, and named by `entropy`, when there is none. `told` hears of its
+/// end while somebody holds it.
+pub(super) fn open(name: &str, entropy: &str, told: &Told) -> (Shared, Rc<str>) {
     DATABASES.with_borrow_mut(|all| {
-        let (disk, handles) = all.get_or_insert_with(name.into(), Default::default);
+        let made = || (Shared::default(), entropy.into(), Handles::new());
+        let (disk, life, handles) = all.get_or_insert_with(name.into(), made);
         handles.retain(|handle| handle.strong_count() > 0);
         handles.push(Rc::downgrade(told));
-        disk.clone()
+        (disk.clone(), life.clone())
     })
 }
 
 /// The database of a name, when there is one.
 pub(super) fn find(name: &str) -> Option<Shared> {
-    DATABASES.with_borrow(|all| all.get(name).map(|(disk, _)| disk.clone()))
+    DATABASES.with_borrow(|all| all.get(name).map(|(disk, ..)| disk.clone()))
 }
 
 /// Forgets a database, and closes its handles; says whether there was one.
 pub(super) fn destroy(name: &str) -> bool {
     let former = DATABASES.with_borrow_mut(|all| all.remove(name));
-    let former = former.inspect(|(disk, handles)| {
+    let former = former.inspect(|(disk, _, handles)| {
         drop(disk.take());
         handles.iter().filter_map(Weak::upgrade).for_each(|told| told(StoreEvent::Deleted));
     });

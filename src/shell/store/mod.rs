@@ -109,7 +109,7 @@ pub struct Store {
 
 enum Backend {
     Idb(Rc<Connection>, Rc<Gets>),
-    Memory(memory::Shared),
+    Memory(memory::Shared, Rc<str>),
 }
 
 impl fmt::Debug for Store {
@@ -123,7 +123,8 @@ impl Store {
     pub fn open(config: StoreConfig, told: Told, done: Done<Rc<Self>>) {
         let tables = config.tables.iter().map(|table| Rc::new(table.with_all_indexes())).collect();
         if config.memory {
-            let backend = Backend::Memory(memory::open(&config.name, &told));
+            let (disk, life) = memory::open(&config.name, &config.entropy, &told);
+            let backend = Backend::Memory(disk, life);
             return done(Ok(Rc::new(Self { backend, tables, _told: Some(told) })));
         }
         let opened = move |connection: Result<Rc<Connection>, Failure>| {
@@ -153,10 +154,10 @@ impl Store {
         }
     }
 
-    /// The random name of this database's life; empty in memory.
+    /// The random name of this database's life: a database made anew has another.
     pub fn store_id(&self) -> String {
         match &self.backend {
-            Backend::Memory(_) => String::new(),
+            Backend::Memory(_, life) => String::from(&**life),
             Backend::Idb(connection, _) => connection.store_id(),
         }
     }
@@ -164,7 +165,7 @@ impl Store {
     /// Runs a plan in one transaction: all of its writes or none, reported after `complete`.
     pub fn run<R: 'static>(&self, plan: Box<dyn Plan<JsDoc, R>>, done: Done<R>) {
         let connection = match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let outcome = memory::run(&mut disk.borrow_mut(), &self.tables, &*plan);
                 return done(outcome);
             }
@@ -194,7 +195,7 @@ impl Store {
         let Some((table, done)) = self.table(collection, done) else { return };
         let keys: Vec<DocKey> = ids.iter().map(|id| DocKey::new(&table.name, id)).listed();
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(keys.iter().map(|key| memory::get(&disk.borrow(), key)).listed());
                 done(found);
             }
@@ -221,7 +222,7 @@ impl Store {
     pub fn query(&self, collection: &str, query: Asked, done: Done<JsValue>) {
         let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = memory::query(&disk.borrow(), &table, &query);
                 done(found);
             }
@@ -234,7 +235,7 @@ impl Store {
     pub fn rows(&self, collection: &str, query: Asked, pulled: bool, known: Known, done: Done<JsValue>) {
         let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = memory::rows(&disk.borrow(), &table, &query, pulled);
                 done(found);
             }
@@ -247,7 +248,7 @@ impl Store {
         let Some((table, query, done)) = self.parsed(collection, query, done) else { return };
         let query = Query { conditions: query.conditions, ..Query::default() };
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let count = disk_count(&disk.borrow(), &table.name, &query, &table.indexes);
                 done(Ok(JsValue::from_f64(count as f64)));
             }
@@ -260,7 +261,7 @@ impl Store {
         let Some((table, done)) = self.table(collection, done) else { return };
         let key = DocKey::new(&table.name, id);
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::meta(&disk.borrow(), &key));
                 done(found);
             }
@@ -271,7 +272,7 @@ impl Store {
     /// Outbox rows in order.
     pub fn pending_list(&self, query: PendingQuery, done: Done<Vec<Pending<JsDoc>>>) {
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::pending_list(&disk.borrow(), &query));
                 done(found);
             }
@@ -292,7 +293,7 @@ impl Store {
     /// All stored conflicts as an object: `conflicts`, the caller's own, and how many there were `byType` and `byStrategy`.
     pub fn conflicts(&self, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::conflicts(&disk.borrow()));
                 done(found);
             }
@@ -303,7 +304,7 @@ impl Store {
     /// The value of a setting, the caller's own; `undefined` when it is not set.
     pub fn setting(&self, key: &str, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::setting(&disk.borrow(), key));
                 done(found);
             }
@@ -314,7 +315,7 @@ impl Store {
     /// The audit ring, in no order.
     pub fn audit(&self, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::audit(&disk.borrow()));
                 done(found);
             }
@@ -325,7 +326,7 @@ impl Store {
     /// A text that differs whenever any tab has committed something.
     pub fn mark(&self, done: Done<JsValue>) {
         match &self.backend {
-            Backend::Memory(disk) => {
+            Backend::Memory(disk, _) => {
                 let found = Ok(memory::mark(&disk.borrow()));
                 done(found);
             }
