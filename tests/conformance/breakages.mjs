@@ -1,40 +1,7 @@
 // Servers that break one rule each, the way real ones do, and which checks have to notice: `[name, ids, breakage]`.
 // A breakage may keep state of its own: it is made anew for each run.
 
-const json = (body) => JSON.parse(body.toString('utf8'));
-const bytes = (value) => Buffer.from(JSON.stringify(value));
-const isPage = ({ method, path }, { status }) => method === 'GET' && status === 200 && /^\/[^_/][^/]*$/.test(path);
-const isWrite = ({ method }) => method !== 'GET';
-const isBatch = ({ path }) => path === '/_batch';
-const keyOf = ({ headers }) => headers['idempotency-key'];
-const without = (request, ...names) => ({
-  ...request,
-  headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !names.includes(name))),
-});
-
-/** Changes answers after the real server gave them. */
-const answers = (change) => () => async (request, forward) => {
-  const answer = await forward(request);
-  return change(request, answer) ?? answer;
-};
-
-/** Changes pages. */
-const pages = (change) =>
-  answers((request, answer) => {
-    if (!isPage(request, answer)) return undefined;
-    return { ...answer, body: bytes(change(json(answer.body), request)) };
-  });
-
-/** Changes requests on their way. */
-const requests = (change) => () => (request, forward) => forward(change(request) ?? request);
-
-/** Changes the results of batches. */
-const results = (change) =>
-  answers((request, answer) => {
-    if (!isBatch(request) || answer.status !== 200) return undefined;
-    const body = json(answer.body);
-    return { ...answer, body: bytes({ ...body, results: change(body.results) }) };
-  });
+import { answers, bytes, isBatch, isPage, isWrite, json, keyOf, pages, requests, results, without } from './tamper.mjs';
 
 export const breakages = [
   [
@@ -63,7 +30,7 @@ export const breakages = [
   ],
   [
     'ignores If-Match',
-    ['if-match.patch', 'if-match.delete', 'if-match.race'],
+    ['if-match.patch', 'if-match.put', 'if-match.delete', 'if-match.race'],
     requests((request) => without(request, 'if-match')),
   ],
   [
@@ -167,6 +134,11 @@ export const breakages = [
     ['page.checkpoint', 'page.incremental'],
     pages((page) => ({ ...page, items: page.items.slice(0, -1) })),
   ],
+  [
+    'sends once more what its checkpoint covers',
+    ['page.end', 'page.checkpoint', 'page.limit', 'page.order', 'page.etag-url'],
+    inclusive,
+  ],
   ['takes positions before it commits', ['page.commit-order', 'page.commit-order-1'], lateCommits],
   [
     'takes any checkpoint',
@@ -180,7 +152,7 @@ export const breakages = [
   ['names no epoch', ['page.epoch'], pages(({ epoch, ...page }) => page)],
   [
     'answers 304 to any tag',
-    ['page.etag', 'page.etag-url'],
+    ['page.etag', 'page.etag-url', 'document.etag'],
     () => async (request, forward) => {
       const answer = await forward(without(request, ...(isWrite(request) ? [] : ['if-none-match'])));
       const asked = !isWrite(request) && request.headers['if-none-match'];
@@ -298,5 +270,20 @@ function lateCommits() {
     if (!isPage(request, answer)) return answer;
     const page = json(answer.body);
     return { ...answer, body: bytes({ ...page, items: page.items.filter(({ id }) => !late.delete(id)) }) };
+  };
+}
+
+/** `>=` where `>` is meant: what a checkpoint covers comes once more. */
+function inclusive() {
+  const last = new Map();
+  return async (request, forward) => {
+    const answer = await forward(request);
+    if (!isPage(request, answer)) return answer;
+    const page = json(answer.body);
+    const since = new URL(request.path, 'http://x').searchParams.get('since');
+    const again = last.get(since);
+    const end = page.items.at(-1);
+    if (end) last.set(page.checkpoint, end);
+    return again ? { ...answer, body: bytes({ ...page, items: [again, ...page.items] }) } : answer;
   };
 }

@@ -5,10 +5,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { checks } from '../../conformance/checks/index.mjs';
 import { main } from '../../conformance/cli.mjs';
 import { startServer } from '../e2e/support/server.mjs';
 import { breakages } from './breakages.mjs';
 import { proxy } from './proxy.mjs';
+import { silent, singles } from './single-breakages.mjs';
 
 const cli = fileURLToPath(new URL('../../conformance/cli.mjs', import.meta.url));
 const ORIGIN = 'https://app.example';
@@ -93,6 +95,35 @@ for (const [name, expected, make] of breakages) {
     assert.equal(code, 1);
   });
 }
+
+/** All checks of the same families, but for the races of a whole log, which take longest and see everything. */
+function familiesOf(expected) {
+  const families = new Set(expected.map((id) => id.split('.')[0]));
+  const ids = checks.map(({ id }) => id).filter((id) => families.has(id.split('.')[0]));
+  return ids.filter((id) => expected.includes(id) || !id.startsWith('page.commit-order'));
+}
+
+for (const [name, expected, make] of singles) {
+  test(`noticed by ${expected.join(' and ')} alone: ${name}`, async () => {
+    const broken = await (typeof make === 'function' ? proxy(server.api, make()) : proxy(server.api, undefined, make));
+    const only = familiesOf(expected).flatMap((id) => ['--only', id]);
+    const { results } = await judged(broken.url, '--origin', ORIGIN, ...only).finally(broken.close);
+    const failed = results.filter(({ verdict }) => verdict === 'failed');
+    assert.deepEqual(failed.map(({ id }) => id).sort(), [...expected].sort(), troubles(results, 'failed').join('\n'));
+  });
+}
+
+test('noticed: a stream that is silent while nothing happens', async () => {
+  const broken = await proxy(server.api, undefined, silent);
+  const { verdicts } = await judged(broken.url, '--slow', '--only', 'events.comments').finally(broken.close);
+  assert.equal(verdicts.get('events.comments'), 'failed');
+});
+
+test('each check is noticed to fail by a server that breaks its rule, but for what takes a day', () => {
+  const failing = new Set([...breakages, ...singles].flatMap(([, ids]) => ids));
+  const never = checks.map(({ id }) => id).filter((id) => !failing.has(id));
+  assert.deepEqual(never, ['key.24h', 'events.comments']);
+});
 
 test('the command: a table, an exit code, and a word about what it cannot use', () => {
   const call = (...args) => spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });

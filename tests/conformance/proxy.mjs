@@ -1,16 +1,17 @@
 // A server that breaks one rule: the reference server behind a proxy that tampers with requests and answers.
 // `breakage(request, forward)` gets `{ method, path, headers, body }` and a way to ask the real server, and answers
-// `{ status, headers, body }`; without one, everything passes as it is.
+// `{ status, headers, body }`; without one, everything passes as it is. `events` changes the text of the event stream,
+// `ask` the headers it is asked with.
 
 import { once } from 'node:events';
 import { request as ask, createServer } from 'node:http';
 
 /** Starts the proxy; answers with its URL and a way to end it. */
-export async function proxy(target, breakage = (request, forward) => forward(request)) {
+export async function proxy(target, breakage = (request, forward) => forward(request), stream = {}) {
   const { hostname, port, pathname: base } = new URL(target);
   const to = { hostname, port };
   const server = createServer((incoming, outgoing) => {
-    serve(incoming, outgoing, { to, base, breakage }).catch(() => outgoing.destroy());
+    serve(incoming, outgoing, { to, base, breakage, stream }).catch(() => outgoing.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -21,10 +22,10 @@ export async function proxy(target, breakage = (request, forward) => forward(req
   return { url: `http://127.0.0.1:${server.address().port}${base}`, close };
 }
 
-async function serve(incoming, outgoing, { to, base, breakage }) {
+async function serve(incoming, outgoing, { to, base, breakage, stream }) {
   const { method, headers } = incoming;
   const path = incoming.url.slice(base.length);
-  if (path === '/_events') return stream(incoming, outgoing, to);
+  if (path === '/_events') return flow(incoming, outgoing, to, stream);
   const body = await whole(incoming);
   const forward = (request) => pass(to, base, request);
   const answer = await breakage({ method, path, headers: { ...headers }, body }, forward);
@@ -43,10 +44,11 @@ async function pass(to, base, { method, path, headers, body }) {
   return { status: answer.statusCode, headers: { ...answer.headers }, body: kind };
 }
 
-function stream(incoming, outgoing, to) {
-  const out = ask({ ...to, path: incoming.url, headers: incoming.headers, agent: false }, (answer) => {
+function flow(incoming, outgoing, to, { ask: asked = (headers) => headers, events = (text) => text }) {
+  const out = ask({ ...to, path: incoming.url, headers: asked(incoming.headers), agent: false }, (answer) => {
     outgoing.writeHead(answer.statusCode, answer.headers);
-    answer.pipe(outgoing);
+    answer.setEncoding('utf8').on('data', (text) => outgoing.write(events(text)));
+    answer.on('end', () => outgoing.end());
   });
   outgoing.on('close', () => out.destroy());
   out.on('error', () => outgoing.destroy());
