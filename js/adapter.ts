@@ -68,10 +68,14 @@ class Bridge {
       if (!running && !controller.signal.aborted) void run();
     };
     const { context } = this.context(controller.signal);
-    const stop = this.guarded('subscribe()', () => this.adapter.subscribe?.(notify, context));
+    const stop: unknown = this.guarded('subscribe()', () => this.adapter.subscribe?.(notify, context));
+    // An async function gives a promise: what comes of it is nobody's, least of all an error that nobody caught.
+    if (stop instanceof Promise) stop.catch(() => undefined);
+    if (stop !== undefined && typeof stop !== 'function')
+      this.warn('subscribe() must give a function that ends it, at once; it is told by its signal only');
     return () => {
       controller.abort();
-      if (typeof stop === 'function') this.guarded('the end of subscribe()', stop);
+      if (typeof stop === 'function') this.guarded('the end of subscribe()', () => stop());
     };
   }
 

@@ -26,7 +26,10 @@ export interface Adapter {
    * came is not the last word (an answer that came late, a conflict without its document). Without it the whole list is gone through.
    */
   get?(request: { collection: string; id: string }, context: AdapterContext): Promise<PullPage['docs'][number] | null>;
-  /** Calls notify() whenever the server has news; returns how to stop. Called in every tab while sync runs. */
+  /**
+   * Calls notify() whenever the server has news; returns how to stop, at once (a promise is no way to stop, and the log says so: then
+   * `context.signal` is). Called in every tab while sync runs.
+   */
   subscribe?(notify: (collection?: string) => void, context: AdapterContext): Unsubscribe;
 }
 /** What an adapter works with. */

@@ -1,5 +1,6 @@
 // A back end in memory behind an adapter, and a database in memory that syncs with it.
 
+import { until } from './modules.mjs';
 import { seakeep } from './package.mjs';
 
 const TIMES = {
@@ -82,4 +83,25 @@ export async function start(adapter, options = {}) {
     log,
     warnings: () => log.filter((one) => one.scope === 'adapter').map((one) => one.message),
   };
+}
+
+/** A page that was made before an answer and comes after it is not the last word on what was answered. */
+export async function lateNews({ adapter, honest, docs, store }, { db, notes }) {
+  store('notes', 'n1', { id: 'n1', n: 2 });
+  let release;
+  adapter.pull = async (...args) => {
+    const page = await honest.pull(...args);
+    if (args[0].collection !== 'notes') return page;
+    await new Promise((resolve) => {
+      release = resolve;
+    });
+    adapter.pull = honest.pull;
+    return page;
+  };
+  const pulling = db.sync.now({ push: false });
+  await until(() => release !== undefined);
+  docs.set('notes/n1', { ...docs.get('notes/n1'), revision: 'r1' });
+  await (await notes.patch('n1', { mine: true })).synced;
+  release();
+  await pulling;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backend, start } from './adapter-backend.mjs';
+import { backend, lateNews, start } from './adapter-backend.mjs';
 import { until } from './modules.mjs';
 
 test('pulls go page by page from a checkpoint of any JSON, and a deletion arrives', async () => {
@@ -42,27 +42,6 @@ test('without pull nothing is asked for, nothing is swept, and lists are complet
   assert.equal(live.current.complete, true);
   await db.close();
 });
-
-/** A page that was made before an answer and comes after it is not the last word on what was answered. */
-async function lateNews({ adapter, honest, docs, store }, { db, notes }) {
-  store('notes', 'n1', { id: 'n1', n: 2 });
-  let release;
-  adapter.pull = async (...args) => {
-    const page = await honest.pull(...args);
-    if (args[0].collection !== 'notes') return page;
-    await new Promise((resolve) => {
-      release = resolve;
-    });
-    adapter.pull = honest.pull;
-    return page;
-  };
-  const pulling = db.sync.now({ push: false });
-  await until(() => release !== undefined);
-  docs.set('notes/n1', { ...docs.get('notes/n1'), revision: 'r1' });
-  await (await notes.patch('n1', { mine: true })).synced;
-  release();
-  await pulling;
-}
 
 test('one document by itself is asked for by get, and a wrong answer is none', async () => {
   const end = backend();
