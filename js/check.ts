@@ -12,6 +12,11 @@ import { didYouMean, shown } from './text.js';
 /** Options of any shape, known to be a plain object. */
 export type Options = { [option: string]: unknown };
 
+/** How a message names a word that is none of the known ones: by itself when it is text, and by what was perhaps meant. */
+export function unknownWord(word: unknown, known: readonly string[]): string {
+  return typeof word === 'string' ? `"${shown(word)}"${didYouMean(word, known)}` : kindOf(word);
+}
+
 /** A plain object (nothing is an empty one) with none but known keys. An own key set to undefined is as good as absent. */
 export function plainOptions(value: unknown, what: string, known?: readonly string[], code?: ErrorCode): Options {
   if (value === undefined) return {};

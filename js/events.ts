@@ -5,8 +5,8 @@
  * so from a fresh task or from a promise's reaction, never while the engine is on the stack.
  */
 
-import { mustBe } from './check.js';
-import { shown } from './text.js';
+import { mustBe, unknownWord } from './check.js';
+import { refuse } from './errors.js';
 import type { Unsubscribe } from './types.js';
 
 /** Told which subscription's listener failed, and what it threw. */
@@ -17,7 +17,7 @@ export interface Listeners<T> {
   readonly size: number;
   /** Throws ARGUMENT_TYPE for what is not a function. */
   add(listener: (value: T) => void): Unsubscribe;
-  /** Adds a listener and tells it the present value. */
+  /** Adds a listener and tells it the present value, and then only others: it may have been told before it is emitted. */
   addNow(listener: (value: T) => void, value: T): Unsubscribe;
   emit(value: T): void;
   clear(): void;
@@ -26,7 +26,7 @@ export interface Listeners<T> {
 /** Listeners of what `what` names in messages: `sync.subscribe`. */
 export function listeners<T>(what: string, report: Report): Listeners<T> {
   // Wrapped, so that the same function given twice is two listeners.
-  const all = new Set<{ call: (value: T) => void }>();
+  const all = new Set<{ call: (value: T) => void; told?: T }>();
   const tell = (call: (value: T) => unknown, value: T) => {
     try {
       const result = call(value);
@@ -35,9 +35,9 @@ export function listeners<T>(what: string, report: Report): Listeners<T> {
       report(what, thrown);
     }
   };
-  const add = (call: (value: T) => void) => {
+  const add = (call: (value: T) => void, told?: T) => {
     checkListener(what, call);
-    const entry = { call };
+    const entry = told === undefined ? { call } : { call, told };
     all.add(entry);
     return () => void all.delete(entry);
   };
@@ -45,14 +45,18 @@ export function listeners<T>(what: string, report: Report): Listeners<T> {
     get size() {
       return all.size;
     },
-    add,
+    add: (listener) => add(listener),
     addNow(listener, value) {
-      const stop = add(listener);
+      const stop = add(listener, value);
       tell(listener, value);
       return stop;
     },
     emit(value) {
-      for (const entry of [...all]) if (all.has(entry)) tell(entry.call, value);
+      for (const entry of [...all]) {
+        if (!all.has(entry) || ('told' in entry && entry.told === value)) continue;
+        if ('told' in entry) entry.told = value;
+        tell(entry.call, value);
+      }
     },
     clear: () => all.clear(),
   };
@@ -67,12 +71,16 @@ export interface Emitter {
   clear(): void;
 }
 
-/** An emitter of any event: one that is never emitted is never told. */
-export function emitter(what: string, report: Report): Emitter {
+/** An emitter of the named events; to listen to any other is a mistake that would never be noticed: ARGUMENT_TYPE. */
+export function emitter(what: string, names: readonly string[], report: Report): Emitter {
   const by = new Map<string, Listeners<never>>();
   return {
     on(event, listener) {
-      const known = by.get(event) ?? listeners<never>(`${what}("${shown(String(event))}")`, report);
+      if (!names.includes(event)) {
+        const message = `${what}: there is no event ${unknownWord(event, names)}`;
+        throw refuse('ARGUMENT_TYPE', message, { path: 'event' });
+      }
+      const known = by.get(event) ?? listeners<never>(`${what}("${event}")`, report);
       by.set(event, known);
       return known.add(listener);
     },

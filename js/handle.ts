@@ -12,7 +12,7 @@ import type { Checked } from './config.js';
 import { fromOut, isErrorOut, isSeakeepError, refuse, type SeakeepError, thrownName, toInfo } from './errors.js';
 import { type Emitter, emitter, type Listeners, listeners } from './events.js';
 import { LastErrors } from './last-errors.js';
-import { causeName, type Log, logSync, logTo, STORE_LEVELS } from './log.js';
+import { causeName, type Log, logSync, logTo, STORE_LEVELS, SYNC_LEVELS } from './log.js';
 import { Meter, type Timed } from './metrics.js';
 import { receive } from './receive.js';
 import type { SyncTriggers } from './types-sync.js';
@@ -39,8 +39,8 @@ const TURNS = 24;
 export class Handle {
   /** Tells the app that one of its functions failed. */
   readonly report = (what: string, thrown: unknown): void => this.failed(what, thrown);
-  readonly events: Emitter = emitter('on', this.report);
-  readonly syncEvents: Emitter = emitter('sync.on', this.report);
+  readonly events: Emitter = emitter('on', Object.keys(STORE_LEVELS), this.report);
+  readonly syncEvents: Emitter = emitter('sync.on', Object.keys(SYNC_LEVELS), this.report);
   readonly statusChanges: Listeners<Told> = listeners('subscribe', this.report);
   readonly settingChanges: Listeners<string> = listeners('settings.subscribe', this.report);
   readonly lives = new Set<Wakeable>();
@@ -218,7 +218,10 @@ export class Handle {
   get told(): Told {
     if (this.behind) {
       this.unheard.push(...this.fetch());
-      for (const event of this.unheard) if (event.type === 'status') this.lastTold = event;
+      // Who is told the newest one is told none of those before it afterwards.
+      const newest = this.unheard.filter((event) => event.type === 'status').at(-1);
+      this.unheard = this.unheard.filter((event) => event.type !== 'status' || event === newest);
+      this.lastTold = newest ?? this.lastTold;
     }
     return this.lastTold;
   }

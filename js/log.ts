@@ -6,16 +6,24 @@
 
 import type { Checked } from './config.js';
 import { thrownName } from './errors.js';
-import type { LogEntry } from './types.js';
+import type { DatabaseEvents, LogEntry } from './types.js';
+import type { SyncEvents } from './types-sync.js';
 
 /** Writes one line. */
 export type Log = (level: LogEntry['level'], scope: string, message: string, detail?: object) => void;
 
+/** A level for each event; the table has no other key. */
+type Levels<Events> = { [E in keyof Events]: LogEntry['level'] } & { [event: string]: LogEntry['level'] };
+
 const LEVELS = ['error', 'warn', 'info', 'debug'];
 
-/** How much each event of sync matters; the rest is 'debug'. */
-const SYNC_LEVELS: { [event: string]: LogEntry['level'] } = {
+/** The events of sync, and how much each matters. */
+export const SYNC_LEVELS: Levels<SyncEvents> = {
   __proto__: null as never,
+  started: 'debug',
+  progress: 'debug',
+  acknowledged: 'debug',
+  pulled: 'debug',
   completed: 'info',
   failed: 'warn',
   retrying: 'info',
@@ -31,9 +39,10 @@ const SYNC_LEVELS: { [event: string]: LogEntry['level'] } = {
   'captive-portal': 'warn',
   'unknown-results': 'warn',
 };
-/** How much each event of the database matters; the rest is 'info'. */
-export const STORE_LEVELS: { [event: string]: LogEntry['level'] } = {
+/** The events of the database, and how much each matters. */
+export const STORE_LEVELS: Levels<DatabaseEvents> = {
   __proto__: null as never,
+  'listener-error': 'warn',
   'storage-lost': 'error',
   'closed-for-upgrade': 'warn',
   'upgrade-blocked': 'warn',

@@ -5,11 +5,10 @@
  */
 
 import type { StatusOut } from './binding.js';
-import { mustBe, plainOptions } from './check.js';
-import { kindOf, refuse, toInfo } from './errors.js';
+import { mustBe, plainOptions, unknownWord } from './check.js';
+import { refuse, toInfo } from './errors.js';
 import { type Listeners, listeners } from './events.js';
 import type { Handle } from './handle.js';
-import { didYouMean, shown } from './text.js';
 import type { Sync, SyncReport, SyncStatus } from './types-sync.js';
 
 type NowOptions = { collection?: string; push?: boolean; pull?: boolean; full?: boolean };
@@ -91,8 +90,9 @@ export async function syncNow(handle: Handle, options: NowOptions = {}): Promise
 export function checkCollection(handle: Handle, name: string): void {
   const names = [...handle.checked.validators.keys()];
   if (names.includes(name)) return;
-  const asked = typeof name === 'string' ? `"${shown(name)}"${didYouMean(name, names)}` : kindOf(name);
-  throw refuse('STORE_UNKNOWN', `there is no collection ${asked}`, { hint: 'declare it in the collections of open()' });
+  throw refuse('STORE_UNKNOWN', `there is no collection ${unknownWord(name, names)}`, {
+    hint: 'declare it in the collections of open()',
+  });
 }
 
 function checkNow(handle: Handle, options: NowOptions): void {

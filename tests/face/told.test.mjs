@@ -144,3 +144,21 @@ test('a status is never behind an answer, and whoever listens is told once who w
   await db.close();
   assert.deepEqual(seen, [0, 1, 2, 3]);
 });
+
+test('who subscribes right after a write is told each status once', async () => {
+  const { db, notes } = await database();
+  await db.sync.now();
+  const told = [];
+  for (let n = 0; n < 5; n++) {
+    await notes.put({ id: `n${n}` });
+    const seen = [];
+    told.push(seen);
+    db.sync.subscribe((status) => void seen.push(status));
+    assert.equal(seen[0].pending, n + 1, 'the first one is never behind the answer');
+  }
+  await until(() => told.every((seen) => seen.at(-1).pending === 5));
+  for (const seen of told) {
+    for (const [i, status] of seen.entries()) assert.notDeepEqual(status, seen[i - 1], 'the same status twice');
+  }
+  await db.close();
+});
