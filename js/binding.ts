@@ -120,4 +120,6 @@ export interface Client {
   /** A number that moves whenever any tab commits anything: memory older than it is not trusted (at most 1 s, design section 15). */
   mark(): Promise<string>;
   close(): Promise<void>;
+  /** Ends as a page that dies does: nothing is finished, nothing given back. For the test kit. */
+  abandon(): void;
 }

@@ -15,10 +15,13 @@ import { checkCollection, syncOf } from './sync.js';
 import { transactionOf } from './transaction.js';
 import type { AnySchema, Collection, Database } from './types.js';
 
+/** How the test kit, which is a bundle of its own, has a database end as a page that dies. */
+const ABANDON = Symbol.for('seakeep.abandon');
+
 /** The database of a handle; `name` as the app gave it. */
 export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
   const made = new Map<string, Collection<AnySchema[string]>>();
-  return {
+  const database: Database<AnySchema> = {
     name,
     user: handle.checked.config.user,
     sync: syncOf(handle),
@@ -45,4 +48,5 @@ export function databaseOf(handle: Handle, name: string): Database<AnySchema> {
     },
     close: () => handle.close(),
   };
+  return Object.defineProperty(database, ABANDON, { value: () => handle.abandon() });
 }

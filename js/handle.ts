@@ -205,6 +205,12 @@ export class Handle {
     return this.closing;
   }
 
+  /** Ends as a page that dies does; for the test kit. */
+  abandon(): void {
+    this.end(refuse('CLOSED', 'this handle was abandoned'));
+    this.client.abandon();
+  }
+
   /** The engine can do nothing more: whatever is open is rejected. */
   crash(text: string): void {
     const cause = refuse('ENGINE_CRASHED', `the engine stopped: ${text}`, {

@@ -1,13 +1,15 @@
 /**
  * A clock that stands still until it is told to go on, in place of the host's own.
  *
- * While it is installed `Date.now`, `setTimeout` and `clearTimeout` are its own everywhere in this process, so that hours
- * pass in no time and always in the same way. Timers fire in their order, each after everything before it has settled.
+ * While it is installed `Date.now`, `setTimeout`, `setInterval` and what clears them are its own everywhere in this
+ * process, so that hours pass in no time and always in the same way. Timers fire in their order, each after everything before it has settled.
  * Touches nothing until it is installed, and puts everything back.
  */
 
-type Timer = { id: number; at: number; call: () => void };
-const host = { now: Date.now, setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+type Timer = { id: number; at: number; call: () => void; every?: number };
+const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
+const host = { setTimeout, clearTimeout, setInterval, clearInterval };
+const { now } = Date;
 
 /** Lets everything settle that waits for nothing but its turn. */
 export async function settle(): Promise<void> {
@@ -39,20 +41,15 @@ export class FakeClock {
   /** Takes the place of the host's clock; returns how to give it back. */
   install(): () => void {
     Date.now = () => this.time;
-    globalThis.setTimeout = ((call: (...args: unknown[]) => void, delay = 0, ...args: unknown[]) => {
-      this.last += 1;
-      this.timers.push({ id: this.last, at: this.time + Math.max(0, Number(delay) || 0), call: () => call(...args) });
-      return this.last;
-    }) as unknown as typeof setTimeout;
-    globalThis.clearTimeout = ((id: unknown) => {
-      const mine = this.timers.length;
-      this.timers = this.timers.filter((timer) => timer.id !== id);
-      if (mine === this.timers.length) host.clearTimeout(id as never);
-    }) as typeof clearTimeout;
+    const set = (repeats: boolean) =>
+      ((call: (...args: unknown[]) => void, delay = 0, ...args: unknown[]) =>
+        this.set(() => call(...args), Number(delay) || 0, repeats)) as unknown as typeof host.setTimeout;
+    const clear = (id: unknown) => this.clear(id);
+    const mine = { setTimeout: set(false), setInterval: set(true), clearTimeout: clear, clearInterval: clear };
+    Object.assign(globalThis, mine);
     return () => {
-      Date.now = host.now;
-      globalThis.setTimeout = host.setTimeout;
-      globalThis.clearTimeout = host.clearTimeout;
+      Date.now = now;
+      Object.assign(globalThis, host);
     };
   }
 
@@ -82,9 +79,28 @@ export class FakeClock {
     return true;
   }
 
+  private set(call: () => void, delay: number, repeats: boolean): number {
+    this.last += 1;
+    // A host waits at least a millisecond before it repeats; without that no time would ever pass.
+    const wait = Math.max(repeats ? 1 : 0, delay);
+    this.timers.push({ id: this.last, at: this.time + wait, call, ...(repeats && { every: wait }) });
+    return this.last;
+  }
+
+  private clear(id: unknown): void {
+    const mine = this.timers.length;
+    this.timers = this.timers.filter((timer) => timer.id !== id);
+    if (mine === this.timers.length) host.clearTimeout(id as never);
+  }
+
   private next(end: number): Timer | undefined {
     const due = this.timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at || a.id - b.id)[0];
-    this.timers = this.timers.filter((timer) => timer !== due);
+    if (due === undefined) return undefined;
+    if (due.every === undefined) this.timers = this.timers.filter((timer) => timer !== due);
+    else
+      this.timers = this.timers.map((timer) =>
+        timer === due ? { ...due, at: due.at + (due.every as number) } : timer,
+      );
     return due;
   }
 }

@@ -7,12 +7,15 @@
  */
 
 import { open } from './index.js';
-import { defaultChange, defaultDocument, generator, type Random, seedChance } from './testing-chance.js';
+import { Author } from './testing-author.js';
+import { generator, type Random, seedChance } from './testing-chance.js';
 import { FakeClock, settle } from './testing-clock.js';
-import { type Device, type Doc, disagreement, type History, loss, stuck } from './testing-judge.js';
+import { type Device, type Doc, disagreement, loss, stuck } from './testing-judge.js';
+import { Network } from './testing-network.js';
 import { FakeServer } from './testing-server.js';
 import type { CollectionOptions, Database } from './types.js';
 import type { Adapter } from './types-adapter.js';
+import type { SyncReport } from './types-sync.js';
 import type { SyncOptions } from './types-sync-options.js';
 
 /** What to run. */
@@ -59,13 +62,8 @@ export interface ReplayReport {
 }
 
 const TIMES = { startDelay: 0, interval: 30_000, pullInterval: 5_000, timeout: 10_000 };
-/** Faults of one request in a hundred. */
-const FAULTS: [number, 'before' | 'after' | 'twice' | 'slow'][] = [
-  [12, 'before'],
-  [24, 'after'],
-  [36, 'twice'],
-  [46, 'slow'],
-];
+/** How a database is told to end as a page that dies. */
+const ABANDON = Symbol.for('seakeep.abandon');
 let running = false;
 let opened = 0;
 
@@ -79,7 +77,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
     for (let number = 0; number < report.schedules; number++) {
       const schedule = new Schedule(options, seed + number);
       const message = await schedule.run();
-      report.writes += schedule.writes;
+      report.writes += schedule.author.writes;
       if (message !== undefined) report.violations.push({ seed: seed + number, message, trace: schedule.trace });
     }
     return report;
@@ -90,13 +88,12 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 
 class Schedule {
   readonly trace: string[] = [];
-  writes = 0;
   private readonly random: Random;
   private readonly clock = new FakeClock();
   private readonly server = new FakeServer();
   private readonly devices: Device[] = [];
-  private readonly histories = new Map<string, History>();
-  private healed = false;
+  readonly author: Author;
+  private readonly network: Network;
 
   constructor(
     private readonly options: ReplayOptions,
@@ -104,7 +101,11 @@ class Schedule {
   ) {
     this.random = generator(seed);
     for (const device of [0, 1])
-      this.devices.push({ name: `replay-${++opened}-${device}`, db: undefined, online: true });
+      this.devices.push({ name: `replay-${++opened}-${device}`, db: undefined, online: true, life: 0 });
+    const { url, fetch } = this.server;
+    const note = (text: string) => this.note(text);
+    this.network = new Network(url, fetch, this.devices, this.random, note);
+    this.author = new Author(options, this.random, note);
   }
 
   /** What is wrong in the end, if anything. */
@@ -134,127 +135,77 @@ class Schedule {
   private async open(at: number): Promise<void> {
     const device = this.devices[at] as Device;
     const { adapter, collections, sync } = this.options;
+    const server = { url: this.server.url, fetch: this.network.fetchOf(at) };
     const through =
       adapter === undefined
-        ? { url: this.server.url, fetch: this.network(at) }
-        : { adapter: this.wrapped(adapter({ url: this.server.url, fetch: this.network(at) }, at), at) };
+        ? { ...server, auth: () => ({ authorization: 'Bearer replay' }) }
+        : { adapter: this.network.adapterOf(at, adapter(server, at)) };
     device.db = await open(device.name, { storage: 'memory', collections, sync: { ...TIMES, ...sync, ...through } });
-  }
-
-  /** The way from one device to the server. */
-  private network(at: number): typeof fetch {
-    return ((input: string, init: RequestInit) =>
-      this.carry(at, `${init.method ?? 'GET'} ${input.slice(this.server.url.length)}`, () =>
-        this.server.fetch(input, init),
-      )) as typeof fetch;
-  }
-
-  private wrapped(adapter: Adapter, at: number): Adapter {
-    const { pull, get } = adapter;
-    return {
-      push: async (changes, context) => {
-        const results = await this.carry(at, `push ${changes.length}`, () => adapter.push(changes, context));
-        return this.random() < 0.3 && Array.isArray(results) ? [...results].reverse() : results;
-      },
-      ...(pull && {
-        pull: (request, context) =>
-          this.carry(at, `pull ${request.collection}`, () => pull.call(adapter, request, context)),
-      }),
-      ...(get && {
-        get: (request, context) =>
-          this.carry(at, `get ${request.collection}`, () => get.call(adapter, request, context)),
-      }),
-    };
-  }
-
-  /** One request: lost before or after, done twice, late, or done. */
-  private async carry<R>(at: number, what: string, send: () => Promise<R>): Promise<R> {
-    const device = this.devices[at] as Device;
-    const roll = this.below(100);
-    const fault = this.healed ? undefined : FAULTS.find(([below]) => roll < below)?.[1];
-    this.note(`device ${at}: ${what}${fault === undefined ? '' : ` (${fault})`}${device.online ? '' : ' (offline)'}`);
-    if (!device.online || fault === 'before') throw new TypeError('no connection');
-    if (fault === 'slow') await this.wait(this.below(9_000));
-    if (fault === 'twice') await send().catch(() => undefined);
-    const answer = await send();
-    if (fault === 'after' || !device.online) throw new TypeError('the connection was lost');
-    return answer;
-  }
-
-  private wait(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 
   private async step(): Promise<void> {
     const at = this.below(2);
     const device = this.devices[at] as Device;
     const roll = this.below(100);
-    if (roll < 60) await this.write(at, device.db as Database);
-    else if (roll < 72) {
+    if (roll < 56) await this.author.write(at, device.db as Database);
+    else if (roll < 68) {
       device.online = !device.online;
       this.note(`device ${at} is ${device.online ? 'online' : 'offline'}`);
-    } else if (roll < 80) {
-      this.note(`device ${at} is closed and opened again`);
-      await device.db?.close();
-      await this.open(at);
-    }
+    } else if (roll < 74) await this.reopen(at, 'closed', () => device.db?.close());
+    else if (roll < 82) await this.reopen(at, 'killed', () => this.kill(at, device.db as Database));
+    else if (roll < 88 && this.options.docs === undefined) this.author.strange(this.server);
+    else if (roll < 90) this.restore();
     await this.clock.advance(this.below(this.random() < 0.3 ? 40_000 : 2_000));
   }
 
-  private async write(at: number, db: Database): Promise<void> {
-    const names = Object.keys(this.options.collections);
-    const name = names[this.below(names.length)] as string;
-    const collection = db.collection(name);
-    const docs: Doc[] = (await collection.query()).filter((doc) => this.histories.has(doc.tag));
-    const doc = docs[this.below(docs.length)];
-    if (doc === undefined || (docs.length < 4 && this.random() < 0.3)) {
-      const tag = `d${this.histories.size}`;
-      const made = { ...(this.options.create ?? defaultDocument)(this.random), tag } as Doc;
-      this.histories.set(tag, { collection: name, fields: new Map(), removed: false });
-      this.note(`device ${at} makes ${name} ${tag}: ${JSON.stringify(made)}`);
-      await collection.put(made);
-      return this.wrote(at, tag, made);
-    }
-    const history = this.histories.get(doc.tag) as History;
-    if (this.options.removes && this.random() < 0.1) {
-      this.note(`device ${at} removes ${name} ${doc.tag}`);
-      await collection.remove(doc.id);
-      history.removed = true;
-      return;
-    }
-    const changes = (this.options.change ?? defaultChange)(doc, this.random) as Doc;
-    this.note(`device ${at} changes ${name} ${doc.tag}: ${JSON.stringify(changes)}`);
-    await collection.patch(doc.id, changes);
-    this.wrote(at, doc.tag, changes);
+  private async reopen(at: number, how: string, end: () => Promise<void> | undefined): Promise<void> {
+    const device = this.devices[at] as Device;
+    this.note(`device ${at} is ${how} and opened again`);
+    await end();
+    device.life += 1;
+    await this.open(at);
   }
 
-  private wrote(at: number, tag: string, values: Doc): void {
-    this.writes += 1;
-    const { fields } = this.histories.get(tag) as History;
-    for (const [field, value] of Object.entries(values)) {
-      const known = fields.get(field) ?? { last: new Map(), all: new Set() };
-      const text = JSON.stringify(value) ?? 'removed';
-      known.last.set(at, text);
-      known.all.add(text);
-      fields.set(field, known);
-    }
+  /** The device dies, half of the time while it writes. */
+  private async kill(at: number, db: Database): Promise<void> {
+    const die = (db as unknown as { [ABANDON]: () => void })[ABANDON];
+    if (this.random() < 0.5) return die();
+    await this.author.write(at, db, die);
+  }
+
+  /** The server knows no checkpoints any more, which an adapter may not be told. */
+  private restore(): void {
+    if (this.options.adapter !== undefined) return;
+    this.note('the server answers 410 to every checkpoint so far');
+    this.server.forget();
   }
 
   private async heal(): Promise<void> {
-    this.healed = true;
+    this.network.healed = true;
     this.note('the faults stop');
     for (const device of this.devices) device.online = true;
     for (let round = 0; round < 3; round++) {
       for (const { db } of this.devices) {
-        let done = false;
-        db?.sync.now().finally(() => {
-          done = true;
-        });
-        await this.clock.until(() => done);
-        await this.clock.until(() => db?.sync.status.pending === 0, 600_000);
+        if (db === undefined) continue;
+        await this.pass(db);
+        await unblock(db);
+        await this.clock.until(() => db.sync.status.pending === 0, 600_000);
       }
     }
     await settle();
+  }
+
+  /** A whole pass; where a server asked for a pause, or for a login, after that. */
+  private async pass(db: Database): Promise<void> {
+    for (let tries = 0; tries < 30; tries++) {
+      let report: SyncReport | undefined;
+      void db.sync.now().then((said) => {
+        report = said;
+      });
+      await this.clock.until(() => report !== undefined);
+      if (report?.skipped === undefined) return;
+      await this.clock.advance(5_000);
+    }
   }
 
   private async judge(): Promise<string | undefined> {
@@ -268,11 +219,18 @@ class Schedule {
     }
     for (const name of names) {
       const docs = await there(name);
-      const wrong = loss(name, docs, this.histories);
+      const wrong = await loss(name, docs, this.author.histories, this.devices);
       if (wrong !== undefined) return wrong;
       const own = this.options.check?.(name, docs);
       if (own !== undefined) return `${name}: ${own}`;
     }
     return undefined;
+  }
+}
+
+/** Sends again what lost five requests in a row by chance, as a person would. */
+async function unblock(db: Database): Promise<void> {
+  for (const { mutationId, lastError } of await db.outbox.list({ state: 'parked' })) {
+    if (lastError?.code === 'NETWORK_BLOCKED') await db.outbox.retry(mutationId);
   }
 }

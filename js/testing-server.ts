@@ -2,17 +2,26 @@
  * A server in memory that speaks the REST profile, and fails when it is told to.
  *
  * For the app's own tests: give its `fetch` to `sync.fetch` and its `url` to `sync.url`. Idempotency keys, revisions, the
- * change log with checkpoints, tombstones and epochs, batches and the health probe are as the profile wants them;
- * server-sent events are not offered. Keeps everything in this object and listens on no port.
+ * change log with checkpoints, tombstones and epochs, batches, server-sent events and the health probe are as the profile
+ * wants them. Keeps everything in this object and listens on no port.
  */
 
-type Doc = { [field: string]: unknown };
-interface Stored {
-  doc: Doc | undefined;
-  revision: number;
-  /** Its place in the change log. */
-  at: number;
-}
+import {
+  type Answer,
+  current,
+  type Doc,
+  item,
+  lost,
+  member,
+  merged,
+  pause,
+  problem,
+  type Request,
+  response,
+  type Stored,
+} from './testing-answers.js';
+import { News } from './testing-news.js';
+
 /** A request as the server saw it. */
 export interface SeenRequest {
   method: string;
@@ -41,36 +50,28 @@ export interface Fault {
   /** Somebody else changes the document a moment before, so that the revision does not fit any more. */
   conflict?: boolean;
 }
-interface Answer {
-  status: number;
-  body?: unknown;
-  revision?: number;
-  headers?: { [name: string]: string };
-}
-interface Request {
-  method: string;
-  collection: string;
-  id: string | undefined;
-  body: Doc | undefined;
-  patches: boolean;
-  ifMatch: string | undefined;
-  ifNoneMatch: string | undefined;
-  key: string | undefined;
-}
-
 /** A server for tests. */
 export class FakeServer {
   readonly url = 'https://fake.test/api';
   /** Every request so far, oldest first. */
   readonly requests: SeenRequest[] = [];
-  /** While true nothing gets through. */
-  offline = false;
   private epoch = 1;
   private made = 0;
   private tables = new Map<string, Map<string, Stored>>();
   private log: { collection: string; id: string }[] = [];
   private results = new Map<string, { print: string; answer: Answer }>();
   private faults: (Fault & { left: number })[] = [];
+  private readonly news = new News();
+  private away = false;
+
+  /** While true nothing gets through. */
+  get offline(): boolean {
+    return this.away;
+  }
+  set offline(away: boolean) {
+    this.away = away;
+    if (away) this.news.cut();
+  }
 
   /** For `sync.fetch`: it needs no `this`. */
   readonly fetch = (async (input: string | URL | { url: string }, init: RequestInit = {}): Promise<Response> => {
@@ -88,6 +89,8 @@ export class FakeServer {
     const fault = this.fault(seen);
     if (fault?.delay !== undefined) await pause(fault.delay, init.signal ?? undefined);
     if (this.offline || fault?.drop === 'before') throw lost();
+    if (seen.path === '_events' && fault?.status === undefined)
+      return this.listen(seen, headers, init.signal ?? undefined);
     const answer = fault?.status === undefined ? this.execute(seen, url, headers, fault) : (fault as Answer);
     if (this.offline || fault?.drop === 'after') throw lost();
     seen.status = answer.status;
@@ -131,6 +134,12 @@ export class FakeServer {
   /** The history is another one from now on, as after a restored backup: checkpoints are not known any more. */
   forget(): void {
     this.epoch += 1;
+  }
+
+  private listen(seen: SeenRequest, headers: Headers, signal: AbortSignal | undefined): Response {
+    seen.status = 200;
+    const stream = this.news.stream(headers.get('last-event-id') ?? undefined, signal);
+    return new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
   }
 
   private fault(seen: SeenRequest): Fault | undefined {
@@ -196,6 +205,7 @@ export class FakeServer {
       at: this.log.length,
     };
     this.tables.set(collection, table.set(id, stored));
+    this.news.tell(collection);
     return stored.doc === undefined ? { status } : current(stored, status);
   }
 
@@ -229,7 +239,7 @@ export class FakeServer {
 
   private batch({ changes, atomic }: { changes: Doc[]; atomic?: boolean }): Answer {
     const kept = structuredClone([this.tables, this.log, this.results, this.made] as const);
-    const answers = changes.map((change) => this.once(request(change)));
+    const answers = changes.map((change) => this.once(member(change)));
     const refused = answers.some(({ status }) => status >= 300);
     if (atomic === true && refused) [this.tables, this.log, this.results, this.made] = kept;
     const results = changes.map(({ mutationId }, i) => {
@@ -242,68 +252,4 @@ export class FakeServer {
     });
     return { status: 200, body: { results } };
   }
-}
-
-/** A member of a batch as the request it would have been. */
-function request(change: Doc): Request {
-  // biome-ignore lint/suspicious/noExplicitAny: a member is what the client sent.
-  const { kind, id, temporary, doc, changes, revision, collection, idempotencyKey } = change as any;
-  const makes = kind === 'create';
-  return {
-    method: kind === 'delete' ? 'DELETE' : temporary ? 'POST' : changes ? 'PATCH' : 'PUT',
-    collection,
-    id: temporary ? undefined : id,
-    body: changes ?? doc,
-    patches: changes !== undefined,
-    ifMatch: revision,
-    ifNoneMatch: makes && !temporary ? '*' : undefined,
-    key: idempotencyKey,
-  };
-}
-
-function current({ doc, revision }: Stored, status: number): Answer {
-  return { status, body: doc, revision };
-}
-
-function item(id: string, { doc, revision }: Stored): object {
-  if (doc === undefined) return { id, revision: String(revision), deleted: true };
-  return { id, revision: String(revision), updatedAt: doc.updatedAt, doc };
-}
-
-function problem(status: number, name: string): Answer {
-  return { status, body: { type: `https://fake.test/problems/${name}`, title: name, status } };
-}
-
-/** A merge patch applied (RFC 7396). */
-function merged(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const plain = typeof target === 'object' && target !== null && !Array.isArray(target);
-  const out: Doc = plain ? { ...(target as Doc) } : {};
-  for (const [field, value] of Object.entries(patch)) {
-    if (value === null) delete out[field];
-    else out[field] = merged(out[field], value);
-  }
-  return out;
-}
-
-function response({ status, body, revision, headers }: Answer): Response {
-  const all = new Headers({ date: new Date(Date.now()).toUTCString(), ...headers });
-  if (revision !== undefined) all.set('etag', `"${revision}"`);
-  if (body === undefined) return new Response(null, { status, headers: all });
-  if (!all.has('content-type')) all.set('content-type', 'application/json');
-  return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers: all });
-}
-
-function lost(): Error {
-  return new TypeError('the connection was lost (fake server)');
-}
-
-function pause(delay: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, delay);
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(lost());
-    });
-  });
 }

@@ -368,13 +368,24 @@ impl Client {
         let (number, mailbox, store) = (self.number, self.mailbox.clone(), self.store.clone());
         // It settles in any case: the driver answers, or the mailbox refuses.
         settled(&self.mailbox.ask(Command::Close), move |_| {
-            mailbox.close();
-            store.close();
-            crash::forget(number);
+            end(number, &mailbox, &store);
             settle(Ok(JsValue::UNDEFINED));
         });
         promise
     }
+
+    /// Ends as the client of a page that dies: nothing is finished, and the lease is not given back. For the test kit.
+    pub fn abandon(&self) {
+        if !self.closed.replace(true) {
+            end(self.number, &self.mailbox, &self.store);
+        }
+    }
+}
+
+fn end(number: u32, mailbox: &Mailbox, store: &Store) {
+    mailbox.close();
+    store.close();
+    crash::forget(number);
 }
 
 /// A text of the face's. Texts come as values: taking them over here costs less glue than one conversion for each.

@@ -145,6 +145,51 @@ test('the clock stands until it is told, and time in the engine is its time', as
   assert.ok(Date.now() > 1_750_000_000_000);
 });
 
+test('news: a stream tells what changed, goes on after the last event, and ends when nothing gets through', async () => {
+  const server = new FakeServer();
+  const db = await openMemory({
+    collections,
+    sync: through(server, { rest: { events: true }, pullInterval: 3_600_000 }),
+  });
+  const notes = db.collection('notes');
+  const arrived = (id) =>
+    new Promise((resolve) => {
+      notes.live().subscribe(({ rows }) => {
+        if (rows.some((row) => row.id === id)) resolve();
+      });
+    });
+  await db.sync.now();
+  server.put('notes', { id: 'told', text: 'a' });
+  await arrived('told');
+  const opened = () => server.requests.filter((one) => one.path === '_events').length;
+  assert.equal(opened(), 1);
+  server.offline = true;
+  server.put('notes', { id: 'missed', text: 'b' });
+  server.offline = false;
+  await arrived('missed');
+  assert.ok(opened() > 1);
+  await db.close();
+});
+
+test('the clock repeats what is to be repeated, until that is ended', async () => {
+  const clock = new FakeClock();
+  const back = clock.install();
+  try {
+    const seen = [];
+    const timer = setInterval(() => seen.push(clock.now()), 100);
+    const start = clock.now();
+    await clock.advance(350);
+    clearInterval(timer);
+    await clock.advance(1_000);
+    assert.deepEqual(
+      seen.map((at) => at - start),
+      [100, 200, 300],
+    );
+  } finally {
+    back();
+  }
+});
+
 /** An adapter over the fake server; `wrong` makes one mistake. */
 const adapterOf = (wrong) => (server) => {
   const ask = async (method, path, { key, body, revision, fresh } = {}) => {
@@ -210,7 +255,7 @@ test('replays of the library itself and of a right adapter find nothing', async 
 
 for (const wrong of ['forgets the key', 'swallows failures', 'drops a field', 'skips news']) {
   test(`replays find an adapter that ${wrong}, and the same again from its seed`, async () => {
-    const options = { ...OPTIONS, schedules: 40, adapter: adapterOf(wrong) };
+    const options = { ...OPTIONS, schedules: 20, adapter: adapterOf(wrong) };
     const { violations } = await replay(options);
     assert.ok(violations.length > 0);
     const [{ seed, message, trace }] = violations;
@@ -237,7 +282,7 @@ const byField = ({ base = {}, local, remote }) => {
   }
   return out;
 };
-const resolving = (conflict) => ({ ...OPTIONS, schedules: 30, collections: { notes: { conflict } } });
+const resolving = (conflict) => ({ ...OPTIONS, schedules: 15, collections: { notes: { conflict } } });
 
 test('replays of a right conflict function find nothing', async () => {
   let calls = 0;
@@ -270,6 +315,59 @@ for (const [what, conflict] of Object.entries(WRONG_RESOLVERS)) {
     assert.deepEqual(again.violations, [violations[0]]);
   });
 }
+
+for (const conflict of ['manual', 'merge', () => 'manual']) {
+  test(`replays take what waits for a person's choice as kept: ${conflict}`, async () => {
+    const { violations } = await replay({ ...OPTIONS, collections: { notes: { conflict } } });
+    assert.deepEqual(violations, []);
+  });
+}
+
+test('devices die, also while they write; servers refuse, forget, and hear of others', async () => {
+  const seen = new Set();
+  const fails = { check: () => 'show the trace' };
+  const { violations } = await replay({ ...OPTIONS, schedules: 6, ...fails });
+  for (const line of violations.flatMap((one) => one.trace)) {
+    for (const what of [
+      'killed',
+      'closed',
+      '(refused)',
+      'somebody else',
+      '410',
+      '(before)',
+      '(after)',
+      '(twice)',
+      '(slow)',
+    ])
+      if (line.includes(what)) seen.add(what);
+  }
+  assert.deepEqual(violations.length, 6);
+  assert.equal(seen.size, 9);
+});
+
+test('a device that dies gives nothing back: the next one waits for its lease', async () => {
+  const clock = new FakeClock();
+  const back = clock.install();
+  try {
+    const server = new FakeServer();
+    const { open } = await import('seakeep');
+    const options = { storage: 'memory', collections, sync: { url: server.url, fetch: server.fetch, startDelay: 0 } };
+    const first = await open('dies', options);
+    assert.ok(await clock.until(() => first.sync.status.leader));
+    first[Symbol.for('seakeep.abandon')]();
+    assert.throws(() => first.collection('notes'), { code: 'CLOSED' });
+    const second = await open('dies', options);
+    const write = await second.collection('notes').put({ text: 'b' });
+    const since = clock.now();
+    assert.ok(await clock.until(() => server.docs('notes').length > 0));
+    assert.ok(clock.now() - since > 5_000, 'not before the lease has run out');
+    assert.ok(clock.now() - since < 31_000, 'within two terms');
+    await write.synced;
+    await second.close();
+  } finally {
+    back();
+  }
+});
 
 test('own documents and rules of the app', async () => {
   const options = {
