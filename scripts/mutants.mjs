@@ -11,9 +11,9 @@ import { setup } from './lib/setup.mjs';
 /** Where a wrong decision costs data. */
 const PARTS = {
   policy: ['src/engine/policy/*.rs'],
-  lane: ['src/engine/lane.rs'],
-  outbox: ['src/engine/outbox.rs', 'src/engine/outbox/entry.rs'],
+  fold: ['src/engine/lane.rs', 'src/engine/plan/local_write.rs', 'src/engine/plan/edit.rs'],
   merge: ['src/engine/merge/*.rs'],
+  outbox: ['src/engine/outbox.rs', 'src/engine/outbox/*.rs'],
   patch: ['src/model/patch.rs'],
   protocol: ['src/protocol/*.rs'],
 };

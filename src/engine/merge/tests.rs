@@ -188,6 +188,8 @@ fn the_table_of_the_deep_merge() {
     assert_eq!(merge(json!([1, 2]), json!([1, 2, 3]), json!([2, 4])), fine(json!([2, 4, 3])));
     assert_eq!(merge(json!([]), json!(["a"]), json!(["a"])), fine(json!(["a"])), "added on both sides is there once");
     assert_eq!(merge(json!([[1]]), json!([[1], [2]]), json!([[1], [3]])).1, "x", "a list of lists is one value");
+    assert_eq!(merge(json!(1), json!({"a": 1}), json!([2])).1, "x", "an object here, a list there");
+    assert_eq!(merge(json!(1), json!([2]), json!({"a": 1})).1, "x", "a list here, an object there");
     let item = |id: &str, v: i64| json!({ "id": id, "v": v });
     assert_eq!(
         merge(
@@ -208,6 +210,31 @@ fn the_table_of_the_deep_merge() {
         fine(json!([])),
         "an item removed there"
     );
+}
+
+#[test]
+fn equal_values_of_a_list_are_counted() {
+    let merge = |base: Value, local: Value, remote: Value| {
+        merge_tree(&doc(json!({ "x": base })), &doc(json!({ "x": local })), &doc(json!({ "x": remote }))).doc.to_value()
+            ["x"]
+            .clone()
+    };
+    assert_eq!(merge(json!([1, 1, 2]), json!([1, 2, 3]), json!([1, 2, 4])), json!([1, 2, 4, 3]), "both removed one");
+    assert_eq!(merge(json!([1]), json!([1, 1, 1]), json!([1, 1])), json!([1, 1, 1]), "both added, and one more here");
+    assert_eq!(merge(json!([1, 1]), json!([1]), json!([1, 1, 1])), json!([1, 1]), "one went here, one came there");
+    assert_eq!(merge(json!([1, 1]), json!([1, 1, 1]), json!([1])), json!([1, 1]), "one came here, one went there");
+}
+
+#[test]
+fn what_lies_too_deep_is_one_value() {
+    let nested = |depth: usize, a: i64, b: i64| {
+        doc((0..depth).fold(json!({ "a": a, "b": b }), |inner, _| json!({ "x": inner })))
+    };
+    let merge = |depth: usize| merge_tree(&nested(depth, 1, 1), &nested(depth, 2, 1), &nested(depth, 1, 2));
+    let deepest = merge(99);
+    assert!(deepest.fields.is_empty() && deepest.doc.same(&nested(99, 2, 2)));
+    let paths: Vec<String> = merge(100).fields.into_iter().map(|field| field.path).collect();
+    assert_eq!(paths, [["x"; 100].join(".")]);
 }
 
 #[test]

@@ -76,6 +76,7 @@ mod tests {
         drawn.sort_unstable();
         assert!(drawn[0] < 50 && drawn[999] > 4_950 && drawn[999] <= 5_000 && (2_200..2_800).contains(&drawn[500]));
         assert_eq!(backoff.spread(0, &mut rng), 0);
+        assert!((0..100).any(|_| backoff.spread(1, &mut rng) == 1), "its last millisecond as well");
         backoff.jitter = false;
         assert_eq!(backoff.spread(5_000, &mut rng), 0);
     }

@@ -119,6 +119,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet as Set;
 
     const RULE: Rule = Rule { failures: 3, cooldown: 1_000 };
 
@@ -142,6 +143,19 @@ mod tests {
         let opens = breaker.opens_at(0).expect("a time");
         assert!((1_000..=1_500).contains(&opens));
         assert_eq!((breaker.gate(opens - 1), breaker.gate(opens)), (Gate::Shut, Gate::One));
+    }
+
+    #[test]
+    fn it_stays_open_for_its_cooldown_or_up_to_half_as_much_again() {
+        let rule = Rule { failures: 1, cooldown: 2 };
+        let opens: Set<u64> = (0..100)
+            .filter_map(|seed| {
+                let mut breaker = Breaker::default();
+                breaker.failed(&rule, &mut Rng::from_number(seed), 10);
+                breaker.opens_at(10)
+            })
+            .collect();
+        assert_eq!(opens.iter().copied().collect::<Vec<_>>(), [12, 13]);
     }
 
     #[test]

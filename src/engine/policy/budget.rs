@@ -39,7 +39,7 @@ impl Budget {
         // A clock that stands before the last look has jumped: the time since then is not known.
         let gained = now.saturating_sub(self.since) / REFILL;
         self.tokens = u32::try_from(gained).unwrap_or(MOST).saturating_add(self.tokens).min(MOST);
-        self.since = if now < self.since || self.tokens == MOST { now } else { self.since + gained * REFILL };
+        self.since = if self.tokens == MOST { now } else { self.since.min(now) + gained * REFILL };
         self.tokens
     }
 

@@ -123,6 +123,8 @@ mod tests {
         assert_eq!(take(Some(&other(200)), &told), Ok(lease("me", 5, 100 + TERM)), "a farewell");
         let jumped = other(100 + 2 * TERM + 1);
         assert_eq!(take(Some(&jumped), &claim(100)), Ok(lease("me", 5, 100 + TERM)), "an absurd expiry does not block");
+        let longest = 100 + 2 * TERM;
+        assert_eq!(take(Some(&other(longest)), &claim(100)), Err(longest), "two terms are not absurd");
     }
 
     #[test]

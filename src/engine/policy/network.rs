@@ -53,6 +53,7 @@ mod tests {
             |effective: Option<&str>, saves| Connection { kind: None, effective: effective.map(String::from), saves };
         assert!(!Connection::default().is_slow() && !connection(Some("4g"), false).is_slow());
         assert!(connection(Some("2g"), false).is_slow() && connection(Some("4g"), true).is_slow());
-        assert_eq!(OnSlow::from_text(None), OnSlow::PushOnly);
+        let read = [Some("all"), Some("push-only"), Some("none"), None].map(OnSlow::from_text);
+        assert_eq!(read, [OnSlow::All, OnSlow::PushOnly, OnSlow::Nothing, OnSlow::PushOnly]);
     }
 }

@@ -36,10 +36,8 @@ impl Pace {
         }
         let sample = took * PARTS / items as u64;
         // Each item weighs a sixteenth, the first ones as much as the others.
-        let weight = (items as u64).min(16);
-        let before = if self.seen == 0 { sample } else { self.per_item };
-        let weight = weight.max(16 / (self.seen as u64 + 1)).min(16);
-        self.per_item = (before * (16 - weight) + sample * weight) / 16;
+        let weight = (items as u64).max(16 / (self.seen as u64 + 1)).min(16);
+        self.per_item = (self.per_item * (16 - weight) + sample * weight) / 16;
         self.seen += items;
     }
 
@@ -53,6 +51,21 @@ impl Pace {
 mod tests {
     use super::*;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    #[test]
+    fn the_first_items_weigh_alike_and_later_ones_a_sixteenth() {
+        let mut pace = Pace::start(5);
+        pace.note(1, 1_005);
+        pace.note(1, 1_005);
+        assert_eq!(pace.remaining(1), None, "two are not enough");
+        pace.note(1, 1_005);
+        assert_eq!(pace.remaining(1), Some(343), "a third of a second, in sixteenths");
+        let mut pace = Pace::start(0);
+        pace.note(50, 50_000);
+        assert_eq!(pace.remaining(1), Some(1_000), "many at once are all there is to know");
+        pace.note(1, 67_000);
+        assert_eq!(pace.remaining(1), Some(2_000), "one that took sixteen seconds longer");
+    }
 
     proptest! {
         #[test]

@@ -164,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_answer_after_the_browser_came_back_is_told_once() {
+        let mut reach = Reach::default();
+        reach.flag(true, 0);
+        assert!(!reach.is_doubtful() && !reach.answered(1), "it was online all the time");
+        reach.flag(false, 2);
+        assert!(!reach.answered(3), "it is offline still");
+        reach.flag(true, 4);
+        reach.flag(true, 5);
+        assert!(reach.is_doubtful() && reach.answered(6) && !reach.answered(7));
+        assert!(!reach.is_doubtful());
+    }
+
+    #[test]
     fn a_pause_the_server_asked_for_is_not_hurried() {
         let mut reach = Reach::default();
         let mut rng = Rng::from_number(1);
@@ -176,6 +189,55 @@ mod tests {
         assert!(!reach.is_open(89_999) && reach.is_open(90_000));
         reach.answered(90_000);
         assert!(reach.is_open(0) && !reach.is_doubtful());
+    }
+
+    #[test]
+    fn of_two_pauses_that_servers_asked_for_the_later_end_counts() {
+        let mut reach = Reach::default();
+        let mut rng = Rng::from_number(1);
+        let mut ordered = |reach: &mut Reach, length, now| {
+            reach.failed(Failure::new(Code::RateLimited, "slower"), Some(length), &backoff(), &mut rng, now);
+            reach.opens_at(now)
+        };
+        assert_eq!(ordered(&mut reach, 1_000, 0), Some(1_000));
+        assert_eq!(ordered(&mut reach, 400, 500), Some(1_000));
+        assert_eq!(ordered(&mut reach, 500, 500), Some(1_000));
+        assert!(!reach.is_open(200), "the same end asked for again changes nothing, not even since when");
+        assert_eq!(ordered(&mut reach, 5_000, 500), Some(5_500));
+        reach.hurry(600);
+        assert!(!reach.is_open(600));
+    }
+
+    #[test]
+    fn a_pause_that_an_earlier_leader_knew_stands_while_it_lasts_unless_a_longer_one_does() {
+        let mut reach = Reach::default();
+        let mut restored = |length| {
+            reach.restore(Wait::new(0, length), 10);
+            reach.hurry(10);
+            reach.opens_at(10)
+        };
+        assert_eq!(restored(5), None, "it is over");
+        assert_eq!(restored(1_000), Some(1_000));
+        assert_eq!(restored(500), Some(1_000));
+        assert_eq!(restored(5_000), Some(5_000));
+        let mut failed = Reach::default();
+        failed.failed(Failure::new(Code::Network, "down"), None, &backoff(), &mut Rng::from_number(1), 0);
+        failed.restore(Wait::new(0, 5), 10);
+        assert_eq!(failed.opens_at(10), Some(1_000), "one that is over replaces nothing");
+    }
+
+    #[test]
+    fn a_hurry_ends_the_pause_of_a_failure_but_not_that_of_a_server_without_room() {
+        let mut rng = Rng::from_number(1);
+        let mut hurried = |code| {
+            let mut reach = Reach::default();
+            reach.failed(Failure::new(code, "no"), None, &backoff(), &mut rng, 0);
+            assert!(!reach.is_open(1));
+            reach.hurry(1);
+            reach.opens_at(1)
+        };
+        assert_eq!(hurried(Code::Network), None);
+        assert_eq!(hurried(Code::ServerFull), Some(FULL_PAUSE));
     }
 
     #[test]

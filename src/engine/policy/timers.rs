@@ -136,6 +136,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_alarm_is_told_apart_in_the_log() {
+        let labels = [Timer::ChangeDue, Timer::Spacing, Timer::Lease, Timer::Pull("notes".into())].map(|t| t.label());
+        assert_eq!(labels, ["change due", "pause between sends", "lease", "pull"]);
+    }
+
+    #[test]
     fn the_earliest_alarm_comes_first_and_once() {
         let mut timers = Timers::default();
         timers.set(Timer::Interval, 30);
