@@ -1,5 +1,7 @@
 //! Folding against a naive model: the document is always what the writes made, and so is what the server ends up with.
 
+mod cases;
+
 use super::{overlay, Action, Lane, Operation};
 use crate::model::Document;
 use crate::model::{ChangeKind, DocKey, Patch, Pending, PendingState, Row};

@@ -144,3 +144,6 @@ fn make_due<D: Document>(lane: &mut Lane<D>, at: usize) {
     change.last_error = None;
     lane.dirty.insert(change.seq);
 }
+
+#[cfg(test)]
+mod tests;

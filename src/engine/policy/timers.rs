@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumped_back_moves_all_alarms() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Lease, 1_000);
+        timers.set(Timer::Interval, 30);
+        timers.shift_back(100);
+        let times = [Timer::Lease, Timer::Interval, Timer::Spacing].map(|timer| timers.time_of(&timer));
+        assert_eq!(times, [Some(900), Some(0), None]);
+    }
+
+    #[test]
     fn the_earliest_alarm_comes_first_and_once() {
         let mut timers = Timers::default();
         timers.set(Timer::Interval, 30);

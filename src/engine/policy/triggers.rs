@@ -91,5 +91,16 @@ mod tests {
         assert_eq!(triggers.begin("change", 10), "now");
         triggers.end();
         assert_eq!(triggers.begin("change", 11), "change");
+        triggers.note("now", None, 12);
+        triggers.end();
+        triggers.forget();
+        assert_eq!(triggers, Triggers::default(), "the pass is over, and nothing waits for another");
+    }
+
+    #[test]
+    fn no_more_keys_are_told_apart_than_somebody_reads() {
+        let mut triggers = Triggers::default();
+        (0..=MOST).for_each(|n| triggers.note("pull", Some(&n.to_string()), 1));
+        assert_eq!(triggers.waiting.len(), MOST);
     }
 }

@@ -1,5 +1,7 @@
 //! What a local write reads, what it guesses, and what it does when the guess was wrong.
 
+mod cases;
+
 use super::*;
 use crate::engine::disk::Disk;
 use crate::native::Json;
