@@ -239,5 +239,7 @@ function ownId(doc: object, asked: string): string {
 
 function publicMeta(meta: MetaOut): RecordMeta {
   const { lastError, ...rest } = meta;
-  return lastError === undefined ? rest : { ...rest, lastError: toInfo(lastError) };
+  return lastError === undefined
+    ? rest
+    : { ...rest, lastError: toInfo(lastError, rest.state === 'parked' ? 'parked' : undefined) };
 }

@@ -73,17 +73,23 @@ const RETRYABLE: readonly KnownCode[] = [
   ...(['QUOTA_EXCEEDED', 'TX_ABORTED', 'DB_UPGRADE_BLOCKED', 'IN_FLIGHT', 'OUTBOX_FULL', 'WASM_FETCH_FAILED'] as const),
 ];
 
+const AGAIN = 'It will be tried again.';
+const LATER = 'Your change is kept and sent later.';
+const KEPT = 'Your change is kept.';
+const UNDONE = 'Your change was undone.';
+const UP_TO_YOU = 'Your change is kept until you try again.';
+
 /** What to tell a person, by family; codes that have their own text stand below. */
 const BY_FAMILY: { [F in ErrorFamily]: string } = {
-  network: 'No connection right now. Your change is kept and sent later.',
-  timeout: 'This takes too long right now. It will be tried again.',
-  server: 'The server has a problem. Your change is kept.',
-  client: 'The server could not accept this change. It is kept.',
+  network: `No connection right now. ${LATER}`,
+  timeout: `This takes too long right now. ${AGAIN}`,
+  server: `The server has a problem. ${KEPT}`,
+  client: `The server could not accept this. ${KEPT}`,
   conflict: 'Someone else changed this at the same time.',
   authentication: 'Please sign in again to continue syncing.',
   validation: 'Some entries need to be corrected.',
-  'rate-limit': 'The server is busy. It will be tried again.',
-  'breaker-open': 'The server has had problems and gets a short rest. It will be tried again.',
+  'rate-limit': `The server is busy. ${AGAIN}`,
+  'breaker-open': `The server has had problems and gets a short rest. ${AGAIN}`,
   consistency: 'This entry does not fit the others.',
   storage: 'This browser could not store the data.',
   operation: 'Something went wrong in this app.',
@@ -92,9 +98,9 @@ const BY_FAMILY: { [F in ErrorFamily]: string } = {
 const BY_CODE: { [C in KnownCode]?: string } = {
   NETWORK_BLOCKED: 'Something in this network blocks this change.',
   CAPTIVE_PORTAL: 'This network wants you to sign in first. Open a web page to do so.',
-  TIMEOUT: 'The server does not answer. It will be tried again.',
-  SERVER: 'The server has a problem. It will be tried again.',
-  SERVER_FULL: 'The server has no space left. It will be tried again.',
+  TIMEOUT: `The server does not answer. ${AGAIN}`,
+  SERVER: `The server has a problem. ${AGAIN}`,
+  SERVER_FULL: `The server has no space left. ${AGAIN}`,
   TOO_LARGE: 'This change is too large for the server.',
   UPGRADE_REQUIRED: 'This app is out of date. Please reload the page.',
   TX_CONFLICT: 'Something else changed this data at the same time. Please try again.',
@@ -137,7 +143,9 @@ export function isRetryable(code: string): boolean {
   return RETRYABLE.includes(code as KnownCode);
 }
 
-/** What to tell a person. */
-export function userMessage(code: string): string {
-  return (Object.hasOwn(BY_CODE, code) ? BY_CODE[code as KnownCode] : undefined) ?? BY_FAMILY[familyOf(code)];
+/** What to tell a person: of a parked change never that it is tried again by itself, of a rejected one never that it is kept. */
+export function userMessage(code: string, end?: 'parked' | 'rejected'): string {
+  const text = (Object.hasOwn(BY_CODE, code) ? BY_CODE[code as KnownCode] : undefined) ?? BY_FAMILY[familyOf(code)];
+  if (end === 'rejected') return [AGAIN, LATER, KEPT].reduce((said, hope) => said.replace(hope, UNDONE), text);
+  return end === 'parked' ? text.replace(AGAIN, UP_TO_YOU).replace(LATER, UP_TO_YOU) : text;
 }

@@ -51,7 +51,7 @@ export class SeakeepError extends Error {
   constructor(message?: string, facts: ErrorFacts = {}) {
     super(message);
     this.code = facts.code ?? 'CLIENT';
-    this.userMessage = userMessage(this.code);
+    this.userMessage = userMessage(this.code, facts.parked ? 'parked' : undefined);
     this.family = familyOf(this.code);
     this.retryable = facts.retryable ?? isRetryable(this.code);
     for (const name of ['parked', 'path', 'status', 'fields', 'hint'] as const) {
@@ -76,10 +76,13 @@ export function fromOut(out: ErrorOut): SeakeepError {
   return new SeakeepError(out.message, out);
 }
 
-/** An engine's error as plain public data. */
-export function toInfo(out: ErrorOut): ErrorInfo {
+/** An engine's error as plain public data; `end`: what it was to its change, when that goes no further by itself. */
+export function toInfo(
+  out: ErrorOut,
+  end: 'parked' | 'rejected' | undefined = out.parked ? 'parked' : undefined,
+): ErrorInfo {
   const { code, message, retryable, at, status, fields } = out;
-  const info: ErrorInfo = { code, message, family: familyOf(code), userMessage: userMessage(code), retryable, at };
+  const info: ErrorInfo = { code, message, family: familyOf(code), userMessage: userMessage(code, end), retryable, at };
   if (status !== undefined) info.status = status;
   if (fields !== undefined) info.fields = { ...fields };
   return info;

@@ -117,5 +117,7 @@ function summaryOf(handle: Handle): Summary {
 }
 
 function publicChange({ lastError, ...rest }: PendingOut): PendingChange {
-  return lastError === undefined ? rest : { ...rest, lastError: toInfo(lastError) };
+  return lastError === undefined
+    ? rest
+    : { ...rest, lastError: toInfo(lastError, rest.state === 'parked' ? 'parked' : undefined) };
 }

@@ -103,15 +103,16 @@ function add(touched: Set<string>, collections: string[]): void {
   for (const name of collections) touched.add(name);
 }
 
-/** A detail with userMessage in every error of it. */
-function publicDetail(detail: object): object {
+/** A detail with userMessage in every error of it; `end`: its change goes no further by itself. */
+function publicDetail(detail: object, end?: 'parked' | 'rejected'): object {
   const out = { ...detail } as { [key: string]: unknown };
-  if (Array.isArray(out.results)) out.results = out.results.map(publicDetail);
-  if (isErrorOut(out.error)) out.error = toInfo(out.error);
+  if (Array.isArray(out.results)) out.results = out.results.map((result) => publicDetail(result, 'parked'));
+  if (isErrorOut(out.error)) out.error = toInfo(out.error, end);
   return isErrorOut(out) ? toInfo(out) : out;
 }
 
 function syncDetail(name: string, detail: object): object {
   const told = name === 'conflict' || name === 'resolved';
-  return told ? publicConflict(detail as Parameters<typeof publicConflict>[0]) : publicDetail(detail);
+  if (told) return publicConflict(detail as Parameters<typeof publicConflict>[0]);
+  return publicDetail(detail, name === 'parked' || name === 'rejected' ? name : undefined);
 }

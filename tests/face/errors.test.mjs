@@ -49,6 +49,19 @@ test('the engine and the face agree on what may be retried', () => {
   }
 });
 
+test('people are not told that a parked change is tried again, nor that a rejected one is kept', () => {
+  for (const code of known) {
+    assert.doesNotMatch(userMessage(code, 'parked'), /tried again|sent later/, code);
+    assert.doesNotMatch(userMessage(code, 'rejected'), /tried again|sent later|change is kept/, code);
+  }
+  assert.match(userMessage('SERVER'), /It will be tried again/);
+  assert.match(userMessage('SERVER', 'parked'), /until you try again/);
+  assert.match(
+    new SeakeepError('for developers', { code: 'TIMEOUT', parked: true }).userMessage,
+    /until you try again/,
+  );
+});
+
 test('each code has a family and a text for people; an unknown one too', () => {
   for (const code of [...known, 'SOMETHING_NEW', '__proto__', 'constructor']) {
     const error = new SeakeepError('for developers', { code });

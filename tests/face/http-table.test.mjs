@@ -55,6 +55,7 @@ async function holds(world, row, id, holding) {
   if (row.code !== undefined) assert.equal(change.code, row.code);
   const [pending] = (await db.outbox.list()).filter((one) => one.id === id);
   if (row.fields) assert.deepEqual(pending.lastError.fields, { n: 'is wrong' });
+  if (row.state === 'parked') assert.doesNotMatch(pending.lastError.userMessage, /tried again|sent later/);
   const text = JSON.stringify([pending.lastError, told.map((one) => one.detail?.error)]);
   assert.ok(!text.includes('canary'), text);
   if (row.holds === 'endpoint') assert.equal(holding, 'endpoint', 'the others wait too');
