@@ -33,6 +33,46 @@ test('a server that fails at three changes is left alone; one request sees wheth
   assert.ok(counted.every((count) => count <= 2));
 });
 
+// 30 repeats at once, one more each second (src/engine/policy/budget.rs), whichever tab sends.
+const BURST = 30;
+
+test('the retry budget is one for all tabs: what one has spent, the one after it does not have again', async (t) => {
+  const { page: first, open, server } = await world(t);
+  const sync = { pullInterval: 0, breaker: false, maxAttempts: 1000, concurrency: 4 };
+  await first.evaluate((sync) => begin({ sync }), sync);
+  await first.evaluate(() => db.sync.now());
+  const second = await open();
+  await second.evaluate((sync) => begin({ sync }), sync);
+  await server.order({ match: { method: 'PUT' }, times: 0, fault: { status: 500 } });
+  for (const page of [first, second]) {
+    await page.evaluate(
+      async (from) => {
+        const docs = Array.from({ length: 20 }, (_, n) => ({ id: `d${from + n}`, name: `Name ${n}` }));
+        await assistants.putMany(docs);
+      },
+      page === first ? 0 : 20,
+    );
+  }
+  const repeats = async () => {
+    const puts = await server.log({ method: 'PUT' });
+    return puts.length - new Set(puts.map((one) => one.key)).size;
+  };
+  await until('the burst to be spent', async () => (await repeats()) >= BURST);
+  const leads = [await first.evaluate(() => db.sync.status.leader), await second.evaluate(() => db.sync.status.leader)];
+  assert.deepEqual(leads, [true, false], 'one of both sends');
+  const spent = { repeats: await repeats(), at: Date.now() };
+  await first.close();
+  await until('the other to lead', () => second.evaluate(() => db.sync.status.leader), 40_000);
+  await until('repeats of the other', async () => (await repeats()) >= spent.repeats + 12, 40_000);
+  const more = (await repeats()) - spent.repeats;
+  const seconds = (Date.now() - spent.at) / 1000;
+  // What was out when its tab closed counts as no failure yet, so it goes again without a token.
+  assert.ok(more <= seconds + sync.concurrency + 2, `${more} repeats in ${seconds} s after the burst`);
+  await server.heal();
+  await drained(second, 40_000);
+  assert.equal((await server.documents()).length, 40);
+});
+
 test('while the server cannot be reached a probe goes instead of a change', async (t) => {
   const { page, server } = await world(t);
   await page.evaluate(async () => {
