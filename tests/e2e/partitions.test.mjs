@@ -10,7 +10,11 @@ const append = (value, begun, more) => ({
   ...{ value, list: 'red', field: 'items', note: true, begun, ended: begun + 1, outcome: 'acknowledged' },
   ...more,
 });
-const executed = (key) => ({ method: 'PATCH', key, status: 200, replayed: false, fault: null });
+const executed = (key) => ({ method: 'PATCH', key, status: 200, replayed: false, members: [], fault: null });
+const batch = (...keys) => ({
+  ...executed(undefined),
+  members: keys.map((key) => ({ key, status: 200, replayed: false })),
+});
 
 /** A run in which all is well; `change` breaks it. */
 function told(change) {
@@ -18,7 +22,7 @@ function told(change) {
     appends: [append('0-0', 10), append('0-1', 20), append('0-2', 30, { outcome: 'unknown', note: false })],
     lists: [{ id: 'red', items: ['0-0', '0-1', '0-2'] }],
     notes: [{ value: '0-0' }, { value: '0-1' }],
-    requests: [executed('a'), { ...executed('a'), replayed: true }, executed('b')],
+    requests: [executed('a'), { ...executed('a'), replayed: true }, executed('b'), batch('c', 'd')],
   };
   change(run);
   return weigh(run);
@@ -45,6 +49,8 @@ const broken = {
   'something nobody appended': ({ lists }) => lists[0].items.push('9-9'),
   'an append in another list': ({ lists }) => lists.push({ id: 'blue', items: ['0-2'] }),
   'a request was executed twice': ({ requests }) => requests.push(executed('b')),
+  'a change of a batch was executed twice': ({ requests }) => requests.push(batch('e', 'c')),
+  'a change was executed in a batch and alone': ({ requests }) => requests.push(executed('d')),
 };
 for (const [what, change] of Object.entries(broken))
   test(`noticed: ${what}`, () => {

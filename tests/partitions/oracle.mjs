@@ -42,7 +42,7 @@ function counted({ value, outcome }, times, place) {
   return times === 0 && outcome === 'acknowledged' ? [`${value} was acknowledged and is not in ${place}`] : [];
 }
 
-/** Whoever was acknowledged before another began stands before it. */
+/** Whoever was acknowledged before another on its device began stands before it. */
 function ordered(appends, place, items) {
   const at = new Map(items.map((value, index) => [value, index]));
   const here = appends.filter(
@@ -50,7 +50,9 @@ function ordered(appends, place, items) {
   );
   return here.flatMap((one) =>
     here
-      .filter((other) => one.ended < other.begun && at.get(one.value) > at.get(other.value))
+      .filter(
+        (other) => one.device === other.device && one.ended < other.begun && at.get(one.value) > at.get(other.value),
+      )
       .map((other) => `${other.value} stands before ${one.value} in ${place}, and was begun after it`),
   );
 }
@@ -64,12 +66,17 @@ function noted(appends, notes) {
     .flatMap((entry) => counted(entry, counts.get(entry.value) ?? 0, 'the notes'));
 }
 
+/** What a request asked to be changed, each with its key: itself, or the members of its batch. */
+export function changes({ method, key, status, replayed, members }) {
+  if (members.length > 0) return members;
+  return method !== 'GET' && key ? [{ key, status, replayed }] : [];
+}
+
 /** No key was executed twice. */
 function executed(requests) {
   const times = new Map();
-  for (const { method, key, status, replayed, fault } of requests)
-    if (method !== 'GET' && key && fault === null && !replayed && status < 300)
-      times.set(key, (times.get(key) ?? 0) + 1);
+  for (const { key, status, replayed } of requests.filter(({ fault }) => fault === null).flatMap(changes))
+    if (!replayed && status < 300) times.set(key, (times.get(key) ?? 0) + 1);
   return [...times].filter(([, n]) => n > 1).map(([key, n]) => `the server executed ${key} ${n} times`);
 }
 

@@ -32,11 +32,12 @@ const TIMES = [1, 1, 2, 3, 12];
 const KINDS = { fault: 8, cut: 3, offline: 4, online: 4, kill: 2, reload: 3, reopen: 2, crash: 2, freeze: 2, other: 5 };
 const DRAWN = Object.entries(KINDS).flatMap(([kind, times]) => Array(times).fill(kind));
 
-/** `{ seed, pages, batch, events }`; an event is `{ at, kind, slot, ... }`, `at` in milliseconds from the start. */
+/** `{ seed, pages, devices, batch, events }`: pages take turns in belonging to the devices; an event is `{ at, kind, slot, ... }`, `at` in milliseconds from the start. */
 export function plan(seed, seconds) {
   const roll = dice(seed);
   const pages = 2 + roll(2);
   const batch = roll(2) === 0;
+  const devices = 1 + roll(2);
   const events = [];
   for (let at = 400 + roll(800); at < seconds * 1000; at += 300 + roll(900)) {
     const kind = DRAWN[roll(DRAWN.length)];
@@ -47,7 +48,7 @@ export function plan(seed, seconds) {
     if (kind === 'cut') events.push({ at: at + 500 + roll(3000), kind: 'heal', slot });
     if (kind === 'kill') events.push({ at: at + 200 + roll(1500), kind: 'start', slot });
   }
-  return { seed, pages, batch, events: events.sort((a, b) => a.at - b.at) };
+  return { seed, pages, devices, batch, events: events.sort((a, b) => a.at - b.at) };
 }
 
 function fault(roll) {

@@ -1,5 +1,5 @@
-// One partition run as it happens: a server, a Chromium profile with pages of one database, appends without pause from
-// all pages, and the events of a plan. It records what every append was told and judges nothing.
+// One partition run as it happens: a server, one or two devices with pages of one database each, appends without pause
+// from all pages, and the events of a plan. It records what every append was told and judges nothing.
 
 import { Chromium } from '../e2e/support/cdp.mjs';
 import { pageFolder } from '../e2e/support/folder.mjs';
@@ -12,7 +12,7 @@ const LISTS = ['red', 'green', 'blue'];
 const FOR_ALL = ['fault', 'cut', 'heal', 'kill', 'start', 'other'];
 const options = ({ batch }) => ({
   name: 'partitions',
-  collections: { lists: {}, notes: { indexes: ['value'] } },
+  collections: { lists: { conflict: 'merge' }, notes: { indexes: ['value'] } },
   sync: { breaker: { failures: 5, cooldown: 1000 }, rest: { batch } },
 });
 /** An append waits for its own disk and for the other pages, for no network. */
@@ -34,7 +34,11 @@ export class Profile {
 
   constructor(plan) {
     this.plan = plan;
-    this.slots = Array.from({ length: plan.pages }, (_, name) => ({ name, offline: false }));
+    this.slots = Array.from({ length: plan.pages }, (_, name) => ({
+      name,
+      device: name % plan.devices,
+      offline: false,
+    }));
   }
 
   async start() {
@@ -43,7 +47,12 @@ export class Profile {
     this.up = true;
     this.chromium = await Chromium.start({ after: (work) => this.endings.push(work) });
     this.chromium.listeners.add((message) => this.hear(message));
+    // Devices that each made a list would meet in conflicts that a person decides.
+    if (this.plan.devices > 1)
+      for (const id of LISTS) await this.server.change('PUT', `/api/lists/${id}`, { id, items: [] });
+    this.contexts = [undefined, await this.chromium.device()];
     for (const slot of this.slots) await this.open(slot);
+    for (const slot of this.slots) await (await slot.page).evaluate(() => db.sync.now());
   }
 
   async end() {
@@ -85,6 +94,7 @@ export class Profile {
   async append(slot, entry) {
     const page = await slot.page;
     entry.begun = Date.now();
+    entry.device = slot.device;
     this.appends.push(entry);
     const told = await Promise.race([
       page.evaluate(append, entry).catch(() => undefined),
@@ -188,7 +198,7 @@ export class Profile {
   }
 
   async load(slot) {
-    const page = await this.chromium.blank();
+    const page = await this.chromium.blank(this.contexts[slot.device]);
     await page.send('Runtime.enable');
     await page.send('Network.enable');
     await page.goto(`${this.server.url}/`);
@@ -219,8 +229,16 @@ export class Profile {
     }
     this.note('all faults end');
     const since = Date.now();
-    const page = await this.slots[0].page;
     this.parked = 0;
+    const pages = await Promise.all(this.slots.slice(0, this.plan.devices).map((slot) => slot.page));
+    for (const page of pages) await this.sent(page, timeout);
+    // What the last device sent is news to the others.
+    for (const page of pages) await page.evaluate(() => db.sync.now());
+    this.requests.push(...(await this.server.log()));
+    return Date.now() - since;
+  }
+
+  async sent(page, timeout) {
     await until(
       'the outbox to be empty',
       async () => {
@@ -233,8 +251,6 @@ export class Profile {
       },
       timeout,
     );
-    this.requests.push(...(await this.server.log()));
-    return Date.now() - since;
   }
 }
 

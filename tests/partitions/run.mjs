@@ -5,7 +5,7 @@
 // package, SEAKEEP_SERVER and CHROMIUM; `npm run partitions` sees to that.
 
 import { parseArgs } from 'node:util';
-import { judge } from './oracle.mjs';
+import { changes, judge } from './oracle.mjs';
 import { plan } from './plan.mjs';
 import { Profile } from './profile.mjs';
 
@@ -14,6 +14,7 @@ const SHOWN = 20;
 const COLUMNS = [
   'seed',
   'pages',
+  'devices',
   'batch',
   'appends',
   'unknown',
@@ -62,7 +63,7 @@ async function one(seed) {
 }
 
 function cells({ plan, appends, carriedOut, requests, parked }, took, violations) {
-  const sent = requests.filter(({ method, key }) => method !== 'GET' && key);
+  const sent = requests.flatMap(changes);
   const told = (outcome) => appends.filter((entry) => entry.outcome === outcome).length;
   const retries = sent.length - new Set(sent.map(({ key }) => key)).size;
   const drained = took === undefined ? '-' : (took / 1000).toFixed(1);
@@ -70,6 +71,7 @@ function cells({ plan, appends, carriedOut, requests, parked }, took, violations
   return [
     plan.seed,
     plan.pages,
+    plan.devices,
     plan.batch ? 'yes' : 'no',
     told('acknowledged'),
     told('unknown'),

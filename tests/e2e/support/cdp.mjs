@@ -27,7 +27,10 @@ export class Chromium {
     });
     process.once('exit', () => chromium.signal());
     t.after(() => chromium.end());
-    chromium.read(chromium.child.stdio[4]);
+    const [, , , out, back] = chromium.child.stdio;
+    for (const pipe of [out, back]) pipe.on('error', () => chromium.gone());
+    back.on('close', () => chromium.gone());
+    chromium.read(back);
     await within('Chromium to answer', chromium.send('Target.getTargets'), 30_000);
     return chromium;
   }
@@ -50,6 +53,12 @@ export class Chromium {
     else waiting?.resolve(message.result);
   }
 
+  /** Nobody will answer any more. */
+  gone() {
+    for (const { reject, method } of this.waiting.values()) reject(new Error(`${method}: Chromium has ended`));
+    this.waiting.clear();
+  }
+
   send(method, params = {}, sessionId) {
     const id = ++this.last;
     return new Promise((resolve, reject) => {
@@ -66,9 +75,16 @@ export class Chromium {
     return page;
   }
 
-  /** A page that has gone nowhere yet. */
-  async blank() {
-    const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' });
+  /** Another device: pages in it share no storage with others. */
+  async device() {
+    const { browserContextId } = await this.send('Target.createBrowserContext');
+    return browserContextId;
+  }
+
+  /** A page that has gone nowhere yet, on the first device or another one. */
+  async blank(device) {
+    const at = device === undefined ? {} : { browserContextId: device };
+    const { targetId } = await this.send('Target.createTarget', { url: 'about:blank', ...at });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, targetId, sessionId);
     await page.send('Page.enable');

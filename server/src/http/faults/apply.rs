@@ -13,7 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use super::rule::{key_of, target, Fault, When};
-use super::{FaultPlan, Seen};
+use super::{members, FaultPlan, Seen};
 use crate::core::CoreRequest;
 use crate::http::wire;
 
@@ -44,11 +44,18 @@ where
         key: key_of(&request),
         status: None,
         replayed: false,
+        members: Vec::new(),
         fault: fault.clone(),
     };
-    let response = match fault {
-        None => execute(request, Duration::ZERO).await,
-        Some(fault) => apply(&fault, request, execute).await,
+    let keys = members::keys(&request);
+    let response = match (fault, keys) {
+        (Some(fault), _) => apply(&fault, request, execute).await,
+        (None, None) => execute(request, Duration::ZERO).await,
+        (None, Some(keys)) => {
+            let (response, members) = members::read(execute(request, Duration::ZERO).await, &keys).await;
+            seen.members = members;
+            response
+        }
     };
     if response.extensions().get::<Dropped>().is_none() {
         seen.status = Some(response.status().as_u16());

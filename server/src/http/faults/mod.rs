@@ -5,6 +5,7 @@
 
 mod apply;
 mod control;
+mod members;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,8 @@ struct Seen {
     key: Option<String>,
     status: Option<u16>,
     replayed: bool,
+    /// Of a batch that was answered without a fault.
+    members: Vec<members::Member>,
     fault: Option<Fault>,
 }
 

@@ -1,9 +1,12 @@
 //! The language of faults: what is understood, what is refused, how rules are counted down.
 
+use axum::body::Body;
+use axum::http::Response;
+use http_body_util::BodyExt;
 use serde_json::{json, Value};
 
 use super::rule::Rule;
-use super::FaultPlan;
+use super::{members, FaultPlan};
 use crate::core::CoreRequest;
 
 fn rule(value: Value) -> Rule {
@@ -73,4 +76,20 @@ fn rules_are_counted_down_in_their_order() {
     assert_eq!(plan.rules().len(), 1);
     plan.clear_rules();
     assert_eq!(plan.take(&request), None);
+}
+
+#[tokio::test]
+async fn the_log_knows_what_became_of_each_member_of_a_batch() {
+    let changes =
+        json!([{ "mutationId": "m1", "idempotencyKey": "k1" }, { "mutationId": "m2" }, { "idempotencyKey": "k3" }]);
+    let request = CoreRequest::new("POST", "/api/_batch").json(&json!({ "changes": changes }));
+    let keys = members::keys(&request).expect("a batch");
+    let body =
+        json!({ "results": [{ "status": 201, "replayed": true }, { "status": 200 }, { "status": 409 }] }).to_string();
+    let (response, members) = members::read(Response::new(Body::from(body.clone())), &keys).await;
+    let said: Vec<_> = members.iter().map(|one| (one.key.as_str(), one.status, one.replayed)).collect();
+    assert_eq!(said, [("k1", 201, true), ("k3", 409, false)]);
+    let again = response.into_body().collect().await.expect("the same body").to_bytes();
+    assert_eq!(again, body);
+    assert_eq!(members::keys(&CoreRequest::new("POST", "/api/notes").json(&json!({ "changes": [] }))), None);
 }
