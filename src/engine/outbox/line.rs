@@ -117,3 +117,81 @@ impl Names {
         shelf.iter().map(|(held, ())| *held).take_while(move |held| held.0 == name).map(|held| held.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::entry;
+    use super::*;
+
+    fn line(made: &[(Seq, Time)]) -> Line {
+        let mut line = Line::default();
+        for (seq, created_at) in made {
+            line.insert(Rc::new(Entry { created_at: *created_at, ..entry(*seq, "a") }));
+        }
+        line
+    }
+
+    fn seqs(line: &Line) -> Vec<Seq> {
+        line.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn gaps_stay_until_there_are_more_of_them_than_changes_and_some() {
+        let count = 2 * FEW;
+        let mut line = line(&(1..=count as u64).map(|seq| (seq, 0)).collect::<Vec<_>>());
+        for seq in 1..=FEW as u64 {
+            line.remove(seq);
+            assert_eq!(line.rows.len(), count, "a removal moves nothing");
+        }
+        assert_eq!((line.len(), line.first), (FEW, FEW), "the gaps at the beginning are not walked over");
+        (FEW as u64 + 1..=FEW as u64 + 32).for_each(|seq| drop(line.remove(seq)));
+        assert_eq!((line.rows.len(), line.len()), (count, 32), "twice as many and some: not yet");
+        line.remove(FEW as u64 + 33);
+        assert_eq!((line.rows.len(), line.len(), line.first), (31, 31, 0), "closed");
+        assert_eq!(seqs(&line), (FEW as u64 + 34..=count as u64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_new_change_takes_the_gap_before_it() {
+        let mut line = line(&[(1, 0), (3, 0), (5, 0)]);
+        line.remove(3);
+        line.insert(Rc::new(entry(4, "a")));
+        assert_eq!((line.rows.len(), seqs(&line)), (3, vec![1, 4, 5]));
+        line.insert(Rc::new(entry(2, "a")));
+        assert_eq!((line.rows.len(), seqs(&line)), (4, vec![1, 2, 4, 5]));
+        line.insert(Rc::new(entry(2, "b")));
+        assert_eq!((line.rows.len(), line.len()), (4, 4), "one at its own place replaces it");
+        line.remove(1);
+        line.insert(Rc::new(entry(1, "a")));
+        assert_eq!(seqs(&line), [1, 2, 4, 5], "also before all others");
+        assert!(line.remove(9).is_none() && line.get(3).is_none() && line.get(4).is_some());
+    }
+
+    #[test]
+    fn a_line_knows_whether_its_changes_stand_by_age() {
+        assert!(line(&[(1, 10), (2, 10), (3, 20)]).is_by_age(), "at one time is in order");
+        assert!(line(&[(3, 20), (1, 10), (2, 15)]).is_by_age(), "whatever came first");
+        assert!(!line(&[(1, 10), (2, 9)]).is_by_age());
+        assert!(!line(&[(2, 9), (1, 10)]).is_by_age(), "an older one behind the new one");
+        let mut mixed = line(&[(1, 10), (2, 9)]);
+        mixed.remove(2);
+        assert!(!mixed.is_by_age(), "it is not looked for again");
+        mixed.remove(1);
+        mixed.insert(Rc::new(entry(3, "a")));
+        assert!(mixed.is_by_age(), "an empty line begins anew");
+    }
+
+    #[test]
+    fn names_keep_their_places_in_order_and_apart() {
+        let mut names = Names::default();
+        let same_shelf = 7 + SHELVES;
+        for (name, seq) in [(7, 5), (same_shelf, 4), (7, 2), (8, 3)] {
+            names.set(name, seq, true);
+        }
+        assert_eq!(names.of(7).collect::<Vec<_>>(), [2, 5]);
+        assert_eq!(names.of(same_shelf).collect::<Vec<_>>(), [4]);
+        names.set(7, 2, false);
+        assert_eq!((names.of(7).collect::<Vec<_>>(), names.of(9).count()), (vec![5], 0));
+        assert_eq!(names.0.len(), 2, "two shelves for three names");
+    }
+}

@@ -4,7 +4,7 @@ use super::{Entry, Outbox, Together, AGED};
 use crate::model::{ChangeKind, DocKey, PendingState, Priority};
 use std::cell::Cell;
 
-fn entry(seq: u64, id: &str) -> Entry {
+pub(super) fn entry(seq: u64, id: &str) -> Entry {
     Entry {
         seq,
         mutation_id: format!("m{seq}").into(),
@@ -152,4 +152,70 @@ fn creates_that_wait_for_each_other_by_temporary_ids_get_as_far_as_their_dispatc
     assert!(ready(&outbox([parked, second])).is_empty(), "the other one waits for it");
     let one_way = [refers(1, "pending-1-x", "b"), refers(2, "b", "pending-1-x")];
     assert_eq!(ready(&outbox(one_way)), [1], "the earlier one goes first");
+}
+
+#[test]
+fn the_last_place_is_remembered_and_the_oldest_change_is_the_first() {
+    assert_eq!((Outbox::default().last(), Outbox::read().last()), (None, Some(0)), "unread, and read without a row");
+    let made = |seq, created_at| Entry { created_at, ..entry(seq, &seq.to_string()) };
+    let mut outbox = outbox([made(5, 30), made(9, 40)]);
+    assert_eq!((outbox.last(), outbox.oldest()), (Some(9), Some(30)));
+    outbox.remove(9);
+    assert_eq!(outbox.last(), Some(9), "its place is not given again");
+    outbox.remove(5);
+    assert_eq!((outbox.oldest(), outbox.is_empty()), (None, true));
+}
+
+mod references {
+    use crate::engine::config::Config;
+    use crate::engine::lane::{Action, Lane, Operation};
+    use crate::engine::outbox::{awaited, references, temporary_references, Entry};
+    use crate::model::{DocKey, Patch, Pending};
+    use crate::native::Json;
+    use serde_json::{json, Value};
+
+    fn config() -> Config {
+        let references =
+            json!([{ "field": "list", "collection": "lists" }, { "field": "parent", "collection": "cards" }]);
+        let collections = json!([{ "name": "lists" }, { "name": "cards", "references": references }]);
+        Config::from_document(&Json::from(json!({ "collections": collections })))
+    }
+
+    fn change(collection: &str, doc: &Value) -> Pending<Json> {
+        let key = DocKey::new(&collection.into(), doc["id"].as_str().unwrap_or(""));
+        let mut lane = Lane::new(key.clone(), None, Vec::new());
+        lane.fold(&Operation::sample(key, Action::Put(doc.clone().into()), 1), 1, 1).expect("a put");
+        lane.changes.remove(0)
+    }
+
+    fn names(keys: &[DocKey]) -> Vec<String> {
+        keys.iter().map(|key| [&*key.collection, "/", &*key.id].concat()).collect()
+    }
+
+    #[test]
+    fn a_change_refers_to_the_documents_that_its_declared_fields_name() {
+        let config = config();
+        let card = change("cards", &json!({ "id": "c", "list": "pending-1-l", "parent": "d", "other": "x" }));
+        assert_eq!(names(&references(&card, &config)), ["lists/pending-1-l", "cards/d"]);
+        assert_eq!(names(&temporary_references(&card, &config)), ["lists/pending-1-l"]);
+        let entry = Entry::of(&card, &config);
+        assert_eq!((names(&entry.refers).len(), &*entry.key.id, &*entry.mutation_id), (2, "c", "m1"));
+        assert!(references(&change("lists", &json!({ "id": "l", "list": "z" })), &config).is_empty());
+        assert!(references(&change("strangers", &json!({ "id": "l", "list": "z" })), &config).is_empty());
+    }
+
+    #[test]
+    fn a_document_waits_for_others_and_not_for_itself() {
+        let config = config();
+        let own = change("cards", &json!({ "id": "c", "list": "c", "parent": "c" }));
+        assert_eq!(names(&references(&own, &config)), ["lists/c"], "a list of the same id is another document");
+        assert_eq!(names(&awaited(&own, &config)), ["lists/c", "cards/c"]);
+    }
+
+    #[test]
+    fn a_field_that_a_change_sets_counts_before_the_document() {
+        let mut card = change("cards", &json!({ "id": "c", "list": "l", "parent": "p" }));
+        card.changes = Patch { set: vec![("list".into(), json!("new").into())], ..Patch::default() };
+        assert_eq!(names(&references(&card, &config())), ["lists/new", "cards/p"]);
+    }
 }
