@@ -172,6 +172,9 @@ fn the_mark_moves_unless_there_are_only_more_changes() {
     written(&mut disk, &put(None, "a", 2));
     let mark = disk.meta("mark").and_then(|mark| mark.get("by")).and_then(|by| by.as_text());
     assert_eq!(mark.as_deref(), Some("m2"), "folded in: the mark names the write");
+    written(&mut disk, &put(None, "a", 5));
+    let applied = disk.meta("mark").and_then(|mark| mark.get("applied")).and_then(|applied| applied.as_number());
+    assert_eq!(applied, Some(2.0), "and moves with each");
     let before = disk.meta("mark").map(Json::to_value);
     assert_eq!(calls(&mut disk, vec![patch("b", 3)]).err(), Some(Code::NotFound));
     assert_eq!(disk.meta("mark").map(Json::to_value), before, "nothing was written");
