@@ -12,7 +12,7 @@ test('a server that fails at three changes is left alone; one request sees wheth
   await page.evaluate(() => begin({ sync: { auto: false, breaker: { failures: 3, cooldown: 2000 } } }));
   await page.evaluate(() => {
     window.states = [];
-    db.sync.on('breaker', (detail) => states.push(detail.state));
+    db.sync.on('breaker', ({ state, until }) => states.push({ state, until, at: Date.now() }));
   });
   await server.order({ times: 0, fault: { status: 500 } });
   await page.evaluate(async () => {
@@ -20,15 +20,17 @@ test('a server that fails at three changes is left alone; one request sees wheth
     db.sync.start();
   });
   await eventually('an open breaker', async () => assert.equal(await state(page), 'breaker-open'));
-  const before = (await server.log()).length;
-  await new Promise((resolve) => setTimeout(resolve, 1200));
-  assert.equal((await server.log()).length, before, 'nothing leaves while it is open');
+  const [open] = await page.evaluate(() => states);
+  assert.equal(open.state, 'open');
+  assert.ok(open.until - open.at >= 1900 && open.until - open.at <= 3000, `open for ${open.until - open.at} ms`);
   const counted = await page.evaluate(async () => (await raw('pending')).map((row) => row.retryCount));
   await page.reload();
   await until('the page again', () => page.evaluate(() => window.begin !== undefined));
   await server.heal();
   await page.evaluate(() => begin({ sync: { breaker: { failures: 3, cooldown: 2000 } } }));
   await drained(page);
+  const early = (await server.log()).filter(({ time }) => time > open.at + 50 && time < open.until);
+  assert.deepEqual(early, [], 'nothing leaves while it is open');
   assert.equal((await server.documents()).length, 4);
   assert.ok(counted.every((count) => count <= 2));
 });
@@ -112,7 +114,7 @@ test('507: the server is full, and nothing leaves for a long time', async (t) =>
   const retrying = await seen(page, 'retrying');
   assert.equal(retrying.error.code, 'SERVER_FULL');
   assert.equal(retrying.attempts, 0);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.ok((await page.evaluate(() => db.sync.now())).skipped, 'an order does not end it');
   assert.equal((await server.log({ method: 'POST' })).length, 1);
   const next = await page.evaluate(() => db.sync.status.nextAttemptAt - Date.now());
   assert.ok(next > 200_000, `${next}`);
@@ -126,6 +128,6 @@ test('426: the app is told to update, and nothing leaves any more', async (t) =>
   await seen(page, 'update-required');
   assert.equal(await state(page), 'needs-update');
   await page.evaluate(() => assistants.put({ name: 'Grace' }));
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert.equal((await page.evaluate(() => db.sync.now())).skipped, 'needs-update');
   assert.equal((await server.log({ method: 'POST' })).length, 1);
 });

@@ -146,11 +146,9 @@ describe('leaders and rest', { concurrency: 3 }, () => {
       await put(first, 'Left behind');
       await arrives(server, 'Left behind');
       const goOn = await stop(first);
-      const since = Date.now();
       await put(second, 'Grace');
       await arrives(server, 'Grace', TWO_TERMS);
-      await second.drained(TWO_TERMS);
-      assert.ok(Date.now() - since <= TWO_TERMS);
+      await second.drained();
       assert.equal(await leads(second), true);
       await goOn();
       await first.drained();
@@ -175,10 +173,8 @@ describe('leaders and rest', { concurrency: 3 }, () => {
       });
       await busyWith(first, 'Deaf');
       for (const name of ['Grace', 'Joan', 'Edith']) {
-        const since = Date.now();
         await put(second, name);
         await arrives(server, name, TWO_TERMS);
-        assert.ok(Date.now() - since <= TWO_TERMS);
       }
       const made = await stopsWork(first);
       for (const page of pages) await page.drained(TWO_TERMS);
@@ -200,11 +196,9 @@ describe('leaders and rest', { concurrency: 3 }, () => {
       window.slow = true;
     });
     await first.send('Emulation.setCPUThrottlingRate', { rate: 10 });
-    const since = Date.now();
     // Rarely: each word of this tab wakes the other one too.
     await busyWith(second, 'Seen', 4_000);
     await until('the second to lead', () => leads(second), TWO_TERMS);
-    assert.ok(Date.now() - since <= TWO_TERMS);
     await first.send('Emulation.setCPUThrottlingRate', { rate: 1 });
     const made = await stopsWork(second);
     await second.drained(TWO_TERMS);
@@ -237,14 +231,12 @@ describe('leaders and rest', { concurrency: 3 }, () => {
         living = living.filter((page) => page !== leading);
         await server.heal();
         wanted.push(`Left by the ${how}`, ...living.map((_, n) => `${how} ${n}`));
-        const since = Date.now();
         await Promise.all(living.map((page, n) => put(page, `${how} ${n}`)));
         await until(
           `all on the server after the ${how}`,
           async () => (await names(server)).length === wanted.length,
           TWO_TERMS,
         );
-        assert.ok(Date.now() - since <= TWO_TERMS);
       }
       await living[0].drained();
       assert.equal(await leads(living[0]), true);

@@ -15,7 +15,7 @@ test('a change on the server is here at once, without a pull by time', async (t)
   const { page, server } = await world(t);
   await page.evaluate((options) => begin(options), NEWS);
   await until('the stream', async () => (await streams(server)).length === 1);
-  await page.waitForTimeout(300);
+  await page.evaluate(() => db.sync.now());
   const ada = await server.create({ name: 'Ada' });
   await shows(page, ['Ada'], 3000);
   await server.update(ada.id, { name: 'Ada L.' });

@@ -56,8 +56,10 @@ test('A-07 offline and online again: the status follows, and what waits is sent 
 
 test('A-07 an unreachable server is offline too, whatever the browser says', async (t) => {
   const { page, server } = await world(t);
-  await page.evaluate(() => begin());
-  await until('the first pull', async () => (await server.log({ method: 'GET' })).length > 0);
+  await page.evaluate(async () => {
+    await begin();
+    await db.sync.now();
+  });
   await server.cutOff();
   await page.evaluate(() => assistants.put({ name: 'Ada' }));
   await eventually('offline', async () => {
