@@ -27,6 +27,8 @@ export async function pullPage(desk: Desk, collection: string, checkpoint: unkno
   if (resync && checkpoint === undefined)
     throw new NoResult('pull() asked for a resync where it was asked for everything');
   if (typeof page.hasMore !== 'boolean' && !resync) throw new NoResult('pull().hasMore must be true or false');
+  if (page.docs.length > limit)
+    desk.warn(`pull() gave ${page.docs.length} documents where ${limit} were asked for; taken`);
   const items = page.docs.map((item: unknown, i) => itemOf(desk, item, `docs[${i}]`));
   return { items, checkpoint: positionOf(desk, page.checkpoint), hasMore: page.hasMore === true, resync };
 }
@@ -38,7 +40,7 @@ export async function lookUp(desk: Desk, collection: string, id: string): Promis
   if (given === null) return undefined;
   const item = itemOf(desk, given, 'get()');
   if (item.id !== id) throw new NoResult('get() gave another document');
-  return item;
+  return fit(item);
 }
 
 /** What the whole list says of it last. */
@@ -48,7 +50,7 @@ async function searchAll(desk: Desk, collection: string, id: string): Promise<Pl
   for (;;) {
     const page = await pullPage(desk, collection, since === undefined ? undefined : JSON.parse(since), SCAN);
     for (const item of page.items) if (item.id === id) found = item;
-    if (!page.hasMore) return found;
+    if (!page.hasMore) return found && fit(found);
     if (page.resync || page.checkpoint === null || page.checkpoint === since || desk.context.signal.aborted)
       throw new NoResult('pull() does not come to an end');
     since = page.checkpoint;
@@ -59,8 +61,25 @@ function itemOf(desk: Desk, item: unknown, where: string): Plain {
   if (!desk.tools.isPlain(item)) throw new NoResult(`${where} must be an object`);
   const id = idOf(desk, item.id, where);
   const at = typeof item.updatedAt === 'number' && item.updatedAt >= 0 ? { updatedAt: item.updatedAt } : {};
-  const rest = item.deleted === true ? { deleted: true } : { doc: documentOf(desk, item.doc, id, `${where}.doc`) };
+  const rest = item.deleted === true ? { deleted: true } : contentOf(desk, item.doc, id, `${where}.doc`);
   return { id, ...revisionOf(item.revision, where), ...at, ...rest };
+}
+
+/** A document, or the mark of one that cannot be kept: it holds nothing up but itself, as in a server's page (`body.ts`). */
+function contentOf(desk: Desk, doc: unknown, id: string, where: string): Plain {
+  try {
+    return { doc: documentOf(desk, doc, id, where) };
+  } catch (thrown) {
+    if (!(thrown instanceof NoResult && desk.tools.isPlain(doc))) throw thrown;
+    desk.warn(`${thrown.message}; it is left out and asked for by itself until it can be kept`);
+    return { doc: null, unfit: true };
+  }
+}
+
+/** A document asked for by itself is no answer as long as it cannot be kept. */
+function fit(item: Plain): Plain {
+  if (item.unfit === true) throw new NoResult('the document asked for cannot be kept');
+  return item;
 }
 
 /** A checkpoint as text, whatever it is; null where there is none. */

@@ -8,7 +8,7 @@
 import { mustBe } from './check.js';
 import { refuse } from './errors.js';
 import { idMismatch } from './ids.js';
-import { isPlain, snapshotValue } from './snapshot.js';
+import { isPlain, MADE, snapshotValue } from './snapshot.js';
 import type { Increment } from './types.js';
 
 /** A patch, ready for the engine. */
@@ -20,10 +20,11 @@ export interface SplitPatch {
 
 /**
  * In patch(), as the value of a whole field: adds to the number that is there (to 0 when there is none), also to the one that
- * the server turns out to have. Anywhere else it is refused: DOC_UNSUPPORTED, with its path.
+ * the server turns out to have. Anywhere else it is refused: DOC_UNSUPPORTED, with its path; data of a server that only looks like
+ * it is data, and goes back by put().
  */
 export function increment(by: number): Increment {
-  return { $increment: by };
+  return Object.defineProperty({ $increment: by }, MADE, { value: true });
 }
 
 /** Splits and checks; PATCH_INVALID for what cannot be a patch, the codes of documents for what it sets. */

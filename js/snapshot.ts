@@ -14,6 +14,8 @@ const MAX_DEPTH = 100;
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_KEYS = 100_000;
 const INCREMENT = 'value at % is an increment: only patch() takes one, as the value of a whole field';
+/** Marks what increment() made. Data of the same look, which a server may have, is data. */
+export const MADE: unique symbol = Symbol.for('seakeep.increment');
 
 type Plain = { [key: string]: unknown };
 
@@ -121,7 +123,7 @@ class Pass {
     const keys = Object.keys(out);
     this.keys += keys.length;
     if (this.keys > MAX_KEYS) throw this.fault('DOC_TOO_MANY_KEYS', depth, `${this.keys} keys; limit ${MAX_KEYS}`);
-    if (keys.length === 1 && keys[0] === '$increment') throw this.fault('DOC_UNSUPPORTED', depth, INCREMENT);
+    if (keys[0] === '$increment' && MADE in value) throw this.fault('DOC_UNSUPPORTED', depth, INCREMENT);
     for (const key of keys) {
       this.trail[depth] = key;
       this.weigh(key.length + 3, depth);

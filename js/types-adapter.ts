@@ -76,7 +76,10 @@ export type PushResult =
   | { mutationId: string; status: 'retry'; after?: number; message?: string };
 /** News of a collection. `checkpoint` is any JSON and covers exactly these documents; null: each pull begins anew. */
 export interface PullPage {
-  /** The documents in the order they were changed; `deleted` ones without `doc`. */
+  /**
+   * The documents in the order they were changed; `deleted` ones without `doc`. One that cannot be kept (a Date in it, nested too
+   * deep) is named in the log, left out, and asked for by itself; the others are kept. More than `limit` are taken.
+   */
   docs: { id: string; revision?: string; deleted?: boolean; doc?: object; updatedAt?: number }[];
   /** Where the next page begins; given back as it is. */
   checkpoint: unknown;

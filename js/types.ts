@@ -185,7 +185,10 @@ export interface Transaction<S extends Schema<S>> {
 
 /** Changes of a document by top-level field. */
 export type Patch<T> = { [K in keyof T]?: T[K] | Increment | null | undefined };
-/** An amount to add to a number, made by increment(). */
+/**
+ * An amount to add to a number, made by increment(). As the value of a whole field of a patch `{ $increment: n }` is always one; anywhere else
+ * what increment() made is refused (DOC_UNSUPPORTED), and data that looks like it, which a server may have, is data.
+ */
 export interface Increment {
   /** The amount. */
   readonly $increment: number;

@@ -88,7 +88,7 @@ test('what a wrong pull gives changes nothing and is told', async () => {
     { docs: [7], hasMore: false },
     { docs: [{ doc }], hasMore: false },
     { docs: [{ id: 'a' }], hasMore: false },
-    { docs: [{ id: 'a', doc: { at: new Date() } }], hasMore: false },
+    { docs: [{ id: 'a', doc: 'text' }], hasMore: false },
     { docs: [{ id: 'a', doc, revision: {} }], hasMore: false },
     { docs: [{ id: 'pending-1-x', doc }], hasMore: false },
     { docs: [{ id: 'a', doc }], hasMore: false, checkpoint: () => 1 },
@@ -102,6 +102,73 @@ test('what a wrong pull gives changes nothing and is told', async () => {
     assert.ok(warnings().length > 0);
     await db.close();
   }
+});
+
+test('a document that cannot be kept is named and holds up none of its page, also one that was here before', async () => {
+  const end = backend();
+  const good = (id) => ({ id, doc: { id, n: 1 } });
+  const bad = { id: 'b', revision: 'r2', doc: { id: 'b', at: new Date(0) } };
+  let page = [good('a'), bad, good('c')];
+  let mended = false;
+  end.adapter.pull = async ({ collection }) => ({
+    docs: collection === 'notes' ? page : [],
+    checkpoint: mended ? 2 : 1,
+    hasMore: false,
+  });
+  const asked = [];
+  end.adapter.get = async ({ id }) => {
+    asked.push(id);
+    return mended ? good(id) : bad;
+  };
+  const { db, notes, warnings } = await start(end.adapter);
+  await db.sync.now();
+  assert.deepEqual(
+    (await notes.query()).map(({ id }) => id),
+    ['a', 'c'],
+  );
+  assert.match(warnings().join(), /docs\[1\]\.doc\.at is a Date.*left out and asked for by itself/);
+  assert.match(warnings().join(), /the document asked for cannot be kept/);
+  assert.ok(!warnings().join().includes('1970'));
+  page = [];
+  mended = true;
+  await until(async () => (await notes.get('b', { fresh: true }))?.n === 1, 'what was mended');
+  assert.deepEqual(new Set(asked), new Set(['b']));
+  await db.close();
+});
+
+test('without get a document that cannot be kept is none until it can, and none that is gone', async () => {
+  let doc = { id: 'b', at: new Date(0) };
+  const pull = async ({ collection }) => ({
+    docs:
+      collection === 'notes'
+        ? [
+            { id: 'a', doc: { id: 'a' } },
+            { id: 'b', doc },
+          ]
+        : [],
+    checkpoint: 1,
+    hasMore: false,
+  });
+  const { db, notes } = await start({ ...backend().adapter, pull });
+  await db.sync.now();
+  assert.deepEqual([await notes.count(), db.sync.status.error?.code], [1, 'ADAPTER_RESULT']);
+  doc = { id: 'b', at: 0 };
+  await until(async () => (await notes.get('b', { fresh: true }))?.at === 0, 'the document');
+  await db.close();
+});
+
+test('more documents than were asked for are taken, and that is told', async () => {
+  const docs = Array.from({ length: 450 }, (_, i) => ({ id: `n${i}`, doc: { id: `n${i}` } }));
+  const pull = async ({ collection, checkpoint }) => ({
+    docs: collection === 'notes' && checkpoint === undefined ? docs : [],
+    checkpoint: 1,
+    hasMore: false,
+  });
+  const { db, notes, warnings } = await start({ ...backend().adapter, pull });
+  await db.sync.now();
+  assert.equal(await notes.count(), 450);
+  assert.match(warnings().join(), /pull\(\) gave 450 documents where 200 were asked for; taken/);
+  await db.close();
 });
 
 test('a resync pulls everything again and keeps what waits', async () => {
