@@ -15,6 +15,15 @@ function beginHeld(page, sync = {}, collections = undefined) {
   );
 }
 
+/** The changes of each batch that leaves the page from now on. */
+function batchesOf(page) {
+  const sent = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/_batch')) sent.push(request.postDataJSON().changes);
+  });
+  return sent;
+}
+
 const putMany = (page, count) =>
   page.evaluate((count) => assistants.putMany(Array.from({ length: count }, (_, n) => ({ name: `N${n}` }))), count);
 
@@ -37,10 +46,25 @@ test('60 documents made offline go in two batches, each document once, with the 
 test('the answer to a batch is lost: the same keys again, and each document once', async (t) => {
   const { page, server } = await world(t);
   await beginHeld(page);
-  await server.order({ match: { path: '/_batch' }, fault: { drop: 'after' } });
+  // The browser may repeat what got no answer by itself; the second loss it shows to the page.
+  await server.order(
+    { match: { path: '/_batch' }, fault: { drop: 'after' } },
+    { match: { path: '/_batch' }, fault: { status: 504, after: true } },
+  );
+  const sent = batchesOf(page);
   await putMany(page, 10);
+  const before = await page.evaluate(async () => (await raw('pending')).map((row) => row.idempotencyKey));
   await page.evaluate(() => db.sync.start());
   await drained(page);
+  const statuses = (await server.log({ path: '/_batch' })).map((one) => one.status);
+  assert.deepEqual(statuses.slice(0, 2), [null, 504]);
+  assert.ok(statuses.length > 2 && statuses.slice(2).every((status) => status === 200), statuses.join());
+  // In doubt one goes first, alone, and the others behind it.
+  const keys = sent.map((changes) => changes.map((change) => change.idempotencyKey));
+  const alone = (await server.log({ path: '/assistants', method: 'POST' })).map((one) => one.key);
+  assert.deepEqual(keys[0], before);
+  const again = new Set([...keys.slice(1).flat(), ...alone]);
+  assert.deepEqual([...again].sort(), before.toSorted(), 'all of them once more, under the same keys');
   assert.equal((await server.documents()).length, 10);
 });
 
@@ -48,6 +72,7 @@ test('413 halves the batch until it fits', async (t) => {
   const { page, server } = await world(t);
   await beginHeld(page, { concurrency: 1 });
   await server.order({ match: { path: '/_batch' }, times: 2, fault: { status: 413 } });
+  const sent = batchesOf(page);
   await putMany(page, 12);
   await page.evaluate(() => db.sync.start());
   await drained(page);
@@ -56,6 +81,8 @@ test('413 halves the batch until it fits', async (t) => {
     batches.slice(0, 2).map((one) => one.status),
     [413, 413],
   );
+  const sizes = sent.map((changes) => changes.length);
+  assert.deepEqual(sizes.slice(0, 3), [12, 6, 3], `batches of ${sizes}`);
   assert.equal((await server.documents()).length, 12);
 });
 

@@ -53,6 +53,7 @@ test('E-09 the other tab sees the counts and what the server refused, the leader
   const stored = await other.evaluate(async () => (await db.outbox.list())[0].lastError);
   assert.equal(stored.code, 'VALIDATION');
   assert.ok(stored.fields.name.length > 0, 'the server’s messages by field are seen in the tab that did not send');
+  await until('the word of it', async () => (await told(page, 'parked')).length > 0);
   const parked = [...(await told(page, 'parked')), ...(await told(other, 'parked'))];
   assert.equal(parked.length, 1, 'told once, by the one that sent');
 });

@@ -85,6 +85,9 @@ async function slow(chromium, latency) {
   });
 }
 
+/** That nothing happens takes the time in which it would: the page pulls and looks around once a second. */
+const severalIntervals = () => new Promise((resolve) => setTimeout(resolve, 3000));
+
 async function onSlowNetwork(t, mode) {
   const { page, server, context } = await world(t);
   const chromium = await context.newCDPSession(page);
@@ -96,7 +99,10 @@ async function onSlowNetwork(t, mode) {
     const network = await page.evaluate(() => db.sync.network);
     assert.deepEqual([network.effectiveType, network.good], ['2g', false]);
   });
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await eventually('what was under way to end', async () => {
+    const { state, phase } = await page.evaluate(() => db.sync.status);
+    assert.deepEqual([state === 'syncing', phase], [false, 'idle']);
+  });
   await server.forgetLog();
   await page.evaluate(() => assistants.put({ name: 'Ada' }));
   return { page, server, chromium };
@@ -105,7 +111,7 @@ async function onSlowNetwork(t, mode) {
 test('onSlowNetwork push-only: on 2g changes go, nothing is pulled by itself, and all goes on when it is faster', async (t) => {
   const { page, server, chromium } = await onSlowNetwork(t, 'push-only');
   await drained(page, 20_000);
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await severalIntervals();
   assert.deepEqual((await server.log({ method: 'GET', path: '/assistants' })).length, 0);
   assert.equal((await server.log({ method: 'POST' })).length, 1);
   await slow(chromium, 0);
@@ -114,7 +120,7 @@ test('onSlowNetwork push-only: on 2g changes go, nothing is pulled by itself, an
 
 test('onSlowNetwork none: on 2g everything is held and said so, an order goes through, and all goes on when it is faster', async (t) => {
   const { page, server, chromium } = await onSlowNetwork(t, 'none');
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await severalIntervals();
   assert.deepEqual(await server.log(), []);
   const status = await page.evaluate(() => db.sync.status);
   assert.deepEqual([status.state, status.holds, status.pending], ['held', ['slow-network'], 1]);
