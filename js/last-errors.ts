@@ -46,7 +46,8 @@ export class LastErrors {
 
   /** The message without the path into a document, and without its id. */
   private nameless({ message, path = '' }: ErrorLike): string {
-    const text = path.length > 1 ? message.replaceAll(path, GONE) : message;
+    // A message may name a second path (of what a cycle refers back to); it stands at the end.
+    const text = (path.length > 1 ? message.replaceAll(path, GONE) : message).replace(/\$[.[].*$/s, GONE);
     const ats = this.collections.map((name) => [text.indexOf(`${name}/`), name.length + 1] as const);
     const [at, length] = ats.find(([at]) => at >= 0) ?? [text.length, 0];
     return length === 0 ? text : text.slice(0, at + length) + GONE;

@@ -199,13 +199,18 @@ test('the last errors are fifty, each once, the newest first', () => {
   assert.equal(all.find(({ code }) => code === 'E_20').at, 1020, 'what was heard before stays as of its last time');
   assert.ok(all.every((one) => one.fields === undefined && typeof one.userMessage === 'string'));
   errors.note({ code: 'NOT_FOUND', message: 'no such document: notes/secret id', retryable: false });
-  errors.note({ code: 'DOC_CYCLE', message: '$.a.secret refers back to $', path: '$.a.secret', retryable: false });
+  errors.note({
+    code: 'DOC_CYCLE',
+    message: '$.a["secret \n"].b refers back to $.a["secret \n"]',
+    path: '$.a["secret \n"].b',
+    retryable: false,
+  });
   assert.deepEqual(
     errors
       .list()
       .slice(0, 2)
       .map(({ message }) => message),
-    ['… refers back to $', 'no such document: notes/…'],
+    ['… refers back to …', 'no such document: notes/…'],
   );
   errors.list()[0].code = 'CHANGED';
   assert.notEqual(errors.list()[0].code, 'CHANGED');
