@@ -9,6 +9,7 @@ import { drained, world } from './support/world.mjs';
 const start = (page) =>
   page.evaluate(async () => {
     window.calls = { push: 0, pull: 0 };
+    window.refused = [];
     const url = (...parts) => ['/api', ...parts.map(encodeURIComponent)].join('/');
     const revision = (response) => response.headers.get('etag')?.replaceAll('"', '');
     const send = async ({ kind, id, collection, doc, changes, revision: on, idempotencyKey }, context) => {
@@ -34,6 +35,9 @@ const start = (page) =>
             if (response.ok) return { mutationId, status: 'ok', id: doc?.id, doc, revision: revision(response) };
             if (response.status === 412) return { mutationId, status: 'conflict', doc, revision: revision(response) };
             if (response.status >= 500) return { mutationId, status: 'retry' };
+            // The browser may repeat by itself what it lost on a kept connection: the first is still being executed.
+            if (response.status === 409) return { mutationId, status: 'retry', after: 1000 };
+            window.refused.push([response.status, doc?.type]);
             return { mutationId, status: 'rejected', code: 'VALIDATION' };
           }),
         );
@@ -90,6 +94,7 @@ test('changes made while the server is out of reach outlive a reload, arrive onc
   await start(page);
   await server.heal();
   await drained(page);
+  assert.deepEqual(await page.evaluate(() => refused), []);
   assert.deepEqual((await server.documents()).map((doc) => doc.name).sort(), ['a', 'b', 'c']);
 });
 
