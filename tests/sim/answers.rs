@@ -17,6 +17,11 @@ const REFUSALS: [u16; 17] = [403, 422, 400, 402, 405, 406, 411, 413, 414, 415, 4
 /// Redirects, as a browser shows them that does not follow, and as another host may.
 const REDIRECTS: [u16; 6] = [0, 0, 301, 303, 307, 308];
 
+/// Failures that only gateways in front of a server give.
+const GATEWAYS: [u16; 10] = [520, 521, 522, 523, 524, 525, 526, 527, 528, 529];
+/// What a server says of a change although nothing of it conflicts: some want a condition where there is one, or none.
+const UNASKED: [u16; 6] = [409, 409, 412, 428, 501, 413];
+
 /// How often such answers come, of a thousand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answers {
@@ -28,6 +33,14 @@ pub(crate) struct Answers {
     pub(crate) blocks: u64,
     /// Phases in which every checkpoint is refused, or belongs to another history.
     pub(crate) fickle: u64,
+    /// A refusal that nothing led to.
+    pub(crate) unasked: u64,
+    /// Gateways' own failures instead of the server's.
+    pub(crate) gateway: u64,
+    /// The status of the one answer of a single fault; 0 is none.
+    pub(crate) status: u16,
+    /// The key of the one change that a single fault keeps from getting through.
+    pub(crate) barred: Option<String>,
 }
 
 impl World {
@@ -39,6 +52,9 @@ impl World {
             bare: self.chance.rate(600),
             blocks: if self.chance.below(6) == 0 { 3 } else { 0 },
             fickle: if self.chance.below(8) == 0 { 1 + self.chance.below(150) } else { 0 },
+            unasked: self.chance.rate(60),
+            gateway: self.chance.rate(700),
+            ..Answers::default()
         };
         self.chance.leave(outer);
     }
@@ -63,6 +79,38 @@ impl World {
             self.server.rename();
         }
         (is_page && self.server.is_gone).then(|| HttpResponse::new(410, Body::Empty))
+    }
+
+    /// A status of the HTTP table that nothing led to. A refusal is one of a change that was not executed (server
+    /// assumption S2), and stays one for every copy of it (S3).
+    pub(crate) fn unasked(&mut self, wire: &Wire) -> Option<HttpResponse<Json>> {
+        let outer = self.chance.enter("unasked", wire.tab);
+        let drawn = wire.is_write() && self.chance.hit(self.faults.answers.unasked);
+        let status = match self.faults.answers.status {
+            0 if !drawn => 0,
+            0 => UNASKED[self.chance.below(UNASKED.len() as u64) as usize],
+            status => status,
+        };
+        self.chance.leave(outer);
+        let refuses = matches!(status, 409 | 412 | 413 | 428 | 501);
+        if status == 0 || (refuses && wire.parcels.iter().any(|parcel| self.server.tables.executions(&parcel.key) > 0))
+        {
+            return None;
+        }
+        self.server.was_full |= status == 507;
+        for parcel in wire.parcels.iter().filter(|_| refuses) {
+            self.oracle.refused_at.insert(parcel.key.clone(), (self.now, status));
+        }
+        Some(HttpResponse::new(status, Body::Empty))
+    }
+
+    /// Which failure it is: the server's, or one of a gateway.
+    pub(crate) fn failing(&mut self, tab: usize, status: u16) -> u16 {
+        let outer = self.chance.enter("gateway", tab);
+        let gateway = self.chance.hit(self.faults.answers.gateway);
+        let status = if gateway { GATEWAYS[self.chance.below(GATEWAYS.len() as u64) as usize] } else { status };
+        self.chance.leave(outer);
+        status
     }
 
     /// A status that parks a change.
@@ -92,7 +140,8 @@ impl World {
         let blocks = self.faults.answers.blocks;
         let stops =
             |key: &str| key.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)) % 8 < blocks;
-        wire.parcels.iter().any(|parcel| blocks > 0 && stops(&parcel.key))
+        let barred = &self.faults.answers.barred;
+        wire.parcels.iter().any(|parcel| (blocks > 0 && stops(&parcel.key)) || barred.as_ref() == Some(&parcel.key))
     }
 
     /// What becomes of an answer on its way, whatever the server did.

@@ -21,7 +21,7 @@ type Bitten = BTreeMap<(String, u32), BTreeSet<String>>;
 pub(crate) fn print_checks(options: &Options) -> usize {
     let part = |thread: u64| {
         let mut bitten = Bitten::new();
-        let wanted = Mutant::ALL.into_iter().filter(|one| options.mutant.is_none_or(|wanted| wanted == *one));
+        let wanted = Mutant::ALL.iter().copied().filter(|one| options.mutant.is_none_or(|wanted| wanted == *one));
         for mutant in wanted.skip(thread as usize).step_by(options.threads as usize) {
             bite(mutant, options, &mut bitten);
         }

@@ -57,6 +57,8 @@ pub(crate) struct Faults {
     pub(crate) far_jumps: bool,
     pub(crate) flags: u64,
     pub(crate) message_loss: u64,
+    /// Messages that come a minute late, in single runs.
+    pub(crate) message_late: u64,
     pub(crate) throttle: u64,
     /// Timers of hidden tabs are up to a minute late.
     pub(crate) throttles_hidden: bool,
@@ -126,6 +128,7 @@ impl Faults {
             far_jumps: chance.below(3) == 0,
             flags: chance.rate(150),
             message_loss: [0, 0, 100, 500, 1_000][chance.below(5) as usize],
+            message_late: 0,
             throttle: chance.rate(300),
             throttles_hidden: chance.below(2) == 0,
             hides: chance.rate(200),
@@ -170,6 +173,10 @@ impl Faults {
             "batch_mess" => &mut self.batch_mess,
             "batch_full" => &mut self.batch_full,
             "message_loss" => &mut self.message_loss,
+            "message_late" => &mut self.message_late,
+            "strange" => &mut self.strange,
+            "odd" => &mut self.answers.odd,
+            "bare" => &mut self.answers.bare,
             _ => return None,
         })
     }

@@ -41,6 +41,8 @@ pub(crate) struct Mishaps {
     pub(crate) switches: u64,
     /// Newer code is deployed.
     pub(crate) deploys: u64,
+    /// Whether what a loss of power would leave is kept although none is drawn.
+    pub(crate) keeps_states: bool,
     /// Drift of each device's clock, in thousandths.
     drift: [i64; 2],
     /// A partition of a device: whether requests or only answers are lost, and until when.
@@ -76,6 +78,15 @@ impl Mishaps {
         mishaps
     }
 
+    /// The rate of one of them, by its name: nothing where it is none of these.
+    pub(crate) fn set(&mut self, name: &str, rate: u64) {
+        match name {
+            "replayed" => self.replayed = rate,
+            "etag" => self.etag = rate,
+            _ => {}
+        }
+    }
+
     /// How far a device's clock stands off by drift, or because it stopped.
     pub(crate) fn skew(&self, profile: usize, now: u64) -> i64 {
         let stands = self.stopped[profile].unwrap_or(now) as i64;
@@ -105,15 +116,11 @@ impl World {
         if self.chance.hit(self.mishaps.partition) {
             let length = self.chance.below(LONG);
             let outward = self.chance.hit(500);
-            self.trace(|| format!("profile {profile} is cut off (requests: {outward}) for {length}"));
-            self.mishaps.partitioned[profile] = Some((outward, self.now + length));
+            self.cut_off(profile, outward, length);
         }
         match self.mishaps.stopped[profile] {
             Some(since) if self.chance.hit(300) || since + LONG < self.now => self.start_clock(profile),
-            None if self.chance.hit(self.mishaps.stops_clock) => {
-                self.trace(|| format!("clock of profile {profile} stops"));
-                self.mishaps.stopped[profile] = Some(self.now);
-            }
+            None if self.chance.hit(self.mishaps.stops_clock) => self.stop_clock(profile),
             _ => {}
         }
         if self.chance.hit(self.mishaps.hostile) {
@@ -123,6 +130,18 @@ impl World {
             self.write_bulk(tab);
         }
         self.chance.leave(outer);
+    }
+
+    /// A device loses its requests, or only the answers to them.
+    pub(crate) fn cut_off(&mut self, profile: usize, outward: bool, length: u64) {
+        self.trace(|| format!("profile {profile} is cut off (requests: {outward}) for {length}"));
+        self.mishaps.partitioned[profile] = Some((outward, self.now + length));
+    }
+
+    /// A device's clock stands still from now on.
+    pub(crate) fn stop_clock(&mut self, profile: usize) {
+        self.trace(|| format!("clock of profile {profile} stops"));
+        self.mishaps.stopped[profile].get_or_insert(self.now);
     }
 
     /// A clock goes on from where it stood: for the device it is a jump back.
@@ -149,7 +168,7 @@ impl World {
 
     /// After a transaction: what a loss of power would leave.
     pub(crate) fn note_safe(&mut self, profile: usize, strict: bool) {
-        if self.mishaps.power > 0 {
+        if self.mishaps.power > 0 || self.mishaps.keeps_states {
             let safe = &mut self.mishaps.safe[profile];
             if strict {
                 safe.clear();
@@ -159,7 +178,7 @@ impl World {
     }
 
     /// All tabs of a device die, and the last relaxed transactions with them: a suffix, never a hole (pitfalls B1).
-    fn lose_power(&mut self, profile: usize) {
+    pub(crate) fn lose_power(&mut self, profile: usize) {
         let states = self.mishaps.safe[profile].len() as u64;
         self.trace(|| format!("profile {profile} loses its power, {states} states since the last strict transaction"));
         (0..4).filter(|tab| tab / 2 == profile).for_each(|tab| self.crash(tab));
@@ -220,7 +239,7 @@ impl World {
     }
 
     /// Somebody else posts on the tabs' channel.
-    fn mislead(&mut self, tab: usize) {
+    pub(crate) fn mislead(&mut self, tab: usize) {
         let text = ["x", "", "__proto__"][self.chance.below(3) as usize];
         let message: Message<Json> = match self.chance.below(6) {
             0 => Message::Changed(vec![text.into(), "cards".into()]),

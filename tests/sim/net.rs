@@ -6,7 +6,7 @@
 use super::batch::{parcels, Parcel};
 use super::event::Event;
 use super::server::{from_core, to_core};
-use super::single::Point;
+use super::strikes::Point;
 use super::world::World;
 use seakeep::model::Document;
 use seakeep::native::Json;
@@ -97,6 +97,7 @@ impl World {
         let keys = wire.parcels.iter().map(|parcel| parcel.key.clone()).collect();
         self.tabs[tab].requests.insert(request, keys);
         self.request_leaves(&wire);
+        self.meet_request(&wire);
         self.strike(Point::Request, wire.number, |world| world.route(&wire));
         self.chance.leave(outer);
     }
@@ -231,15 +232,20 @@ impl World {
             return Some(HttpResponse::new(500, Body::Empty));
         }
         let faults = self.faults.clone();
+        if let Some(answer) = self.unasked(wire) {
+            return Some(answer);
+        }
         if self.chance.hit(faults.limited) {
             let status = [429, 429, 503, 502][self.chance.below(4) as usize];
             return Some(self.later(status, true));
         }
         if self.chance.hit(faults.failing) {
             let status = [500, 502, 503, 504, 408, 425][self.chance.below(6) as usize];
+            let status = self.failing(wire.tab, status);
             return Some(self.later(status, false));
         }
         if self.chance.hit(faults.full) {
+            self.server.was_full = true;
             return Some(HttpResponse::new(507, Body::Empty));
         }
         if self.chance.hit(faults.outdated) {

@@ -59,6 +59,8 @@ const NAMES: &[&str] = &[
     "think",
     "vanish",
     "function",
+    "unasked",
+    "gateway",
 ];
 /// Runs that shortening one schedule may take.
 const MOST_RUNS: usize = 4_000;
@@ -121,7 +123,7 @@ impl Replay {
 
 /// The seeded bug of a name.
 pub(crate) fn named(name: &str) -> Option<Mutant> {
-    Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name)
+    Mutant::ALL.iter().copied().find(|mutant| format!("{mutant:?}") == name)
 }
 
 fn draw(what: &str, who: &str, count: &str, number: &str) -> Option<Draw> {

@@ -8,6 +8,7 @@ use super::replay;
 use super::schedule::{run, Order, Ran};
 use super::scripts::SCRIPTS;
 use super::single;
+use super::strikes::{CLASSES, PLACES};
 use super::world::Violation;
 use seakeep::engine::mutant::Mutant;
 use std::collections::BTreeMap;
@@ -252,8 +253,16 @@ pub(crate) fn run_singles(options: &Options) -> usize {
         let (name, runs, broken) = (one.script, one.runs, one.failed.len());
         println!("{name:<20} {commits:>8} {requests:>9} {messages:>9} {runs:>6} {broken:>7}");
     }
+    print_classes(&all);
     let failed: Vec<_> = all.iter().flat_map(|one| &one.failed).collect();
-    for (name, ran) in failed.iter().take(MOST_PRINTED) {
+    // Few of each class: one cause breaks many runs.
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, ran) in &failed {
+        let count = told.entry(name.rsplit('/').next().unwrap_or_default()).or_default();
+        *count += 1;
+        if *count > 2 {
+            continue;
+        }
         let violation = ran.violation.as_ref();
         println!("{} broken by {name}: {}", violation.map_or("", |it| it.number), violation.map_or("", |it| &it.text));
         println!("  again: cargo test --test sim -- --script '{name}'");
@@ -264,11 +273,28 @@ pub(crate) fn run_singles(options: &Options) -> usize {
     failed
 }
 
+/// How many runs each class of fault had, by where it struck.
+fn print_classes(all: &[single::Exhausted]) {
+    println!();
+    println!("{:<14}{}", "class", PLACES.map(|(name, _)| format!("{name:>8}")).concat());
+    for (class, (name, places)) in CLASSES.iter().enumerate() {
+        let cell = |(at, place): (usize, &(&str, u8))| {
+            let runs: usize = all.iter().map(|one| one.table[class][at]).sum();
+            if places & place.1 == 0 {
+                format!("{:>8}", "-")
+            } else {
+                format!("{runs:>8}")
+            }
+        };
+        println!("{name:<14}{}", PLACES.iter().enumerate().map(cell).collect::<String>());
+    }
+}
+
 /// The mutant table; says how many outlived their hunt.
 pub(crate) fn hunt_mutants(options: &Options) -> usize {
     println!("{:<28} {:>7} {:>7}  caught by", "seeded bug", "median", "worst");
     let part = |thread: u64| -> Vec<(usize, Hunt)> {
-        let wanted = Mutant::ALL.into_iter().filter(|one| options.mutant.is_none_or(|wanted| wanted == *one));
+        let wanted = Mutant::ALL.iter().copied().filter(|one| options.mutant.is_none_or(|wanted| wanted == *one));
         let mine = wanted.enumerate().skip(thread as usize).step_by(options.threads as usize);
         mine.map(|(index, mutant)| (index, Hunt::new(mutant, options.seed, options.searches, options.steps))).collect()
     };

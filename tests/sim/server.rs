@@ -28,6 +28,8 @@ pub(crate) struct Server {
     /// Whether it knows no checkpoint, or names its history anew for each page.
     pub(crate) is_gone: bool,
     pub(crate) is_fickle: bool,
+    /// Whether it ever said that it is full: the longest pause but one that it asks for in so many words.
+    pub(crate) was_full: bool,
     /// Items of a page at most.
     pub(crate) page_max: usize,
     /// Whether it forgets results before its time (S1).
@@ -53,6 +55,7 @@ impl Server {
             is_down: false,
             is_gone: false,
             is_fickle: false,
+            was_full: false,
             page_max,
             forgets: retention.is_some(),
             restored: 0,

@@ -13,22 +13,18 @@ use super::news::Stream;
 use super::oracle::Oracle;
 use super::order::Ordering;
 use super::schedule::Order;
-use super::server::{Server, BASE, URL};
-use super::single::{Point, Points};
+use super::server::{Server, BASE};
+use super::setup::{config, draw_retention, draw_sharing, draw_term};
 use super::store::Profile;
+use super::strikes::{Point, Points};
 use super::tab::{Sleep, Tab};
 use super::users::USERS;
-use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
+use seakeep::engine::config::Config;
 use seakeep::engine::input::{Input, Message, Signal};
 use seakeep::engine::machine::Engine;
-use seakeep::engine::merge::Strategy;
 use seakeep::engine::output::Output;
-use seakeep::engine::policy::backoff::Backoff;
-use seakeep::engine::policy::breaker::Rule;
-use seakeep::engine::policy::lease::{set_term, TERM};
-use seakeep::engine::policy::network::OnSlow;
 use seakeep::native::Json;
-use seakeep::protocol::{Endpoint, NetworkFailure};
+use seakeep::protocol::NetworkFailure;
 use std::panic::Location;
 
 /// The collections, in the order of their names.
@@ -313,79 +309,5 @@ impl World {
         if self.tabs[tab].hidden {
             self.give(tab, Input::Signal(Signal::Hidden));
         }
-    }
-}
-
-/// How long the server keeps the results of keys: a server that forgets them early breaks its promise (S1).
-fn draw_retention(chance: &mut Chance) -> Option<u64> {
-    let outer = chance.enter("retention", 0);
-    let retention = chance.hit(60).then(|| 10_000 + chance.below(60_000));
-    chance.leave(outer);
-    retention
-}
-
-/// Whether two people share a device; the second one is signed out at first.
-fn draw_sharing(chance: &mut Chance, mishaps: &Mishaps) -> Option<usize> {
-    let outer = chance.enter("sharing", 0);
-    let shares = mishaps.switches > 0 && chance.hit(1_000);
-    chance.leave(outer);
-    shares.then_some(1)
-}
-
-/// The term of a lease: another one than the usual in half of the schedules.
-fn draw_term(chance: &mut Chance) {
-    let outer = chance.enter("term", 0);
-    set_term(if chance.hit(500) { [4_000, 9_000, 40_000][chance.below(3) as usize] } else { TERM });
-    chance.leave(outer);
-}
-
-/// Options of the application, drawn from the seed.
-fn config(chance: &mut Chance) -> Config {
-    let reference = |field: &str, collection: &str| Reference { field: field.into(), collection: collection.into() };
-    let collection = |name: &str, references: Vec<Reference>, rolls_back: bool| CollectionConfig {
-        name: name.into(),
-        path: name.into(),
-        references,
-        rolls_back,
-        local: false,
-        conflict: Strategy::Fields,
-        groups: Vec::new(),
-    };
-    let rolls_back = chance.hit(300);
-    let assistant = chance.hit(300);
-    Config {
-        collections: vec![
-            collection("cards", vec![reference("list", "lists"), reference("parent", "cards")], false),
-            collection("lists", Vec::new(), false),
-            collection("pages", Vec::new(), rolls_back),
-        ],
-        user: None,
-        sync: Some(SyncConfig {
-            endpoint: Endpoint {
-                url: URL.into(),
-                adapter: false,
-                batch: chance.hit(500).then(|| "_batch".into()),
-                health: chance.hit(600).then(|| "_health".into()),
-            },
-            interval: 30_000,
-            pull_interval: [0, 15_000, 60_000][chance.below(3) as usize],
-            start_delay: [0, 5_000][chance.below(2) as usize],
-            max_attempts: [2, 5][chance.below(2) as usize],
-            backoff: Backoff { base: 1_000, factor: 2.0, max: 60_000, jitter: !assistant && chance.hit(800) },
-            request_retries: if assistant { 3 } else { 1 },
-            retry_at_interval: assistant,
-            concurrency: chance.range(1, 4) as usize,
-            delay_between: if assistant { 1_000 } else { 0 },
-            batch_size: [2, 3, 50][chance.below(3) as usize],
-            timeout: 30_000,
-            breaker: chance.hit(700).then_some(Rule { failures: 3, cooldown: 20_000 }),
-            max_pending: [1_000, 12][usize::from(chance.hit(60))],
-            auto: true,
-            pulls: true,
-            part: [1, 2, 50][chance.below(3) as usize],
-            part_length: usize::MAX,
-            on_slow: [OnSlow::All, OnSlow::PushOnly, OnSlow::Nothing][chance.below(3) as usize],
-            events: chance.hit(500).then(|| "_events".into()),
-        }),
     }
 }

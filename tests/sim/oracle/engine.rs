@@ -2,7 +2,7 @@
 
 use super::pulls::is_part;
 use crate::event::Event;
-use crate::single::Point;
+use crate::strikes::Point;
 use crate::tab::Sleep;
 use crate::world::World;
 use seakeep::engine::input::Message;
@@ -88,6 +88,7 @@ impl World {
             if reaches {
                 let number = self.meet(Point::Message);
                 self.strike(Point::Message, number, |world| world.post(tab, message));
+                self.strike_message(number, from, tab);
             }
         }
     }
@@ -98,7 +99,7 @@ impl World {
             self.tabs[tab].view.misses = true;
             return;
         }
-        let delay = self.chance.delay(5, 500);
+        let delay = self.chance.delay(5, 500) + 60 * self.faults.message_late;
         let life = self.tabs[tab].life;
         self.schedule(delay, Event::Message { tab, life, message: Box::new(message.clone()) });
     }

@@ -1,16 +1,13 @@
 //! Oracles after the faults have stopped: everything arrives, everybody agrees, everything comes to rest.
 
 use super::{bits_of, list_of, tag_of};
-use crate::event::Event;
-use crate::order::Ordering;
-use crate::tab::{Asked, Sleep};
+use crate::tab::Asked;
 use crate::world::{World, COLLECTIONS};
-use seakeep::engine::input::{Command, Input, Signal, Wish};
+use seakeep::engine::input::{Command, Wish};
 use seakeep::engine::machine::Engine;
 use seakeep::engine::policy::lease::{term, TERM};
-use seakeep::engine::policy::network::Connection;
 use seakeep::engine::policy::reach::FULL_PAUSE;
-use seakeep::model::{ChangeKind, DocKey, Document, Pending, PendingState};
+use seakeep::model::{DocKey, Document, PendingState};
 use seakeep::native::Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +27,6 @@ const EVENTS_EACH: u64 = 600;
 impl World {
     /// The faults stop; then I-19, I-41, I-18, I-05, I-35, I-45, and rest.
     pub(crate) fn recover(&mut self) {
-        let was_full = self.faults.full > 0;
         self.heal();
         let work: u64 = (0..2).map(|profile| self.profiles[profile].disk.pending_rows().count() as u64).sum();
         let base = if self.faults.long_waits { LONG_EVENTS } else { BASE_EVENTS };
@@ -52,7 +48,7 @@ impl World {
         // A pause that the server ordered in the end, late timers and the last messages still have to pass.
         let quiet = match self.faults.long_waits {
             true => LONG_RECOVERY,
-            false if was_full => 200_000 + FULL_PAUSE,
+            false if self.server.was_full => 200_000 + FULL_PAUSE,
             false => 200_000,
         };
         let until = self.now + quiet;
@@ -78,136 +74,6 @@ impl World {
         let fits = self.server.page_max.min(self.faults.fits);
         let pages = |name: &str| self.server.tables.documents(name).count() / fits + 1;
         2 * COLLECTIONS.iter().map(|name| pages(name)).sum::<usize>() as u64
-    }
-
-    fn heal(&mut self) {
-        self.trace(|| "faults stop".into());
-        for profile in 0..2 {
-            if self.faults.jump > 0 && self.chance.hit(500) {
-                self.jump(profile);
-            }
-        }
-        self.end_mishaps();
-        let long_waits = self.faults.long_waits;
-        self.faults = self.faults.healed();
-        self.faults.long_waits = long_waits;
-        self.healed = true;
-        self.ordering = Ordering::Uniform;
-        self.queue.drop_sources();
-        self.server.wants_login = false;
-        self.server.mend();
-        self.load_newest();
-        for tab in 0..4 {
-            // A tab that was told to update itself is loaded anew; what it had counted and not stored is lost.
-            if self.tabs[tab].engine.as_ref().is_some_and(|engine| engine.status().state == "needs-update") {
-                self.oracle.telling.crashes[self.tabs[tab].profile] += 1;
-                self.tabs[tab].end();
-            }
-            self.open(tab);
-            let life = self.tabs[tab].life;
-            if self.tabs[tab].sleep != Sleep::Awake {
-                self.thaw(tab, life);
-                self.open(tab);
-            }
-            self.tabs[tab].deaf = false;
-            self.give(tab, Input::Network(Connection::default()));
-            self.show(tab, tab % 2 == 1);
-            let asked = |what| Asked { what, claims: Vec::new() };
-            self.command(tab, asked("run"), Command::Run);
-            while let Some(number) = self.tabs[tab].holds.pop() {
-                self.command(tab, asked("release"), Command::Release(number));
-            }
-            if self.chance.hit(700) {
-                self.signal(tab, Signal::Online);
-            }
-        }
-    }
-
-    pub(crate) fn run_until(&mut self, until: u64, most: u64, done: impl Fn(&Self) -> bool) -> bool {
-        while self.violation.is_none() && self.events < most {
-            if done(self) {
-                return true;
-            }
-            if !self.step(until) {
-                return done(self);
-            }
-        }
-        false
-    }
-
-    fn report_stuck(&mut self, text: &str) {
-        let rows = |profile: usize| {
-            let row = |row: &Pending<Json>| format!("{}/{} {:?} {:?}", row.collection, row.id, row.kind, row.state);
-            self.profiles[profile].disk.pending_rows().map(row).collect::<Vec<_>>()
-        };
-        let open: Vec<(usize, &str)> =
-            (0..4).flat_map(|tab| self.tabs[tab].open.values().map(move |asked| (tab, asked.what))).collect();
-        let wakes: Vec<_> =
-            self.tabs.iter().map(|tab| tab.wake.map(|(at, label)| (at.saturating_sub(self.now), label))).collect();
-        let states = self.tabs.iter().filter_map(|tab| tab.engine.as_deref().map(Engine::status));
-        let states: Vec<_> = states.map(|status| (status.state, status.phase, status.pending)).collect();
-        let text = format!("{text}: {:?} {:?}, open {open:?}, timers {wakes:?}, {states:?}", rows(0), rows(1));
-        self.broken("I-19", text);
-    }
-
-    /// Nothing is under way, and what waits waits for a person.
-    fn is_settled(&self) -> bool {
-        let quiet = self.tabs.iter().all(|tab| tab.engine.as_deref().is_some_and(Engine::is_quiet));
-        quiet
-            && self.profiles.iter().all(|profile| profile.jobs.is_empty())
-            && (0..2).all(|profile| self.is_drained(profile))
-    }
-
-    fn is_drained(&self, profile: usize) -> bool {
-        if self.profiles[profile].disk.pending_rows().next().is_none() {
-            return true;
-        }
-        let blocked = self.blocked(profile);
-        self.profiles[profile].disk.pending_rows().all(|row| blocked.contains(&DocKey::new(&row.collection, &row.id)))
-    }
-
-    /// Documents whose lane waits for a person, itself or through what it refers to.
-    fn blocked(&self, profile: usize) -> BTreeSet<DocKey> {
-        let disk = &self.profiles[profile].disk;
-        let mut heads: BTreeMap<DocKey, &Pending<Json>> = BTreeMap::new();
-        for row in disk.pending_rows() {
-            let key = DocKey::new(&row.collection, &row.id);
-            let first = disk.main(&key).and_then(|main| main.lane.first());
-            if first == Some(&row.seq) {
-                heads.insert(key, row);
-            }
-        }
-        // What the app's function was asked comes to an end by itself.
-        let waits = |row: &Pending<Json>| {
-            row.state == PendingState::Parked || (row.state == PendingState::Conflict && !row.asks)
-        };
-        let mut blocked: BTreeSet<DocKey> =
-            heads.iter().filter(|(_, row)| waits(row)).map(|(key, _)| key.clone()).collect();
-        loop {
-            let refers = |row: &Pending<Json>| {
-                let targets = [("list", "lists"), ("parent", "cards")].into_iter().filter_map(|(field, target)| {
-                    let set =
-                        row.changes.set.iter().find(|(name, _)| name == field).and_then(|(_, value)| value.as_text());
-                    let id = set.or_else(|| row.data.as_ref()?.text_of(field))?;
-                    Some(DocKey::new(&target.into(), &id))
-                });
-                targets.into_iter().any(|key| {
-                    blocked.contains(&key) && heads.get(&key).is_some_and(|head| head.kind == ChangeKind::Create)
-                })
-            };
-            let more: Vec<DocKey> = heads
-                .iter()
-                .filter(|(key, _)| !blocked.contains(*key))
-                .filter(|(_, row)| {
-                    (row.collection.as_ref() == "cards" && refers(row)) || self.is_group_blocked(profile, row, &blocked)
-                })
-                .map(|(key, _)| key.clone())
-                .collect();
-            if more.is_empty() {
-                return blocked;
-            }
-            blocked.extend(more);
-        }
     }
 
     /// I-18 and I-35: every clean document is the server's, and every document of the server is here.
@@ -354,41 +220,6 @@ impl World {
                 let text = format!("at rest tab {tab} shows {} {:?}", status.state, status.progress);
                 return self.broken("I-47", text);
             }
-        }
-    }
-}
-
-/// What an event adds to the fingerprint of a schedule.
-impl World {
-    /// Mixes an event into the fingerprint.
-    pub(crate) fn mix(&mut self, event: &Event) {
-        let number = match event {
-            Event::Wake { tab, .. } => 100 + *tab as u64,
-            Event::Commit { profile } => 200 + *profile as u64,
-            Event::Report { tab, .. } => 300 + *tab as u64,
-            Event::Reach { wire, .. } => 400 + u64::from(wire.request),
-            Event::Respond { wire, .. } => 500 + u64::from(wire.request),
-            Event::Message { tab, .. } => 600 + *tab as u64,
-            Event::Action => 1,
-            Event::Turn => 2,
-            Event::Stranger => 3,
-            Event::Thaw { tab, .. } => 700 + *tab as u64,
-            Event::Open { tab } => 800 + *tab as u64,
-            Event::Breath => 6,
-            Event::Calm => 4,
-            Event::Verdict { tab, says, .. } => 900 + *tab as u64 * 10 + says,
-            Event::Said { tab, .. } => 900 + *tab as u64,
-            Event::News { tab, .. } => 910 + *tab as u64,
-            Event::Mended => 5,
-        };
-        self.mix_number(number);
-        self.mix_number(self.now);
-    }
-
-    /// Mixes a number into the fingerprint (FNV-1a over its bytes).
-    pub(crate) fn mix_number(&mut self, number: u64) {
-        for byte in number.to_le_bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod batches;
 mod conflicts;
+mod drained;
 mod engine;
 mod finale;
 mod leader;

@@ -185,7 +185,7 @@ impl World {
         info.refused |= (matches!(status, 400..=499 | 501 | 505) && status != 424) || redirected;
         let counts = matches!(status, 400..=599) || redirected || result.is_err();
         let never = if own.is_some() {
-            matches!(status, 401 | 409 | 412 | 413 | 424 | 428 | 429)
+            matches!(status, 401 | 409 | 412 | 413 | 424 | 426 | 428 | 429)
         } else {
             never_counts(result)
         };
@@ -236,7 +236,8 @@ fn never_counts(result: &Result<HttpResponse<Json>, NetworkFailure>) -> bool {
         Ok(response) => {
             let asks =
                 response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0));
-            let never = matches!(response.status, 0 | 300..=399 | 401 | 409 | 412 | 413 | 428 | 429 | 507 | 511);
+            let never =
+                matches!(response.status, 0 | 300..=399 | 401 | 409 | 412 | 413 | 426 | 428 | 429 | 507 | 511);
             never || response.redirected || (response.status >= 500 && asks.is_some())
         }
         Err(_) => true,
