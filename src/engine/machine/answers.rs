@@ -75,6 +75,9 @@ impl<D: Document> Engine<D> {
             Outcome::NeedsAuth(failure) => self.needs_auth(flight, failure),
             Outcome::NeedsUpdate(failure) => {
                 self.require_update();
+                if Mutant::CountsOldApps.is_on() {
+                    return self.back_off(flight, failure, true, None);
+                }
                 self.wait_again(flight, Some(failure), None);
             }
             Outcome::Parked(failure) => self.refused(flight, failure),

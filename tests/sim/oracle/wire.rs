@@ -236,8 +236,7 @@ fn never_counts(result: &Result<HttpResponse<Json>, NetworkFailure>) -> bool {
         Ok(response) => {
             let asks =
                 response.retry_after.as_deref().and_then(|value| retry_after(value, response.date.as_deref(), 0));
-            let never =
-                matches!(response.status, 0 | 300..=399 | 401 | 409 | 412 | 413 | 426 | 428 | 429 | 507 | 511);
+            let never = matches!(response.status, 0 | 300..=399 | 401 | 409 | 412 | 413 | 426 | 428 | 429 | 507 | 511);
             never || response.redirected || (response.status >= 500 && asks.is_some())
         }
         Err(_) => true,
