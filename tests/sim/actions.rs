@@ -5,7 +5,7 @@ use super::oracle::{list_of, tag_of, LISTS};
 use super::tab::{Asked, Claim};
 use super::world::World;
 use seakeep::engine::input::{Command, Input, Wish, WriteKind, WriteOp};
-use seakeep::model::{Collection, Document, Patch, Priority, Row};
+use seakeep::model::{Collection, Document, Patch, PendingState, Priority, Row};
 use seakeep::native::Json;
 use serde_json::json;
 
@@ -23,6 +23,9 @@ impl World {
         }
         let awake: Vec<usize> = (0..4).filter(|tab| self.tabs[*tab].is_awake()).collect();
         let Some(tab) = self.chance.pick(&awake).copied() else { return };
+        if self.mind_parked(tab) {
+            return;
+        }
         if self.chance.hit(self.faults.sync_commands) {
             return self.sync_command(tab);
         }
@@ -53,6 +56,7 @@ impl World {
     pub(crate) fn command(&mut self, tab: usize, asked: Asked, command: Command<Json>) {
         let next = self.tabs[tab].last_ticket + 1;
         self.trace(|| format!("tab {tab} is asked to {} ({next}): {}", asked.what, brief(&command)));
+        self.keep_pages(tab, &command);
         let ticket = self.tabs[tab].ticket(asked);
         self.give(tab, Input::Command { ticket, command });
     }
@@ -224,6 +228,25 @@ impl World {
             2 => self.command(tab, asked("stats"), Command::Stats),
             _ => self.command(tab, asked("reset stats"), Command::ResetStats),
         }
+    }
+
+    /// What is parked is given up or tried again, in another tab than the one that parked it as often as not.
+    fn mind_parked(&mut self, tab: usize) -> bool {
+        let outer = self.chance.enter("minds", tab);
+        let disk = &self.profiles[self.tabs[tab].profile].disk;
+        let parked = disk.pending_rows().find(|row| row.state == PendingState::Parked);
+        let parked =
+            parked.map(|row| row.mutation_id.to_string()).filter(|_| self.chance.hit(self.faults.answers.minds));
+        let asked = |what| Asked { what, claims: Vec::new() };
+        match &parked {
+            Some(mutation) if self.chance.hit(700) => {
+                self.command(tab, asked("discard"), Command::Discard(mutation.clone()))
+            }
+            Some(mutation) => self.command(tab, asked("retry"), Command::Retry(Some(mutation.clone()))),
+            None => {}
+        }
+        self.chance.leave(outer);
+        parked.is_some()
     }
 
     fn outbox_command(&mut self, tab: usize) {

@@ -37,6 +37,8 @@ pub(crate) struct Answers {
     pub(crate) unasked: u64,
     /// Gateways' own failures instead of the server's.
     pub(crate) gateway: u64,
+    /// A person who looks at what is parked, in whichever tab, and mostly gives it up.
+    pub(crate) minds: u64,
     /// The status of the one answer of a single fault; 0 is none.
     pub(crate) status: u16,
     /// The key of the one change that a single fault keeps from getting through.
@@ -54,6 +56,7 @@ impl World {
             fickle: if self.chance.below(8) == 0 { 1 + self.chance.below(150) } else { 0 },
             unasked: self.chance.rate(60),
             gateway: self.chance.rate(700),
+            minds: self.chance.rate(120),
             ..Answers::default()
         };
         self.chance.leave(outer);

@@ -71,9 +71,15 @@ impl World {
         }
         let atomic = serde_json::from_slice::<Value>(&wire.core.body).is_ok_and(|body| body["atomic"] == true);
         let fates: Vec<Option<Value>> = list.iter().map(|member| self.member_fate(wire, member)).collect();
+        let done = self.done_of(wire, list.len(), atomic);
         let falls = atomic && fates.iter().any(Option::is_some);
-        let goes: Vec<Value> =
-            list.iter().zip(&fates).filter(|(_, fate)| fate.is_none() && !falls).map(|(one, _)| one.clone()).collect();
+        let goes: Vec<Value> = list
+            .iter()
+            .take(done)
+            .zip(&fates)
+            .filter(|(_, fate)| fate.is_none() && !falls)
+            .map(|(one, _)| one.clone())
+            .collect();
         let body = json!({ "changes": goes, "atomic": atomic });
         let core = CoreRequest { body: body.to_string().into_bytes(), ..wire.core.clone() };
         let before = self.server.tables.head();
@@ -81,7 +87,7 @@ impl World {
         self.executed(before);
         let mut results: Vec<Value> =
             response.json().and_then(|body| body["results"].as_array().cloned()).unwrap_or_default();
-        for (member, fate) in list.iter().zip(fates) {
+        for (member, fate) in list.iter().zip(fates).take(done) {
             let untouched = || json!({ "mutationId": member["mutationId"], "status": 424 });
             results.extend(fate.or_else(|| falls.then(untouched)));
         }
@@ -89,6 +95,15 @@ impl World {
         self.worsen(&mut results);
         let answer = HttpResponse { body: Body::Json(json!({ "results": results }).into()), ..from_core(&response) };
         HttpResponse { etag: None, ..answer }
+    }
+
+    /// How many members the server gets through before it answers: sometimes it leaves out the rest.
+    fn done_of(&mut self, wire: &Wire, members: usize, atomic: bool) -> usize {
+        let outer = self.chance.enter("part", wire.tab);
+        let stops = !atomic && self.chance.hit(self.faults.batch_mess / 2);
+        let done = if stops { self.chance.below(members as u64 + 1) as usize } else { members };
+        self.chance.leave(outer);
+        done
     }
 
     /// What the server's surroundings say to one member, instead of the server.

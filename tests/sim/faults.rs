@@ -111,7 +111,7 @@ impl Faults {
             strange: chance.rate(200),
             fits: [usize::MAX, usize::MAX, 4, 1][chance.below(4) as usize],
             full: chance.rate(15),
-            outdated: if chance.below(30) == 0 { 5 } else { 0 },
+            outdated: if chance.below(15) == 0 { 20 } else { 0 },
             down: chance.rate(60),
             batch_mess: chance.rate(400),
             batch_full: 0,

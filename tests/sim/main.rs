@@ -45,6 +45,7 @@ mod strikes;
 mod surroundings;
 mod tab;
 mod transactions;
+mod truthful;
 mod users;
 mod versions;
 mod wipe;

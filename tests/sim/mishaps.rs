@@ -191,6 +191,8 @@ impl World {
                 self.oracle.disputes.recall(profile, &disk);
                 self.profiles[profile].disk = disk;
                 self.profiles[profile].note_meta(true);
+                self.chronicle_anew(profile);
+                self.oracle.allowances[profile] = Default::default();
             }
         }
     }

@@ -60,6 +60,9 @@ const NAMES: &[&str] = &[
     "vanish",
     "function",
     "unasked",
+    "budget",
+    "part",
+    "minds",
     "gateway",
 ];
 /// Runs that shortening one schedule may take.

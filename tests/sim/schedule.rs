@@ -5,6 +5,7 @@
 use super::chance::Draw;
 use super::world::{Violation, World};
 use seakeep::engine::mutant::Mutant;
+use seakeep::engine::policy::budget::{set_budget, MOST, REFILL};
 use seakeep::engine::policy::lease::{set_term, TERM};
 use std::collections::BTreeSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -65,6 +66,7 @@ pub(crate) fn caught(mutant: Option<Mutant>, runs: impl FnOnce() -> Ran) -> Ran 
     let ran = catch_unwind(AssertUnwindSafe(runs));
     Mutant::switch(None);
     set_term(TERM);
+    set_budget(MOST, REFILL);
     ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();

@@ -10,6 +10,7 @@ use seakeep::engine::config::{CollectionConfig, Config, Reference, SyncConfig};
 use seakeep::engine::merge::Strategy;
 use seakeep::engine::policy::backoff::Backoff;
 use seakeep::engine::policy::breaker::Rule;
+use seakeep::engine::policy::budget::{set_budget, MOST, REFILL};
 use seakeep::engine::policy::lease::{set_term, TERM};
 use seakeep::engine::policy::network::OnSlow;
 use seakeep::protocol::Endpoint;
@@ -34,6 +35,15 @@ pub(crate) fn draw_sharing(chance: &mut Chance, mishaps: &Mishaps) -> Option<usi
 pub(crate) fn draw_term(chance: &mut Chance) {
     let outer = chance.enter("term", 0);
     set_term(if chance.hit(500) { [4_000, 9_000, 40_000][chance.below(3) as usize] } else { TERM });
+    chance.leave(outer);
+}
+
+/// Repeats that a device may send in one burst: fewer than usual in half of the schedules.
+pub(crate) fn draw_budget(chance: &mut Chance) {
+    let outer = chance.enter("budget", 0);
+    let (most, refill) = ([1, 1, 2][chance.below(3) as usize], [REFILL, 10 * REFILL][chance.below(2) as usize]);
+    let (most, refill) = if chance.hit(500) { (most, refill) } else { (MOST, REFILL) };
+    set_budget(most, refill);
     chance.leave(outer);
 }
 

@@ -15,12 +15,14 @@ use super::strikes::{Point, Points, Strike, CLASSES, COMMIT, MESSAGE, PLACES, PO
 use super::world::World;
 use seakeep::engine::config::SyncConfig;
 use seakeep::engine::mutant::Mutant;
+use seakeep::engine::policy::budget::{set_budget, MOST, REFILL};
 use seakeep::engine::policy::lease::{set_term, TERM};
 
 impl World {
     /// Options that are not drawn, so that a script means the same whatever a seed draws.
     pub(crate) fn settle_options(&mut self, batches: bool) {
         set_term(TERM);
+        set_budget(MOST, REFILL);
         let Some(sync) = self.config.sync.as_mut() else { return };
         sync.endpoint.batch = batches.then(|| "_batch".into());
         sync.endpoint.health = Some("_health".into());

@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) life: u32,
     pub(crate) commit: u32,
     pub(crate) plan: AnyPlan<Json>,
+    /// When it was ordered.
+    pub(crate) at: u64,
 }
 
 /// One device: a store, a clock, two tabs.
@@ -73,7 +75,7 @@ impl World {
         let slow = self.chance.hit(self.faults.slow_commit);
         let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };
         let profile = &mut self.profiles[self.tabs[tab].profile];
-        profile.jobs.push_back(Job { tab, life, commit, plan });
+        profile.jobs.push_back(Job { tab, life, commit, plan, at: self.now });
         profile.last_job = profile.last_job.max(self.now) + delay;
         let delay = profile.last_job - self.now;
         self.schedule(delay, Event::Commit { profile: self.tabs[tab].profile });
@@ -118,6 +120,8 @@ impl World {
     }
 
     pub(crate) fn write(&mut self, job: &Job, profile: usize) -> Result<Report<Json>, Failure> {
+        self.oracle.chronicles[profile].turn();
+        self.oracle.ordered_at = job.at;
         let (report, empty) = if job.plan.parts().is_empty() {
             self.write_one(&job.plan, job.tab, profile)?
         } else {

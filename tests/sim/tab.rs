@@ -4,6 +4,8 @@
 
 use super::event::Stashed;
 use super::oracle::view::View;
+use super::truthful::Refused;
+use seakeep::engine::input::WriteOp;
 use seakeep::engine::machine::Engine;
 use seakeep::engine::plan::Report;
 use seakeep::model::Failure;
@@ -97,6 +99,15 @@ pub(crate) struct Tab {
     /// Whether it was told that its code is too old, and whether it could take that in.
     pub(crate) hears_outdated: bool,
     pub(crate) outdated: bool,
+    /// Until when the request that leaves next is the only one, by what it just told.
+    pub(crate) lets_out: Option<u64>,
+    /// The key that was just let out to see, and the key that the server failed at last.
+    pub(crate) sees: Option<String>,
+    pub(crate) fails: Option<String>,
+    /// Writes of pages without an answer, refused ones, and those of them that were made again.
+    pub(crate) pages: BTreeMap<u32, Vec<WriteOp<Json>>>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) repeated: BTreeMap<u32, Refused>,
     /// The store it opened last: another one means that it was wiped.
     pub(crate) store_id: u32,
 }
@@ -139,6 +150,12 @@ impl Tab {
             dozes: false,
             hears_outdated: false,
             outdated: false,
+            lets_out: None,
+            sees: None,
+            fails: None,
+            pages: BTreeMap::new(),
+            refused: Vec::new(),
+            repeated: BTreeMap::new(),
             store_id: 0,
         }
     }

@@ -24,6 +24,7 @@ impl World {
             if Mutant::OneDatabaseForAll.is_on() {
                 self.profiles[on].disk = self.profiles[out].disk.clone();
                 self.profiles[on].note_meta(true);
+                self.chronicle_anew(on);
             }
             for tab in (0..4).filter(|tab| tab / 2 == out) {
                 // Most apps close what they leave; some pages just go.

@@ -29,6 +29,7 @@ impl World {
         device.note_meta(true);
         self.mishaps.forget_safe(profile);
         self.oracle.store_wiped(profile);
+        self.chronicle_anew(profile);
         // What it was told of documents stays old until it looks at the store.
         (0..4).filter(|tab| tab / 2 == profile).for_each(|tab| self.tabs[tab].view.misses = true);
     }

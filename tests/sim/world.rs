@@ -10,11 +10,12 @@ use super::event::{Event, Queue};
 use super::faults::Faults;
 use super::mishaps::Mishaps;
 use super::news::Stream;
+use super::oracle::view::View;
 use super::oracle::Oracle;
 use super::order::Ordering;
 use super::schedule::Order;
 use super::server::{Server, BASE};
-use super::setup::{config, draw_retention, draw_sharing, draw_term};
+use super::setup::{config, draw_budget, draw_retention, draw_sharing, draw_term};
 use super::store::Profile;
 use super::strikes::{Point, Points};
 use super::tab::{Sleep, Tab};
@@ -84,6 +85,7 @@ impl World {
         let retention = draw_retention(&mut chance);
         let signed_out = draw_sharing(&mut chance, &mishaps);
         draw_term(&mut chance);
+        draw_budget(&mut chance);
         let mut world = Self {
             now: 0,
             chance,
@@ -181,6 +183,7 @@ impl World {
                 if wire.sent_at < self.server.restored_at {
                     *result = Err(NetworkFailure::Unreachable);
                 }
+                self.note_failing(&wire, &result);
                 self.deliver(wire.tab, wire.life, Input::Measured { sent: 3, received: 5 });
                 self.deliver(
                     wire.tab,
@@ -241,6 +244,8 @@ impl World {
                 }
             }
         }
+        self.tabs[tab].lets_out = None;
+        self.check_emission(tab);
         self.look_at_engine(tab, &engine);
         self.count_spins(tab, ticks && orders == 0);
         if self.tabs[tab].life == life {
@@ -303,6 +308,7 @@ impl World {
         self.trace(|| format!("tab {tab} opens"));
         let profile = self.tabs[tab].profile;
         self.tabs[tab].store_id = self.profiles[profile].store_id;
+        self.tabs[tab].view = View::from_now(self.oracle.chronicles[profile].now());
         let config = Config { user: Some(USERS[profile].into()), ..self.config.clone() };
         self.tabs[tab].engine = Some(Box::new(Engine::new(config, seed, now)));
         self.give(tab, Input::Start);

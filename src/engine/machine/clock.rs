@@ -20,6 +20,7 @@ impl<D: Document> Engine<D> {
             if let Some(lease) = self.seat.lease.as_mut() {
                 lease.expires_at = lease.expires_at.min(now);
             }
+            self.budget.left(now);
             self.pulling.flights.values_mut().for_each(|flight| flight.at = flight.at.saturating_sub(by));
         }
         self.now = now;

@@ -113,6 +113,12 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn refuse(&mut self, ticket: u32, failure: Failure) {
         let failure = if Mutant::SaysNothing.is_on() { Failure::new(failure.code, "") } else { failure };
+        let code = match failure.code {
+            Code::NotFound | Code::AlreadyExists if Mutant::LastingIsPassing.is_on() => Code::TxAborted,
+            Code::TxAborted | Code::QuotaExceeded if Mutant::PassingIsLasting.is_on() => Code::Validation,
+            code => code,
+        };
+        let failure = if code == failure.code { failure } else { Failure::new(code, &failure.message) };
         self.outputs.push_back(Output::Reply { ticket, result: Err(failure.at(self.now)) });
     }
 

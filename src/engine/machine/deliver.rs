@@ -21,7 +21,10 @@ impl<D: Document> Engine<D> {
         let documents = documents(&effects);
         let states: Set<Collection> = effects.entries.iter().map(|entry| entry.key.collection.clone()).collect();
         let changes = std::mem::take(&mut effects.changes);
-        if !changes.is_empty() {
+        if Mutant::TellsHalf.is_on() && own {
+            let half = changes.len().div_ceil(2);
+            self.tell(Event::Changes { own, changes: changes.into_iter().take(half).listed() });
+        } else if !changes.is_empty() {
             self.tell(Event::Changes { own, changes });
         }
         let only_states: Vec<Collection> = states.iter().filter(|name| !documents.contains(name)).cloned().listed();

@@ -7,6 +7,7 @@
 use super::commits::Purpose;
 use super::flight::Flight;
 use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
 use crate::engine::outbox::{Entry, Together};
 use crate::engine::plan::{Dispatch, Dispatched, Fence};
 use crate::engine::policy::breaker::Gate;
@@ -115,14 +116,14 @@ impl<D: Document> Engine<D> {
     /// Repeats go as far as the budget for them allows.
     fn pick_ready(&self, most: usize) -> Vec<Seq> {
         let mut budget = self.budget;
-        let mut tokens = budget.left(self.now);
+        let mut tokens = if Mutant::RepeatsAreFree.is_on() { u32::MAX } else { budget.left(self.now) };
         let blocked = |entry: &Entry| {
             self.sends.busy.contains(&entry.seq)
                 || (tokens == 0 && entry.retry_count > 0)
                 || self.waits_for_its_group(entry)
         };
-        let others =
-            self.outbox.ready(self.now, |entry| blocked(entry) || self.sends.last_failed == Some(entry.seq), most);
+        let failed = self.sends.last_failed.filter(|_| !Mutant::SeesWithTheSame.is_on());
+        let others = self.outbox.ready(self.now, |entry| blocked(entry) || failed == Some(entry.seq), most);
         let ready = if others.is_empty() { self.outbox.ready(self.now, blocked, most) } else { others };
         let repeats = |seq: &Seq| self.outbox.get(*seq).is_some_and(|entry| entry.retry_count > 0);
         let mut affordable = |seq: &Seq| {

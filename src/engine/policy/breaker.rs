@@ -5,6 +5,7 @@
 //! reload or another tab does not storm a server that was just found failing. It knows times, not clocks.
 
 use super::rng::Rng;
+use crate::engine::mutant::Mutant;
 use crate::model::{Time, Wait};
 
 /// When it opens, and for how long.
@@ -71,6 +72,7 @@ impl Breaker {
     /// What may leave now.
     pub fn gate(&self, now: Time) -> Gate {
         match self.state {
+            State::HalfOpen(_) if Mutant::HalfOpenIsOpen.is_on() => Gate::All,
             State::Closed => Gate::All,
             State::Open(wait) | State::HalfOpen(wait) if wait.is_over(now) => Gate::One,
             State::Open(_) | State::HalfOpen(_) => Gate::Shut,

@@ -7,8 +7,35 @@ use crate::model::Time;
 
 /// Tokens of a full bucket: repeats that may leave in one burst.
 pub const MOST: u32 = 30;
+/// The size in force: [`MOST`], but in the simulator, which draws others.
+pub fn most() -> u32 {
+    if cfg!(target_arch = "wasm32") {
+        MOST
+    } else {
+        DRAWN.get().0
+    }
+}
+
 /// Milliseconds after which one token comes back.
 pub const REFILL: u64 = 1_000;
+
+/// The same of [`REFILL`].
+pub fn refill() -> u64 {
+    if cfg!(target_arch = "wasm32") {
+        REFILL
+    } else {
+        DRAWN.get().1
+    }
+}
+
+/// Sets both for this thread, in a native build.
+pub fn set_budget(most: u32, refill: u64) {
+    DRAWN.set((most, refill));
+}
+
+thread_local! {
+    static DRAWN: core::cell::Cell<(u32, u64)> = const { core::cell::Cell::new((MOST, REFILL)) };
+}
 
 /// The bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +48,12 @@ pub struct Budget {
 impl Budget {
     /// A full bucket.
     pub fn full(now: Time) -> Self {
-        Self { tokens: MOST, since: now }
+        Self { tokens: most(), since: now }
     }
 
     /// A bucket as it was stored; what lies outside its bounds is brought inside.
     pub fn stored(tokens: u32, since: Time) -> Self {
-        Self { tokens: tokens.min(MOST), since }
+        Self { tokens: tokens.min(most()), since }
     }
 
     /// Tokens left, and since when the next one fills.
@@ -37,9 +64,9 @@ impl Budget {
     /// Tokens that may be taken now.
     pub fn left(&mut self, now: Time) -> u32 {
         // A clock that stands before the last look has jumped: the time since then is not known.
-        let gained = now.saturating_sub(self.since) / REFILL;
-        self.tokens = u32::try_from(gained).unwrap_or(MOST).saturating_add(self.tokens).min(MOST);
-        self.since = if self.tokens == MOST { now } else { self.since.min(now) + gained * REFILL };
+        let gained = now.saturating_sub(self.since) / refill();
+        self.tokens = u32::try_from(gained).unwrap_or(most()).saturating_add(self.tokens).min(most());
+        self.since = if self.tokens == most() { now } else { self.since.min(now) + gained * refill() };
         self.tokens
     }
 
@@ -50,12 +77,12 @@ impl Budget {
 
     /// A success gives one back.
     pub fn give(&mut self) {
-        self.tokens = (self.tokens + 1).min(MOST);
+        self.tokens = (self.tokens + 1).min(most());
     }
 
     /// When the next token comes.
     pub fn next(&self) -> Time {
-        self.since + REFILL
+        self.since + refill()
     }
 }
 

@@ -22,6 +22,7 @@ const MANY_COMMITS: u32 = 600;
 impl World {
     /// I-45: the counters are those of the entries; and a frozen engine is silent.
     pub(crate) fn look_at_engine(&mut self, tab: usize, engine: &Engine<Json>) {
+        self.check_other_lane(tab, engine);
         let (mut pending, mut parked, mut conflicts) = (0, 0, 0);
         for entry in engine.outbox().iter() {
             match entry.state {
@@ -145,6 +146,7 @@ impl World {
         if let Err(failure) = &result {
             self.check_failure(failure);
         }
+        self.note_refusal(tab, ticket, result.as_ref().err());
         if let Ok(Reply::Written(outcomes)) = &result {
             self.check_own_writes(tab, &asked);
             self.trace(|| format!("  {:?}", outcomes.iter().map(ToString::to_string).collect::<Vec<_>>()));

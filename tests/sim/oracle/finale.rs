@@ -36,6 +36,10 @@ impl World {
         if !self.run_until(until, most, Self::is_settled) {
             return self.report_stuck("the outbox does not drain");
         }
+        let most = self.events + base + EVENTS_PAGE * self.pages();
+        if self.repeat_refused() && !self.run_until(self.now + time, most, Self::is_settled) {
+            return self.report_stuck("what was refused and made again does not end");
+        }
         for tab in 0..4 {
             self.command(tab, Asked { what: "now", claims: Vec::new() }, Command::Now(Wish::all()));
         }

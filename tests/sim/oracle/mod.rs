@@ -7,10 +7,12 @@
 mod batches;
 mod conflicts;
 mod drained;
+mod emitted;
 mod engine;
 mod finale;
 mod leader;
 mod pulls;
+mod repeats;
 mod several;
 mod store;
 mod told;
@@ -97,6 +99,13 @@ pub(crate) struct Oracle {
     pub(crate) positions: BTreeMap<(usize, String), (String, u64, u64)>,
     /// Whether many documents were written at once.
     pub(crate) bulked: bool,
+    /// What the store of each device had, and when.
+    pub(crate) chronicles: [emitted::Chronicle; 2],
+    /// The request that each device let out to see, and its repeats.
+    pub(crate) seeing: [Option<repeats::Seeing>; 2],
+    /// When the transaction that is being written was ordered.
+    pub(crate) ordered_at: u64,
+    pub(crate) allowances: [repeats::Allowance; 2],
     /// What apps were told.
     pub(crate) telling: told::Telling,
 }
@@ -131,6 +140,8 @@ impl Oracle {
         self.ways.retain(|(of, _), _| *of != profile);
         self.disputes.forget(profile);
         self.telling.lose(profile);
+        self.seeing[profile] = None;
+        self.allowances[profile] = repeats::Allowance::default();
     }
 
     /// The server lost what it knew: what was executed may be executed again.

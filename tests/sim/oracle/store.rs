@@ -13,7 +13,9 @@ impl World {
     /// A transaction was written.
     pub(crate) fn committed(&mut self, done: &Done, empty: bool) {
         self.mix_number(done.kind.len() as u64 * 31 + done.rows.len() as u64 * 7 + done.pending.len() as u64);
+        self.chronicle(done);
         self.check_lease(done, empty);
+        self.check_budget(done);
         self.check_numbers(done);
         self.check_audit(done);
         self.check_part(done);

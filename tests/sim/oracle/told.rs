@@ -87,6 +87,9 @@ impl World {
             }
             self.oracle.telling.running[tab] = begins.then_some(life);
         }
+        if name == "breaker" {
+            self.breaker_told(tab, detail);
+        }
         if name == "acknowledged" {
             let mutation = detail.text_of("mutationId").unwrap_or_default();
             if !self.oracle.telling.acknowledged.insert((profile, mutation.clone())) {

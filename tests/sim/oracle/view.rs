@@ -19,12 +19,21 @@ pub(crate) struct View {
     docs: BTreeMap<DocKey, Option<Json>>,
     /// Whether a message did not reach it.
     pub(crate) misses: bool,
+    /// The transaction that it was told of last (I-16).
+    pub(super) told_at: u64,
+    /// What the input that is being taken has told so far.
+    pub(super) told: Vec<Vec<Change<Json>>>,
 }
 
 impl View {
     fn by_tag(&self, tag: &str) -> impl Iterator<Item = &Json> {
         let tag = tag.to_owned();
         self.docs.values().flatten().filter(move |doc| tag_of(doc).as_deref() == Some(&*tag))
+    }
+
+    /// A tab that opens knows nothing, and is told of nothing that was before.
+    pub(crate) fn from_now(told_at: u64) -> Self {
+        Self { told_at, ..Self::default() }
     }
 
     /// Nothing that it was told holds any more.
@@ -41,7 +50,10 @@ impl World {
     /// What is told changes the view; I-15.
     pub(crate) fn see(&mut self, tab: usize, event: &Told<Json>) {
         match event {
-            Told::Changes { changes, .. } => changes.iter().for_each(|change| self.see_change(tab, change)),
+            Told::Changes { changes, .. } => {
+                self.tabs[tab].view.told.push(changes.clone());
+                changes.iter().for_each(|change| self.see_change(tab, change));
+            }
             Told::Stale(collections) => self.tabs[tab].view.forget(collections),
             _ => {}
         }
@@ -71,7 +83,7 @@ impl World {
         }
     }
 
-    /// I-14: an answered write is seen by its tab; I-16: all of it.
+    /// I-14: an answered write is seen by its tab.
     pub(crate) fn check_own_writes(&mut self, tab: usize, asked: &Asked) {
         for claim in asked.claims.iter().filter(|claim| !claim.removes) {
             let truth = self.oracle.truths.get(&claim.tag);

@@ -25,6 +25,7 @@ impl World {
         }
         self.check_request(wire);
         self.check_breaker(wire);
+        self.check_half_open(wire);
         for parcel in wire.parcels.clone() {
             self.key_leaves(wire, parcel);
         }
@@ -171,6 +172,9 @@ impl World {
             self.weigh_answer(wire, parcel, result);
         }
         self.note_way(wire, result);
+        if result.as_ref().is_ok_and(|response| response.status < 300) {
+            self.give_back(self.tabs[wire.tab].profile, wire.parcels.len());
+        }
         self.order_pause(wire, result);
     }
 

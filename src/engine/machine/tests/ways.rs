@@ -98,8 +98,8 @@ fn a_probe_lost_after_a_reload_begins_the_count_anew() {
     assert_eq!(next.stands("a"), Some((Waiting, 0, Some(Code::Network))));
 }
 
-#[test]
-fn the_budget_of_repeats_is_kept_over_a_reload() {
+/// Options under which repeats are held by nothing but their budget, and a tab that has used it up.
+fn without_budget() -> (serde_json::Value, Bench) {
     let sync = json!({
         "url": "https://x.test", "pullInterval": 0, "startDelay": QUIET, "concurrency": 16, "breaker": null,
         "backoff": { "base": 1, "factor": 1, "max": 1, "jitter": false }, "maxAttempts": 1_000,
@@ -117,6 +117,30 @@ fn the_budget_of_repeats_is_kept_over_a_reload() {
         bench.then().expect("repeats");
     }
     assert_eq!(bench.requests.len(), 14, "thirty repeats at once");
+    (sync, bench)
+}
+
+#[test]
+fn an_empty_budget_fills_again_where_the_clock_jumped_back() {
+    for reloads in [false, true] {
+        let (sync, mut bench) = without_budget();
+        for request in bench.requests.drain(..).map(|(_, request, _)| request).collect::<Vec<_>>() {
+            bench.give(Input::Responded { request, result: Ok(empty(500)) });
+        }
+        bench.now -= 3_600_000;
+        if reloads {
+            let mut next = Bench::new(sync);
+            (next.disk, next.now) = (bench.disk, bench.now);
+            next.give(Input::Start);
+            bench = next;
+        }
+        assert!(bench.until_request(30_000).is_some(), "repeats go on (a reload: {reloads})");
+    }
+}
+
+#[test]
+fn the_budget_of_repeats_is_kept_over_a_reload() {
+    let (sync, bench) = without_budget();
     let mut next = Bench::new(sync);
     (next.disk, next.now) = (bench.disk, bench.now);
     next.give(Input::Start);
