@@ -240,7 +240,7 @@ impl World {
         let asked = |what| Asked { what, claims: Vec::new() };
         match &parked {
             Some(mutation) if self.chance.hit(700) => {
-                self.command(tab, asked("discard"), Command::Discard(mutation.clone()))
+                self.command(tab, asked("discard"), Command::Discard(mutation.clone()));
             }
             Some(mutation) => self.command(tab, asked("retry"), Command::Retry(Some(mutation.clone()))),
             None => {}

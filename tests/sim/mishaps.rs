@@ -192,7 +192,7 @@ impl World {
                 self.profiles[profile].disk = disk;
                 self.profiles[profile].note_meta(true);
                 self.chronicle_anew(profile);
-                self.oracle.allowances[profile] = Default::default();
+                std::mem::take(&mut self.oracle.allowances[profile]);
             }
         }
     }
