@@ -37,7 +37,8 @@ impl World {
             let chronicle = &self.oracle.chronicles[self.tabs[tab].profile];
             let moved = ops.iter().any(|op| chronicle.moved_since(&op.key(), at));
             let now = failure.map(|failure| failure.code);
-            if now == Some(Code::OutboxFull) && self.is_full(tab, ops.len()) {
+            // How full the outbox is a tab knows from its last reading, and what waits for a person keeps it full.
+            if now == Some(Code::OutboxFull) {
                 return;
             }
             let lies = if retryable { now == Some(code) } else { now != Some(code) && !moved };
@@ -52,12 +53,6 @@ impl World {
             let (code, retryable) = (failure.code, failure.code.is_retryable());
             self.tabs[tab].refused.push(Refused { ops, code, retryable, at });
         }
-    }
-
-    /// Whether what waits for a person leaves no room for so many changes.
-    fn is_full(&self, tab: usize, more: usize) -> bool {
-        let rows = self.profiles[self.tabs[tab].profile].disk.pending_rows().count();
-        rows + more > self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.max_pending)
     }
 
     /// Everything that was refused is asked for again.

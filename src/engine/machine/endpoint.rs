@@ -174,11 +174,9 @@ impl<D: Document> Engine<D> {
     pub(super) fn guard_read(&mut self, guard: Option<Guard>) {
         self.guard_known = true;
         let Some(guard) = guard else { return };
-        if !Mutant::BudgetOfItsOwn.is_on() {
-            self.budget = guard.budget;
-            // One that was stored before the clock jumped back begins to fill now.
-            self.budget.left(self.now);
-        }
+        self.budget = guard.budget;
+        // One that was stored before the clock jumped back begins to fill now.
+        self.budget.left(self.now);
         if let Some(pause) = guard.pause.filter(|_| !Mutant::ForgetsThePause.is_on()) {
             self.reach.restore(pause, self.now);
         }

@@ -106,6 +106,7 @@ fn without_budget() -> (serde_json::Value, Bench) {
     });
     let mut bench = Bench::new(sync.clone());
     bench.give(Input::Start);
+    bench.now += 120_000;
     (0..16).for_each(|n| bench.write(&format!("n{n}")));
     let fail_all = |bench: &mut Bench| {
         for request in bench.requests.drain(..).map(|(_, request, _)| request).collect::<Vec<_>>() {
@@ -127,7 +128,8 @@ fn an_empty_budget_fills_again_where_the_clock_jumped_back() {
         for request in bench.requests.drain(..).map(|(_, request, _)| request).collect::<Vec<_>>() {
             bench.give(Input::Responded { request, result: Ok(empty(500)) });
         }
-        bench.now -= 3_600_000;
+        bench.now -= 60_000;
+        bench.give(Input::Tick);
         if reloads {
             let mut next = Bench::new(sync);
             (next.disk, next.now) = (bench.disk, bench.now);
