@@ -105,7 +105,7 @@ pub(crate) struct Tab {
     pub(crate) sees: Option<String>,
     pub(crate) fails: Option<String>,
     /// Writes of pages without an answer, refused ones, and those of them that were made again.
-    pub(crate) pages: BTreeMap<u32, Vec<WriteOp<Json>>>,
+    pub(crate) pages: BTreeMap<u32, (u64, Vec<WriteOp<Json>>)>,
     pub(crate) refused: Vec<Refused>,
     pub(crate) repeated: BTreeMap<u32, Refused>,
     /// The store it opened last: another one means that it was wiped.

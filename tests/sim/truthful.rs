@@ -1,7 +1,7 @@
 //! Whether `retryable` is true: writes that were refused are made again when all is well, word for word.
 //!
 //! Said to be retryable, the same call must not be refused for the same reason again once the faults have stopped and
-//! everything is sent. Said not to be, it must be refused again, unless a document of it has moved since. Only writes of
+//! everything is sent. Said not to be, it must be refused again, unless a document of it has moved since, or the question was whether it is there. Only writes of
 //! pages are made again: nothing is promised of their content, so a late one does no harm.
 
 use super::tab::Asked;
@@ -16,7 +16,7 @@ pub(crate) struct Refused {
     ops: Vec<WriteOp<Json>>,
     code: Code,
     retryable: bool,
-    /// The last transaction of its device then.
+    /// The last transaction of its device when it was asked for.
     at: u64,
 }
 
@@ -26,13 +26,14 @@ impl World {
         let Command::Write(ops) = command else { return };
         if ops.iter().all(|op| &*op.collection == "pages") {
             let next = self.tabs[tab].last_ticket + 1;
-            self.tabs[tab].pages.insert(next, ops.clone());
+            let at = self.oracle.chronicles[self.tabs[tab].profile].now();
+            self.tabs[tab].pages.insert(next, (at, ops.clone()));
         }
     }
 
     /// A write was answered.
     pub(crate) fn note_refusal(&mut self, tab: usize, ticket: u32, failure: Option<&Failure>) {
-        let Some(ops) = self.tabs[tab].pages.remove(&ticket) else { return };
+        let Some((at, ops)) = self.tabs[tab].pages.remove(&ticket) else { return };
         if let Some(Refused { code, retryable, at, ops }) = self.tabs[tab].repeated.remove(&ticket) {
             let chronicle = &self.oracle.chronicles[self.tabs[tab].profile];
             let moved = ops.iter().any(|op| chronicle.moved_since(&op.key(), at));
@@ -41,7 +42,9 @@ impl World {
             if now == Some(Code::OutboxFull) {
                 return;
             }
-            let lies = if retryable { now == Some(code) } else { now != Some(code) && !moved };
+            // Whether a document is there is another question each time.
+            let asks_store = matches!(code, Code::NotFound | Code::AlreadyExists);
+            let lies = if retryable { now == Some(code) } else { now != Some(code) && !moved && !asks_store };
             if lies {
                 let text = format!("{code} was said to be retryable: {retryable}; the same call again: {now:?}");
                 self.broken("I-42", text);
@@ -49,7 +52,6 @@ impl World {
             return;
         }
         if let Some(failure) = failure {
-            let at = self.oracle.chronicles[self.tabs[tab].profile].now();
             let (code, retryable) = (failure.code, failure.code.is_retryable());
             self.tabs[tab].refused.push(Refused { ops, code, retryable, at });
         }

@@ -33,6 +33,9 @@ pub(crate) struct Seeing {
 pub(crate) struct Allowance {
     taken: f64,
     since: u64,
+    /// What was given back before the transactions that took it were written, and when last.
+    spare: f64,
+    spare_at: u64,
 }
 
 impl World {
@@ -135,8 +138,12 @@ impl World {
         let gained = now.saturating_sub(allowance.since) as f64 / refill() as f64 * 1.06;
         allowance.taken = (allowance.taken - gained).max(0.0) + repeats;
         allowance.since = now.max(allowance.since);
-        let (taken, most) = (allowance.taken, f64::from(most()));
-        if taken > most + 0.1 && self.profiles[done.profile].jumps == 0 {
+        if now > allowance.spare_at + LONG {
+            allowance.spare = 0.0;
+        }
+        let (taken, most) = (allowance.taken - allowance.spare, f64::from(most()));
+        // What is ordered while a success is on its way to its transaction may come one too early.
+        if taken > most + 1.1 && self.profiles[done.profile].jumps == 0 {
             let text = format!("profile {} repeats {taken:.1} changes, {most} are allowed at once", done.profile);
             self.broken("I-30", text);
         }
@@ -145,6 +152,9 @@ impl World {
     /// A success gives one repeat back.
     pub(crate) fn give_back(&mut self, profile: usize, successes: usize) {
         let allowance = &mut self.oracle.allowances[profile];
-        allowance.taken = (allowance.taken - successes as f64).max(0.0);
+        let left = allowance.taken - successes as f64;
+        allowance.spare -= left.min(0.0);
+        allowance.spare_at = self.now;
+        allowance.taken = left.max(0.0);
     }
 }
