@@ -138,12 +138,13 @@ impl World {
         let gained = now.saturating_sub(allowance.since) as f64 / refill() as f64 * 1.06;
         allowance.taken = (allowance.taken - gained).max(0.0) + repeats;
         allowance.since = now.max(allowance.since);
+        // What is ordered while a success is on its way to its transaction may come one too early.
+        let slack = if now > allowance.spare_at + LONG { 0.1 } else { 1.1 };
         if now > allowance.spare_at + LONG {
             allowance.spare = 0.0;
         }
         let (taken, most) = (allowance.taken - allowance.spare, f64::from(most()));
-        // What is ordered while a success is on its way to its transaction may come one too early.
-        if taken > most + 1.1 && self.profiles[done.profile].jumps == 0 {
+        if taken > most + slack && self.profiles[done.profile].jumps == 0 {
             let text = format!("profile {} repeats {taken:.1} changes, {most} are allowed at once", done.profile);
             self.broken("I-30", text);
         }
