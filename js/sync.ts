@@ -32,7 +32,7 @@ export function syncOf(handle: Handle): Sync {
   /** What was emitted last. */
   let emitted = current();
   handle.statusChanges.add(() => {
-    if (current() === emitted) return;
+    if (told.size === 0 || current() === emitted) return;
     emitted = status;
     told.emit(status);
   });
@@ -45,6 +45,7 @@ export function syncOf(handle: Handle): Sync {
     },
     subscribe(listener) {
       handle.alive();
+      if (told.size === 0) emitted = current();
       return told.addNow(listener, current());
     },
     now: async (options) => syncNow(handle, options),

@@ -1,9 +1,11 @@
-// Short names between the module and its glue: wasm-bindgen's are long, carry a hash each, and stand in both files.
+// Short names between the module and its glue: wasm-bindgen's are long, carry a hash each, and stand in both files. What
+// may throw is caught where it is called: wasm-bindgen makes a function and a list of arguments for each of these calls.
 //
 // The imports are taken from a module named by the build, so that files of two builds still do not fit together.
 
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { endOfImport, leb, number, rebuilt } from './module.mjs';
+import { Stop } from './run.mjs';
 
 /** The two steps of the glue's own start that the face takes by itself. */
 const STEPS = '\nexport { __wbg_get_imports as imports, __wbg_finalize_init as started };\n';
@@ -23,7 +25,7 @@ export function shorten(modulePath, gluePath, build) {
     return id === EXPORTS ? renamedExports(content, exports.name) : content;
   });
   writeFileSync(modulePath, short);
-  const glue = readFileSync(gluePath, 'utf8')
+  const glue = catching(readFileSync(gluePath, 'utf8'))
     .replace(/^( {8})(\w+)(?=: (?:function|wasm\.|\())/gm, (whole, indent, name) => {
       const short = imports.names.get(name);
       return short === undefined ? whole : indent + short;
@@ -36,6 +38,17 @@ export function shorten(modulePath, gluePath, build) {
     .concat(STEPS);
   writeFileSync(gluePath, glue);
   appendFileSync(gluePath.replace(/\.js$/, '.d.ts'), TYPES);
+}
+
+/** Calls that catch by themselves; the one function behind them keeps what was thrown for the module. */
+function catching(glue) {
+  const calls = /function\(\) \{ return handleError\(function \(([^)]*)\) \{\n([\s\S]*?)\n {8}\}, arguments\); \}/g;
+  const keeper = /function handleError\(f, args\) \{\n {4}try \{\n.*\n {4}(\} catch \(e\) \{\n[\s\S]*?)\n\}\n/;
+  const caught = glue
+    .replace(calls, 'function($1) { try {\n$2\n        } catch (e) { handleError(e); } }')
+    .replace(keeper, (_, rest) => `function handleError(e) ${rest.replace(/^\} catch \(e\) /, '')}\n`);
+  if (/handleError\(f/.test(caught)) throw new Stop('the glue catches in a way that is not known here');
+  return caught;
 }
 
 /** Gives each name a short one, the same for the same. */

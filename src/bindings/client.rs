@@ -390,7 +390,7 @@ fn end(number: u32, mailbox: &Mailbox, store: &Store) {
 
 /// A text of the face's. Texts come as values: taking them over here costs less glue than one conversion for each.
 fn text(value: &JsValue) -> String {
-    value.as_string().unwrap_or_default()
+    JsDoc(value.clone()).as_text().unwrap_or_default()
 }
 
 /// What the engine knows of the states of changes.

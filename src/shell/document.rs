@@ -5,7 +5,7 @@
 //! the border. The debug form says nothing, so that no document can reach a log.
 
 use super::error::holds;
-use super::names::{name, word};
+use super::names::{came, name, word};
 use crate::model::{Document, Kind, Listed};
 use core::fmt;
 use js_sys::{Array, Object, Reflect, JSON};
@@ -131,7 +131,9 @@ impl Document for JsDoc {
     }
 
     fn as_text(&self) -> Option<String> {
-        self.0.as_string()
+        let text = self.0.as_string()?;
+        came(&text, &self.0);
+        Some(text)
     }
 
     fn as_number(&self) -> Option<f64> {

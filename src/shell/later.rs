@@ -3,6 +3,7 @@
 //! One listener for all of it, so that a task costs no function of its own; and one kind of function for all that the
 //! browser calls, since each kind costs code on both sides of the border.
 
+use super::names::name as kept;
 use core::cell::RefCell;
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise, Reflect};
@@ -89,5 +90,5 @@ pub fn promised() -> (Promise, Settle) {
 
 /// A property of a host's object; `undefined` when there is none.
 pub fn property(of: &JsValue, name: &str) -> JsValue {
-    Reflect::get(of, &name.into()).unwrap_or_default()
+    Reflect::get(of, &kept(name)).unwrap_or_default()
 }

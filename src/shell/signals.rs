@@ -4,7 +4,7 @@
 //! into the back/forward cache, or frozen, only says so. Hosts without these events say nothing.
 
 use super::document::JsDoc;
-use super::later::Heard;
+use super::later::{property, Heard};
 use crate::engine::input::{Input, Signal};
 use crate::engine::policy::network::Connection;
 use js_sys::Reflect;
@@ -108,7 +108,6 @@ fn kept(event: &JsValue) -> bool {
 
 /// Whether the page is shown; where there is none, nothing is ever hidden.
 pub fn is_visible() -> bool {
-    let document = Reflect::get(&js_sys::global(), &"document".into()).unwrap_or_default();
-    let state = Reflect::get(&document, &"visibilityState".into()).ok().and_then(|state| state.as_string());
-    state.is_none_or(|state| state == "visible")
+    let state = property(&property(&js_sys::global(), "document"), "visibilityState");
+    state.as_string().is_none_or(|state| state == "visible")
 }

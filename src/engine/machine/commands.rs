@@ -4,6 +4,7 @@
 //! a caller alone waits for nobody.
 
 use super::commits::Purpose;
+use super::state::operations;
 use super::{Engine, Phase, Timer, NOBODY};
 use crate::engine::input::{Command, WriteKind, WriteOp};
 use crate::engine::lane::{Action, Operation};
@@ -133,30 +134,26 @@ impl<D: Document> Engine<D> {
         }
         let limit = self.config.sync.as_ref().map_or(usize::MAX, |sync| sync.max_pending);
         let sends = ops.iter().filter(|op| !op.local && self.config.is_synced(&op.collection)).count();
-        if sends > 0 && self.outbox.len() + self.queued() + sends > limit {
+        native_assert!(self.writes.open == self.queued(), "operations that are not answered are counted");
+        if sends > 0 && self.outbox.len() + self.writes.open + sends > limit {
             let text = "too many changes wait to be sent; let them go out, or discard some";
             return self.refuse(ticket, Failure::new(Code::OutboxFull, text));
         }
         let group = (expected.is_some() && sends > 1).then(|| Rc::from(self.rng.text(ID_DIGITS)));
         let operation = |op| Operation { group: group.clone(), ..self.operation(op) };
-        let operations = ops.into_iter().map(operation).listed();
+        let operations: Vec<_> = ops.into_iter().map(operation).listed();
+        self.writes.open += operations.len();
         self.writes.queue.push(Group { ticket, operations, expected: expected.unwrap_or_default() });
         self.write();
     }
 
-    /// Operations that wait for a transaction, or are in one.
+    /// What `writes.open` must say: operations that wait for a transaction, or are in one.
     fn queued(&self) -> usize {
         let under_way = self.commits.values().filter_map(|purpose| match purpose {
             Purpose::Write(groups) => Some(groups),
             _ => None,
         });
-        self.writes
-            .queue
-            .iter()
-            .chain(&self.writes.alone)
-            .chain(under_way.flatten())
-            .map(|group| group.operations.len())
-            .sum()
+        operations(self.writes.queue.iter().chain(&self.writes.alone).chain(under_way.flatten()))
     }
 
     /// Starts the next group commit, unless one is in flight.

@@ -6,6 +6,7 @@
 use super::deliver::documents;
 use super::flight::Flight;
 use super::push::Load;
+use super::state::operations;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::mutant::Mutant;
@@ -285,6 +286,8 @@ impl<D: Document> Engine<D> {
 
     fn written(&mut self, groups: Vec<Group<D>>, result: Result<Report<D>, Failure>) {
         self.writes.under_way = false;
+        let open = self.writes.open;
+        self.writes.open -= operations(&groups);
         match result {
             Ok(Report::Written(written)) => self.groups_written(written),
             Ok(_) => {}
@@ -292,6 +295,7 @@ impl<D: Document> Engine<D> {
             // where nobody knows whether they are stored: a call made again could count twice.
             Err(failure) if groups.len() > 1 && !failure.code.may_be_done() && !self.outdated => {
                 self.writes.alone.extend(groups);
+                self.writes.open = open;
             }
             Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
         }

@@ -38,6 +38,7 @@ impl<D: Document> Engine<D> {
     fn refuse_waiting(&mut self) {
         let groups = std::mem::take(&mut self.writes.queue).into_iter().chain(std::mem::take(&mut self.writes.alone));
         for group in groups.listed() {
+            self.writes.open -= group.operations.len();
             self.refuse(group.ticket, outdated());
         }
     }

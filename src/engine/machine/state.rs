@@ -24,6 +24,8 @@ pub(super) struct Writes<D: Document> {
     pub(super) wary: (u8, u8),
     /// Groups whose common transaction failed: each gets one of its own.
     pub(super) alone: VecDeque<Group<D>>,
+    /// Operations of all groups that were taken and are not answered yet.
+    pub(super) open: usize,
 }
 
 /// This tab among the others: who leads, who waits for whom.
@@ -96,8 +98,13 @@ pub(super) struct Pulling<D: Document> {
 impl<D: Document> Writes<D> {
     /// Nothing is written yet.
     pub(super) const fn new() -> Self {
-        Self { under_way: false, queue: Vec::new(), wary: (0, 0), alone: VecDeque::new() }
+        Self { under_way: false, queue: Vec::new(), wary: (0, 0), alone: VecDeque::new(), open: 0 }
     }
+}
+
+/// How many operations these groups have.
+pub(super) fn operations<'g, D: 'g>(groups: impl IntoIterator<Item = &'g Group<D>>) -> usize {
+    groups.into_iter().map(|group| group.operations.len()).sum()
 }
 
 impl<D: Document> Sends<D> {

@@ -11,7 +11,7 @@ use super::tx::{Mode, Outcome, Then, Tx};
 use super::Done;
 use crate::model::{is_temporary, DocKey, Failure, Listed};
 use crate::shell::later::later;
-use crate::shell::names::name;
+use crate::shell::names::{name, word};
 use core::cell::RefCell;
 use js_sys::Reflect;
 use std::rc::Rc;
@@ -114,7 +114,7 @@ fn renamed(tx: &Tx, missed: Vec<(usize, DocKey)>, ids: Vec<JsValue>, mut records
 }
 
 fn requests<'k>(tx: &Tx, keys: impl Iterator<Item = &'k DocKey>) -> Result<Vec<IdbRequest>, Fault> {
-    keys.map(|key| Ok(tx.store(&key.collection)?.get(&JsValue::from_str(&key.id))?)).try_listed()
+    keys.map(|key| Ok(tx.store(&key.collection)?.get(&word(&key.id))?)).try_listed()
 }
 
 /// The stores these reads need: their collections, and `ids` when an id may have another name.

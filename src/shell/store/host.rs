@@ -4,6 +4,7 @@
 //! here listens once for all of its requests, so these bindings are of the plain calls. They also know durability and
 //! bulk reading backwards, which no crate offers.
 
+use super::tx::Mode;
 use crate::model::Document;
 use crate::shell::document::JsDoc;
 use crate::shell::names::name;
@@ -18,7 +19,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, structural)]
     fn transaction(
         this: &Durable,
-        stores: &Array,
+        stores: &JsValue,
         mode: &JsValue,
         options: &JsValue,
     ) -> Result<IdbTransaction, JsValue>;
@@ -59,19 +60,19 @@ extern "C" {
 }
 
 /// Opens a transaction, for writing with a durability; hosts that know none ignore it.
-pub(super) fn transaction(
-    database: &IdbDatabase,
-    stores: &Array,
-    durability: Option<&str>,
-) -> Result<IdbTransaction, JsValue> {
+pub(super) fn transaction(database: &IdbDatabase, stores: &[&str], mode: Mode) -> Result<IdbTransaction, JsValue> {
     let database = database.unchecked_ref::<Durable>();
-    match durability {
-        None => database.transaction(stores, &name("readonly"), &JsValue::UNDEFINED),
-        Some(durability) => {
-            let options = JsDoc::of(&[("durability", Some(JsDoc::text(durability)))]);
-            database.transaction(stores, &name("readwrite"), &options.0)
-        }
-    }
+    let stores = match stores {
+        [one] => name(one),
+        all => all.iter().map(|store| name(store)).collect::<Array>().into(),
+    };
+    let durability = match mode {
+        Mode::Read => return database.transaction(&stores, &name("readonly"), &JsValue::UNDEFINED),
+        Mode::Relaxed => "relaxed",
+        Mode::Strict => "strict",
+    };
+    let options = JsDoc::of(&[("durability", Some(JsDoc::text(durability)))]);
+    database.transaction(&stores, &name("readwrite"), &options.0)
 }
 
 /// Asks for the last records of a range, from the last backwards; `None` where the host cannot.

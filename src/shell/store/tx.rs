@@ -13,7 +13,7 @@ use crate::model::{Code, Listed};
 use crate::shell::later::Heard;
 use crate::shell::names::name;
 use core::cell::{Cell, RefCell};
-use js_sys::{Array, Function};
+use js_sys::Function;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, IdbDatabase, IdbObjectStore, IdbRequest, IdbTransaction};
@@ -50,13 +50,7 @@ struct State {
 impl Tx {
     /// Opens a transaction on these stores and makes its first step.
     pub(super) fn begin(handle: &Handle, stores: &[&str], mode: Mode, start: &dyn Fn(&Self) -> Outcome, ended: Ended) {
-        let names: Array = stores.iter().map(|store| name(store)).collect();
-        let durability = match mode {
-            Mode::Read => None,
-            Mode::Relaxed => Some("relaxed"),
-            Mode::Strict => Some("strict"),
-        };
-        match host::transaction(handle.database(), &names, durability) {
+        match host::transaction(handle.database(), stores, mode) {
             Ok(inner) => Self::guard(inner, ended).step(start),
             Err(thrown) => ended(Err(thrown.into())),
         }
