@@ -7,7 +7,7 @@ use crate::engine::outbox::{Entry, Outbox};
 use crate::engine::output::{Event, Output, Status};
 use crate::engine::plan::{Effects, LoadOutbox, Loaded};
 use crate::engine::policy::breaker::Gate;
-use crate::model::{Collection, Document, Failure, Listed, PendingState, Set};
+use crate::model::{Code, Collection, Document, Failure, Listed, PendingState, Set};
 
 use super::commits::Purpose;
 use super::push::Auth;
@@ -177,12 +177,22 @@ impl<D: Document> Engine<D> {
             last_synced_at: self.last_synced_at,
             next_attempt_at: self.next_attempt_at(),
             holds,
-            error: self.pass.failure().cloned(),
+            error: self.shown_failure(),
             progress: self.meter.shown().filter(|_| self.pass.is_running()).cloned(),
             triggers: self.triggers.clone(),
         };
         self.show_overheard(&mut status);
         status
+    }
+
+    /// The last failure; while the breaker is open, that: the last one alone would not tell why others wait.
+    fn shown_failure(&self) -> Option<Failure> {
+        let failure = self.pass.failure()?;
+        if self.breaker.gate(self.now) != Gate::Shut {
+            return Some(failure.clone());
+        }
+        let text = "the server failed several times in a row; sending pauses for a while";
+        Some(Failure::new(Code::BreakerOpen, text).at(failure.at))
     }
 
     fn state_name(&self, works: bool) -> &'static str {

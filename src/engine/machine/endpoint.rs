@@ -76,8 +76,6 @@ impl<D: Document> Engine<D> {
         }
         if self.breaker.failed(&rule, &mut self.rng, self.now) {
             self.breaker_moved();
-            let text = "the server failed several times in a row; sending pauses for a while";
-            self.pass.note(&Failure::new(Code::BreakerOpen, text).at(self.now));
         }
     }
 
