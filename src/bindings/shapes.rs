@@ -50,7 +50,7 @@ pub(super) fn pending_objects(rows: &[Pending<JsDoc>], engine: Option<&Engine<Js
 
 /// A row as `PendingOut`: its record without what only the library needs.
 fn pending_object(row: &Pending<JsDoc>, depends_on: JsDoc) -> JsValue {
-    const INTERNAL: [&str; 12] = [
+    const INTERNAL: [&str; 13] = [
         "changes",
         "base",
         "baseRev",
@@ -61,6 +61,7 @@ fn pending_object(row: &Pending<JsDoc>, depends_on: JsDoc) -> JsValue {
         "writes",
         "user",
         "touched",
+        "skew",
         "origin",
         "asks",
     ];

@@ -46,6 +46,8 @@ pub struct Operation<D> {
     pub group: Option<Rc<str>>,
     /// Whose change it is.
     pub user: Option<Rc<str>>,
+    /// The server's clock less this device's, as far as it is known now.
+    pub skew: Option<i64>,
 }
 
 #[cfg(test)]
@@ -62,6 +64,7 @@ impl<D> Operation<D> {
             idempotency_key: format!("k{number}").into(),
             group: None,
             user: None,
+            skew: None,
         }
     }
 }
@@ -132,7 +135,7 @@ impl<D: Document> Lane<D> {
         }
         let current = self.doc().cloned();
         match self.open_change(op) {
-            Some(index) => self.fold_replacement(index, doc, now),
+            Some(index) => self.fold_replacement(index, doc, op, now),
             None => {
                 let change = match (&current, self.confirms()) {
                     (Some(current), true) => update(Patch::between(current, doc), op, seq, now),
@@ -162,7 +165,7 @@ impl<D: Document> Lane<D> {
             return self.place(&doc, now).map(|()| None);
         }
         match self.open_change(op) {
-            Some(index) => self.fold_patch(index, patch, &doc, now),
+            Some(index) => self.fold_patch(index, patch, &doc, op, now),
             None if self.confirms() => self.enqueue(update(patch.clone(), op, seq, now)),
             None => self.enqueue(create(&doc, op, seq, now)),
         }
@@ -188,7 +191,7 @@ impl<D: Document> Lane<D> {
                 drop(self.changes.remove(index));
             }
             Some(index) => {
-                let change = self.touch(index, ["id"].into_iter(), now);
+                let change = self.touch(index, ["id"].into_iter(), op, now);
                 change.kind = ChangeKind::Delete;
                 change.data = None;
                 change.changes = Patch::default();
@@ -219,10 +222,10 @@ impl<D: Document> Lane<D> {
         !self.changes.is_empty() || self.is_on_server()
     }
 
-    fn fold_replacement(&mut self, index: usize, doc: &D, now: Time) {
+    fn fold_replacement(&mut self, index: usize, doc: &D, op: &Operation<D>, now: Time) {
         let below = self.below(index);
         let written = Patch::between(self.doc().unwrap_or(&D::object()), doc);
-        let change = self.touch(index, written.fields(), now);
+        let change = self.touch(index, written.fields(), op, now);
         match below {
             Some(below) if change.kind != ChangeKind::Create => {
                 change.kind = ChangeKind::Update;
@@ -236,8 +239,8 @@ impl<D: Document> Lane<D> {
         }
     }
 
-    fn fold_patch(&mut self, index: usize, patch: &Patch<D>, doc: &D, now: Time) {
-        let change = self.touch(index, patch.fields(), now);
+    fn fold_patch(&mut self, index: usize, patch: &Patch<D>, doc: &D, op: &Operation<D>, now: Time) {
+        let change = self.touch(index, patch.fields(), op, now);
         match change.kind {
             ChangeKind::Create => change.data = Some(doc.clone()),
             _ => change.changes = std::mem::take(&mut change.changes).then(patch.clone()),
@@ -245,14 +248,17 @@ impl<D: Document> Lane<D> {
     }
 
     /// A change that another write of the app, to these fields, is folded into.
-    fn touch<'f>(&mut self, index: usize, fields: impl Iterator<Item = &'f str>, now: Time) -> &mut Pending<D> {
+    fn touch<'f>(
+        &mut self,
+        index: usize,
+        fields: impl Iterator<Item = &'f str>,
+        op: &Operation<D>,
+        now: Time,
+    ) -> &mut Pending<D> {
         let change = &mut self.changes[index];
         change.writes += 1;
         self.dirty.insert(change.seq);
-        for field in fields.filter(|_| now != change.created_at) {
-            change.touched.retain(|(known, _)| known != field);
-            change.touched.push((field.into(), now));
-        }
+        change.touch(fields, now, op.skew);
         change
     }
 
@@ -317,6 +323,7 @@ fn change<D: Document>(kind: ChangeKind, op: &Operation<D>, seq: Seq, now: Time)
         base: None,
         base_rev: None,
         created_at: now,
+        skew: op.skew,
         retry_count: 0,
         losses: 0,
         last_error: None,

@@ -113,6 +113,8 @@ pub enum Mutant {
     LastingIsPassing,
     PassingIsLasting,
     ForgetsTheUser,
+    OlderWins,
+    ServerLosesTies,
     /// Not the engine's: the simulated app opens one database for all its users.
     OneDatabaseForAll,
 }
@@ -226,6 +228,8 @@ impl Mutant {
         Self::LastingIsPassing,
         Self::PassingIsLasting,
         Self::ForgetsTheUser,
+        Self::OlderWins,
+        Self::ServerLosesTies,
         Self::OneDatabaseForAll,
     ];
 

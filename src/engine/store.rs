@@ -32,6 +32,8 @@ pub enum MetaKey {
     Pull(Collection),
     /// [`Stats`](crate::model::Stats).
     Stats,
+    /// How far the server's clock is from this device's.
+    Clock,
 }
 
 impl MetaKey {
@@ -45,6 +47,7 @@ impl MetaKey {
             Self::Guard => "breaker".into(),
             Self::Pull(collection) => ["pull:", collection].concat(),
             Self::Stats => "stats".into(),
+            Self::Clock => "clock".into(),
         }
     }
 }

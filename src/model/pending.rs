@@ -78,8 +78,10 @@ pub struct Pending<D> {
     pub base: Option<D>,
     /// Its revision.
     pub base_rev: Option<String>,
-    /// When the person made the change.
+    /// When the person made the change, by this device's clock.
     pub created_at: Time,
+    /// The server's clock less this device's, as it was known then; `None` while it was not.
+    pub skew: Option<i64>,
     /// Counted failures.
     pub retry_count: u32,
     /// Requests in a row that got no answer while others did: five of them park it.
@@ -104,7 +106,7 @@ pub struct Pending<D> {
     pub rounds: u32,
     /// Writes of the app folded into this change.
     pub writes: u32,
-    /// Fields whose last write came after [`Pending::created_at`], and when.
+    /// Fields whose last write came after [`Pending::created_at`], and when, by the clock that gave that time.
     pub touched: Vec<(String, Time)>,
     /// The document it was made from, while `base` has moved on and the two have not been compared yet.
     pub origin: Option<D>,
@@ -118,6 +120,18 @@ impl<D: Document> Pending<D> {
     /// Whether any request with it may have left: then it is immutable.
     pub fn is_attempted(&self) -> bool {
         self.sent.is_some() || self.state == PendingState::Sending
+    }
+
+    /// Fields were written again, at a time of this device's clock when it stood so far from the server's. It may have
+    /// been set since the change was made: the time is kept as the clock would show it that the change was made by.
+    pub fn touch<'f>(&mut self, fields: impl Iterator<Item = &'f str>, now: Time, skew: Option<i64>) {
+        self.skew = self.skew.or(skew);
+        let moved = self.skew.zip(skew).map_or(0, |(then, skew)| skew.saturating_sub(then));
+        let at = now.saturating_add_signed(moved);
+        for field in fields.filter(|_| at != self.created_at) {
+            self.touched.retain(|(known, _)| known != field);
+            self.touched.push((field.into(), at));
+        }
     }
 
     /// The document after this change, on top of `below`.
@@ -245,6 +259,7 @@ impl<D: Document> Record<D> for Pending<D> {
             ("base", self.base.clone()),
             ("baseRev", text(self.base_rev.as_deref())),
             ("createdAt", number(Some(self.created_at))),
+            ("skew", self.skew.map(|skew| D::number(skew as f64))),
             ("retryCount", Some(D::number(f64::from(self.retry_count)))),
             ("losses", some(self.losses)),
             ("lastError", self.last_error.as_ref().map(Failure::to_document)),
@@ -284,6 +299,7 @@ impl<D: Document> Record<D> for Pending<D> {
             base: record.get("base"),
             base_rev: record.text_of("baseRev"),
             created_at: whole(record, "createdAt").unwrap_or(0),
+            skew: record.number_of("skew").map(|skew| skew as i64),
             retry_count: whole(record, "retryCount").unwrap_or(0) as u32,
             losses: whole(record, "losses").unwrap_or(0) as u32,
             last_error: record.get("lastError").and_then(|error| Failure::from_document(&error)),

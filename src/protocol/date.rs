@@ -1,6 +1,6 @@
-//! Dates of the wire: RFC 9110 IMF-fixdate, RFC 3339 timestamps and `Retry-After`.
+//! Dates of the wire: the three forms of RFC 9110, RFC 3339 timestamps and `Retry-After`.
 //!
-//! Only the forms a server is meant to send are read; anything else is `None`. No locale, no clock.
+//! Only the forms that a recipient has to read are read; anything else is `None`. No locale, no clock.
 
 use crate::model::Time;
 
@@ -16,22 +16,34 @@ pub fn retry_after(value: &str, date: Option<&str>, now: Time) -> Option<u64> {
         let seconds = value.parse::<u64>().unwrap_or(u64::MAX);
         return Some(seconds.saturating_mul(1_000).min(MAX_RETRY_AFTER));
     }
-    let at = http_date(value)?;
-    let from = date.and_then(http_date).unwrap_or(now);
+    let at = http_date(value, now)?;
+    let from = date.and_then(|date| http_date(date, now)).unwrap_or(now);
     at.checked_sub(from).map(|length| length.min(MAX_RETRY_AFTER))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` as a time.
-pub fn http_date(text: &str) -> Option<Time> {
-    let (weekday, rest) = text.split_once(' ')?;
-    weekday.strip_suffix(',')?;
-    let mut parts = rest.split(' ');
-    let day = whole(parts.next()?, 2)?;
-    let month = month(parts.next()?)?;
-    let year = whole(parts.next()?, 4)?;
-    let seconds = clock(parts.next()?)?;
-    (parts.next()? == "GMT" && parts.next().is_none()).then_some(())?;
-    Some((days(year, month, day)? * 86_400 + seconds) * 1_000)
+/// A date in one of the three forms of RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`, and, as old servers have them,
+/// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. A year of two digits is the last one that is no more
+/// than 50 years after `now`.
+pub fn http_date(text: &str, now: Time) -> Option<Time> {
+    let mut parts = text.split([' ', ',', '-']).filter(|part| !part.is_empty());
+    let first = parts.by_ref().nth(1)?;
+    let (date, seconds) = if let Some(month) = month(first) {
+        let day = parts.next()?;
+        let (day, seconds) = (whole(day, day.len().min(2))?, clock(parts.next()?)?);
+        (days(whole(parts.next()?, 4)?, month, day)?, seconds)
+    } else {
+        let (day, month, year) = (whole(first, 2)?, month(parts.next()?)?, parts.next()?);
+        let year = if year.len() == 2 { century(whole(year, 2)?, now) } else { whole(year, 4)? };
+        let date = (days(year, month, day)?, clock(parts.next()?)?);
+        (parts.next()? == "GMT").then_some(date)?
+    };
+    parts.next().is_none().then_some((date * 86_400 + seconds) * 1_000)
+}
+
+/// The year that two digits stand for.
+fn century(digits: u64, now: Time) -> u64 {
+    let latest = 1970 + now / 31_556_952_000 + 50;
+    latest - (latest - digits) % 100
 }
 
 /// `2026-11-20T06:25:00.123Z` (or with an offset) as a time.
@@ -94,20 +106,46 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const NOW: Time = 1_795_155_900_123;
+
     #[test]
     fn dates_of_the_wire() {
-        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
-        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(http_date("Thu, 29 Feb 2024 12:00:00 GMT"), Some(1_709_208_000_000));
+        for (text, at) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777_000),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Thu, 29 Feb 2024 12:00:00 GMT", 1_709_208_000_000),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777_000),
+            ("Thursday, 29-Feb-24 12:00:00 GMT", 1_709_208_000_000),
+            ("Sun Nov  6 08:49:37 1994", 784_111_777_000),
+            ("Thu Feb 29 12:00:00 2024", 1_709_208_000_000),
+        ] {
+            assert_eq!(http_date(text, NOW), Some(at), "{text}");
+        }
         for bad in [
             "",
             "soon",
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 CET",
             "Sun, 06 Nov 1994 25:49:37 GMT",
+            "Sunday, 06-Nov-94-1 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Sun Nov 06 08:49:37 94",
+            "Sun Nov  6 08:49:37 1994 GMT",
+            "Sun Nov",
+            "Sun Nov 006 08:49:37 1994",
+            "Sunday, 6-Nov-94 08:49:37 GMT",
+            "Sun Növ  6 08:49:37 1994",
         ] {
-            assert_eq!(http_date(bad), None, "{bad}");
+            assert_eq!(http_date(bad, NOW), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_no_more_than_fifty_years_ahead() {
+        let year = |digits: u64, now: Time| century(digits, now);
+        assert_eq!([year(76, NOW), year(77, NOW), year(26, NOW), year(0, NOW)], [2076, 1977, 2026, 2000]);
+        assert_eq!([year(20, 0), year(21, 0)], [2020, 1921]);
+        assert_eq!(http_date("Monday, 06-Nov-67 08:49:37 GMT", 0), None, "before the epoch there is no time");
     }
 
     #[test]
@@ -125,7 +163,12 @@ mod tests {
     fn retry_after_in_both_forms_and_in_none() {
         let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(retry_after("2", None, 5), Some(2_000));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", date, 0), Some(60_000));
+        for date in [date, Some("Sunday, 06-Nov-94 08:49:37 GMT"), Some("Sun Nov  6 08:49:37 1994")] {
+            for until in ["Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"]
+            {
+                assert_eq!(retry_after(until, date, NOW), Some(60_000), "{until} {date:?}");
+            }
+        }
         assert_eq!(retry_after("99999999999999999999999", None, 0), Some(MAX_RETRY_AFTER));
         for bad in ["soon", "-5", "1e99", "", "1.5", "Thu, 01 Jan 1970 00:00:01 GMT"] {
             assert_eq!(retry_after(bad, date, 0), None, "{bad}");

@@ -165,15 +165,15 @@ fn accepted<D: Document>(
         Body::Html | Body::Broken(_) | Body::TooLarge | Body::TooDeep => nonsense(response, now),
         Body::Empty if kind == ChangeKind::Create && temporary => nonsense(response, now),
         Body::Empty => {
-            Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response), repeated: false })
+            Outcome::Done(Accepted { id: None, revision, doc: None, at: last_modified(response, now), repeated: false })
         }
         Body::Json(_) if kind == ChangeKind::Delete => {
             Outcome::Done(Accepted { id: None, revision, doc: None, at: None, repeated: false })
         }
         Body::Json(body) => match named(body, id, temporary) {
             Some((id, doc)) => {
-                let at = updated_at(&doc).or_else(|| last_modified(response));
-                let answered = response.date.as_deref().and_then(http_date);
+                let at = updated_at(&doc).or_else(|| last_modified(response, now));
+                let answered = response.date.as_deref().and_then(|date| http_date(date, now));
                 let repeated = answered.zip(at).is_some_and(|(answered, at)| answered > at.saturating_add(REPEATED));
                 Outcome::Done(Accepted { id: Some(id), revision, doc: Some(doc), at, repeated })
             }
@@ -250,6 +250,6 @@ pub(super) fn updated_at<D: Document>(doc: &D) -> Option<Time> {
     number.or_else(|| timestamp(&value.as_text()?))
 }
 
-fn last_modified<D>(response: &HttpResponse<D>) -> Option<Time> {
-    response.last_modified.as_deref().and_then(http_date)
+fn last_modified<D>(response: &HttpResponse<D>, now: Time) -> Option<Time> {
+    response.last_modified.as_deref().and_then(|date| http_date(date, now))
 }

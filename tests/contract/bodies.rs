@@ -24,6 +24,7 @@ pub(crate) fn pending<D: Document>(seq: u64, id: &str, mutation: &str) -> Pendin
         base: None,
         base_rev: None,
         created_at: 1,
+        skew: None,
         losses: 0,
         retry_count: 0,
         last_error: None,

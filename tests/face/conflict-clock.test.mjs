@@ -7,11 +7,12 @@ import { seakeep } from './package.mjs';
 
 const HOUR = 3_600_000;
 const MINUTES = 600_000;
+const realNow = Date.now;
 let made = 0;
 
 /** A server of one document whose clock is `skew` ms ahead of the device's; `contends`: each PATCH finds another version. */
 function skewed({ skew = 0, contends = false } = {}) {
-  const now = () => Date.now() + skew;
+  const now = () => realNow() + skew;
   const state = { rev: 1, refused: 0, contends, doc: { id: 'a', title: 'first', updatedAt: now() - 5 * HOUR } };
   const answer = (status, body) =>
     new Response(JSON.stringify(body), {
@@ -80,3 +81,40 @@ test('a change that meets another version each time is parked after eight rounds
   assert.deepEqual([await db.outbox.count(), server.state.doc.title], [0, 'ours']);
   await db.close();
 });
+
+const YEAR = 365 * 24 * HOUR;
+
+/** The device's clock from now on: so far ahead of the true one. The server keeps the true one. */
+function setClock(ahead) {
+  Date.now = () => realNow() + ahead;
+}
+
+for (const [story, met, written] of [
+  ['met the server and wrote with a clock a year ahead', YEAR, YEAR],
+  ['wrote with a clock a year ahead that nobody had noticed', 0, YEAR],
+  ['met the server and wrote with a clock a year behind', -YEAR, -YEAR],
+]) {
+  for (const later of ['theirs', 'ours']) {
+    const knows = met === written || later === 'theirs';
+    test(`a device ${story}, and was set right: ${later} came later, ${knows ? later : 'theirs'} stays`, async () => {
+      const server = skewed();
+      try {
+        setClock(met);
+        const db = await opened(server);
+        setClock(written);
+        await db.collection('notes').patch('a', { title: 'ours' });
+        setClock(0);
+        server.change({ title: 'theirs' }, realNow() + (later === 'theirs' ? 2500 : -2500));
+        await db.sync.now({ pull: false });
+        await db.sync.now({ pull: false });
+        assert.equal(server.state.doc.title, knows ? later : 'theirs');
+        const [conflict] = await db.conflicts.list({ status: 'resolved' });
+        const [field] = conflict.fields;
+        assert.ok(field.localAt <= realNow() + 3000, `written at ${field.localAt}, after the present`);
+        await db.close();
+      } finally {
+        Date.now = realNow;
+      }
+    });
+  }
+}

@@ -34,6 +34,7 @@ mod options;
 mod oracle;
 mod order;
 mod replay;
+mod rivals;
 mod runs;
 mod schedule;
 mod scripts;

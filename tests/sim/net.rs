@@ -96,6 +96,7 @@ impl World {
         });
         let keys = wire.parcels.iter().map(|parcel| parcel.key.clone()).collect();
         self.tabs[tab].requests.insert(request, keys);
+        self.note_leaving(&wire);
         self.request_leaves(&wire);
         self.meet_request(&wire);
         self.strike(Point::Request, wire.number, |world| world.route(&wire));

@@ -57,6 +57,7 @@ const NAMES: &[&str] = &[
     "sharing",
     "term",
     "think",
+    "rival",
     "vanish",
     "function",
     "unasked",

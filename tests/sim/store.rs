@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub(crate) plan: AnyPlan<Json>,
     /// When it was ordered.
     pub(crate) at: u64,
+    /// When it was ordered, and how the device's clock stood then.
+    pub(crate) ordered: (u64, (i64, u32)),
 }
 
 /// One device: a store, a clock, two tabs.
@@ -74,8 +76,9 @@ impl World {
         let outer = self.chance.enter("order", tab);
         let slow = self.chance.hit(self.faults.slow_commit);
         let delay = if slow { self.chance.below(5_000) } else { self.chance.delay(3, 30) };
+        let ordered = (self.now, self.standing(tab));
         let profile = &mut self.profiles[self.tabs[tab].profile];
-        profile.jobs.push_back(Job { tab, life, commit, plan, at: self.now });
+        profile.jobs.push_back(Job { tab, life, commit, plan, at: self.now, ordered });
         profile.last_job = profile.last_job.max(self.now) + delay;
         let delay = profile.last_job - self.now;
         self.schedule(delay, Event::Commit { profile: self.tabs[tab].profile });
@@ -91,6 +94,7 @@ impl World {
         if self.chance.hit(self.faults.crash_before) {
             return self.crash(job.tab);
         }
+        self.was_ordered(job.ordered.0, job.ordered.1);
         self.find_store(job.tab);
         let fault = self.version_fault(job.tab).or_else(|| self.store_fault(&job));
         let result = match fault {

@@ -184,6 +184,7 @@ impl World {
                     *result = Err(NetworkFailure::Unreachable);
                 }
                 self.note_failing(&wire, &result);
+                self.hear_clock(&wire, &result);
                 self.deliver(wire.tab, wire.life, Input::Measured { sent: 3, received: 5 });
                 self.deliver(
                     wire.tab,
@@ -306,6 +307,7 @@ impl World {
         let seed = self.chance.seed();
         let now = self.wall(self.tabs[tab].profile);
         self.trace(|| format!("tab {tab} opens"));
+        self.forget_clock(tab);
         let profile = self.tabs[tab].profile;
         self.tabs[tab].store_id = self.profiles[profile].store_id;
         self.tabs[tab].view = View::from_now(self.oracle.chronicles[profile].now());

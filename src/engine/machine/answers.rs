@@ -268,7 +268,7 @@ impl<D: Document> Engine<D> {
             key: flight.key.clone(),
             mode: DiscardMode::RollBack,
             cause: Some(failure.code),
-            offset: self.clock_offset,
+            offset: self.clock.guess(),
             now: self.now,
         };
         self.commit(Purpose::RollBack(flight, failure), Box::new(plan));

@@ -177,8 +177,11 @@ impl<D: Document> Engine<D> {
         self.writes.queue.drain(..count).listed()
     }
 
-    fn commit_write(&mut self, groups: Vec<Group<D>>) {
+    fn commit_write(&mut self, mut groups: Vec<Group<D>>) {
         self.writes.under_way = true;
+        // They are written now, however long they waited for the transaction before.
+        let offset = self.clock.offset();
+        groups.iter_mut().flat_map(|group| &mut group.operations).for_each(|op| op.skew = offset);
         let (config, after, places) = (self.config.clone(), self.outbox.last(), self.places_of(&groups));
         let new = places.is_empty() && self.dares();
         let plan = LocalWrite { config, groups: groups.clone(), now: self.now, after, new, places };
@@ -224,7 +227,8 @@ impl<D: Document> Engine<D> {
         let mut id = || Rc::from(if local { String::new() } else { self.rng.text(ID_DIGITS) });
         let (mutation_id, idempotency_key) = (id(), id());
         let user = self.config.user.clone().filter(|_| !Mutant::ForgetsTheUser.is_on());
-        Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, group: None, user }
+        let skew = self.clock.offset();
+        Operation { key, action, fresh, local, priority, mutation_id, idempotency_key, group: None, user, skew }
     }
 
     fn temporary_id(&mut self) -> String {
@@ -269,7 +273,7 @@ impl<D: Document> Engine<D> {
             mutation_id: entry.mutation_id.clone(),
             key: entry.key.clone(),
             mode,
-            offset: self.clock_offset,
+            offset: self.clock.guess(),
             cause: None,
             now: self.now,
         };

@@ -61,6 +61,8 @@ pub(super) enum Purpose<D> {
     StoreGuard,
     /// Reading them.
     LoadGuard,
+    /// Keeping what the server's clock shows.
+    StoreClock,
     /// Asking how a watched change ended.
     Check(Rc<str>),
     /// Storing what was counted: who asked, and what was counted.
@@ -222,6 +224,7 @@ impl<D: Document> Engine<D> {
             Purpose::Check(mutation_id) => self.unchecked(&mutation_id),
             Purpose::Ask(seq) | Purpose::Verdict(seq) => self.ask_later(seq),
             Purpose::LoadGuard => self.store_pause(),
+            Purpose::StoreClock => self.clock.unstored(),
             Purpose::Nothing => {}
             owed => {
                 self.store_trouble.push(owed);
@@ -255,7 +258,7 @@ impl<D: Document> Engine<D> {
             mutation_id: flight.mutation_id.clone(),
             key: flight.key.clone(),
             accepted: accepted.clone(),
-            offset: self.clock_offset,
+            offset: self.clock.guess(),
             doubtful: self.is_doubtful(&flight, accepted.id.as_deref().unwrap_or(&flight.key.id)),
             now: self.now,
         };
@@ -278,7 +281,7 @@ impl<D: Document> Engine<D> {
             key: flight.key.clone(),
             remote: remote.clone(),
             doubtful: self.is_doubtful(&flight, &flight.key.id),
-            offset: self.clock_offset,
+            offset: self.clock.guess(),
             now: self.now,
         };
         self.commit(Purpose::Rebase(flight, remote), Box::new(plan));

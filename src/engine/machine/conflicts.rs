@@ -12,16 +12,13 @@ use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::Event;
 use crate::engine::plan::{in_conflict, unknown_conflict, Ask, Choice, Effects, Noted, Rebased, Report, Resolve};
-use crate::model::{Code, Conflict, Document, Failure, Listed, Record, Seq, Time};
-use crate::protocol::date::http_date;
+use crate::model::{Code, Conflict, Document, Failure, Listed, Record, Seq};
 use std::rc::Rc;
 
 /// How long the app's function may think, in milliseconds.
 const DEADLINE: u64 = 10_000;
 /// Pause before a question that could not be put is put again.
 const AGAIN: u64 = 1_000;
-/// A round trip longer than this says too little about the server's clock.
-const LONGEST: u64 = 10_000;
 
 /// A question to the app's function: being read or answered, or out.
 #[derive(Debug)]
@@ -33,17 +30,6 @@ pub(super) enum Question<D> {
 }
 
 impl<D: Document> Engine<D> {
-    /// The server's `Date` says how far its clock is from this one, to the second.
-    pub(super) fn learn_clock(&mut self, date: Option<&str>, asked_at: Time) {
-        let trip = self.now.saturating_sub(asked_at);
-        // `Date` has no fraction: half a second is its middle.
-        let middle =
-            date.and_then(http_date).filter(|_| asked_at <= self.now && trip <= LONGEST).map(|date| date + 500);
-        let offset =
-            middle.map(|there| i64::try_from(there).unwrap_or(i64::MAX).saturating_sub_unsigned(asked_at + trip / 2));
-        self.clock_offset = offset.unwrap_or(self.clock_offset);
-    }
-
     /// A change that was refused has been put on the server's state.
     pub(super) fn rebased(&mut self, flight: &Flight<D>, rebased: Rebased<D>) {
         self.free(flight.seq);
@@ -179,7 +165,7 @@ impl<D: Document> Engine<D> {
         by: &'static str,
         asked: Option<Box<Conflict<D>>>,
     ) -> Resolve<D> {
-        let (seq, key, offset, now) = (entry.seq, entry.key.clone(), self.clock_offset, self.now);
+        let (seq, key, offset, now) = (entry.seq, entry.key.clone(), self.clock.guess(), self.now);
         Resolve { config: self.config.clone(), seq, key, conflict_id, choice, by, asked, offset, now }
     }
 }

@@ -70,6 +70,7 @@ impl<D: Document> Engine<D> {
 
     pub(super) fn outbox_read(&mut self, loaded: Loaded) {
         self.numbers_read(loaded.stats.0, loaded.stats.1);
+        self.clock.read(loaded.clock, self.now);
         let Some(reading) = self.reading.as_mut() else { return };
         loaded.entries.into_iter().for_each(|entry| reading.outbox.put(entry));
         match loaded.next {

@@ -54,6 +54,7 @@ use super::policy::rng::Rng;
 use super::policy::timers::{Timer, Timers};
 use super::policy::triggers::Triggers;
 use crate::model::{Collection, Document, Listed, Map, Seq, Set, Time};
+use clock::ServerClock;
 use commits::Purpose;
 use conflicts::Question;
 use listen::Listener;
@@ -121,8 +122,8 @@ pub struct Engine<D: Document> {
 
     /// Questions to the app's conflict function, by the change they hold.
     questions: Map<Seq, Question<D>>,
-    /// The server's clock less this device's, as its answers last showed.
-    clock_offset: i64,
+    /// What is known of the server's clock.
+    clock: ServerClock,
 
     pass: Pass<D>,
     triggers: Triggers,
@@ -207,7 +208,7 @@ impl<D: Document> Engine<D> {
             guard_known: false,
             store_trouble: Vec::new(),
             questions: Map::new(),
-            clock_offset: 0,
+            clock: ServerClock::default(),
             pass: Pass::default(),
             triggers: Triggers::default(),
             meter: progress::Meter::default(),
@@ -281,7 +282,7 @@ impl<D: Document> Engine<D> {
 
     /// How far the server's clock is ahead of this device's, in milliseconds, as its last `Date` said; 0 before one did.
     pub fn clock_offset(&self) -> i64 {
-        self.clock_offset
+        self.clock.guess()
     }
 
     fn handle_start(&mut self) {

@@ -81,7 +81,7 @@ impl<D: Document> Engine<D> {
             restarts: part.restarts,
             single,
             asked_at: part.at,
-            offset: self.clock_offset,
+            offset: self.clock.guess(),
             now: self.now,
         };
         self.commit_part(Purpose::Apply(collection.clone()), Box::new(plan));

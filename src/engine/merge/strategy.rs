@@ -5,6 +5,7 @@
 //! side decide: neither an edit nor a removal is undone by a rule (design, section 15).
 
 use super::{merge_fields, merge_tree, Merged};
+use crate::engine::mutant::Mutant;
 use crate::model::{Document, Time};
 use core::fmt;
 
@@ -88,6 +89,12 @@ impl Strategy {
 
 /// Whether a change made here is later than the server's.
 pub fn newer(local_at: Time, remote_at: Time) -> bool {
+    if Mutant::OlderWins.is_on() {
+        return local_at < remote_at;
+    }
+    if Mutant::ServerLosesTies.is_on() {
+        return local_at.saturating_add(10 * UNCERTAINTY) >= remote_at;
+    }
     local_at > remote_at.saturating_add(UNCERTAINTY)
 }
 

@@ -229,14 +229,16 @@ impl<D: Document> Acknowledge<D> {
     /// was lost comes again as it was, while the document moved on or was deleted (I-11, I-36).
     fn pulled_since(&self, lane: &Lane<D>) -> Option<Option<D>> {
         let row = lane.row.as_ref()?;
-        let change = lane.changes.first().filter(|change| change.seq == self.seq)?;
+        // Where the lanes of two copies became one, what was sent may stand further back.
+        let base = &lane.changes.first()?.base;
+        let change = lane.changes.iter().find(|change| change.seq == self.seq)?;
         let later = if change.kind == ChangeKind::Delete {
             let made_from = change.sent.as_ref()?.revision.as_ref()?;
             row.is_on_server() && row.rev.as_ref() != Some(made_from)
         } else {
             self.accepted.at.zip(row.server_at).is_some_and(|(at, known)| at < known)
         };
-        later.then(|| change.base.clone())
+        later.then(|| base.clone())
     }
 
     fn rewrite_reference(

@@ -111,8 +111,10 @@ impl<D: Document> Edit<D> {
             return lane.fold(&operation, rows.last_pending() + 1, self.now).map(drop);
         }
         let below = lane.below(at);
+        let edited = Patch::between(lane.doc().unwrap_or(&D::object()), doc);
         let revision = lane.row.as_ref().and_then(|row| row.rev.clone());
         let change = &mut lane.changes[at];
+        change.touch(edited.fields(), self.now, operation.skew);
         if change.origin.take().is_some() {
             change.base_rev = revision;
         }

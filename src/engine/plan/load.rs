@@ -1,6 +1,6 @@
 //! Reads what the machine keeps in memory: the outbox page by page, and how far the pulls came.
 
-use super::Report;
+use super::{ClockRow, Report};
 use crate::engine::config::Config;
 use crate::engine::outbox::Entry;
 use crate::engine::store::{MetaKey, Plan, Read, Rows, Scope, Step};
@@ -28,6 +28,8 @@ pub struct Loaded {
     pub next: Option<Seq>,
     /// How often the numbers of sync were reset, and when a pass last ended well, when they were read.
     pub stats: (u64, Option<Time>),
+    /// What is known of the server's clock.
+    pub clock: Option<ClockRow>,
 }
 
 impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
@@ -37,7 +39,7 @@ impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
 
     fn step(&self, rows: &Rows<D>) -> Step<D, Report<D>> {
         let page = Read::PendingPage { after: self.after, limit: PAGE };
-        let missing = rows.missing(vec![page.clone(), Read::Meta(MetaKey::Stats)]);
+        let missing = rows.missing(vec![page.clone(), Read::Meta(MetaKey::Stats), Read::Meta(MetaKey::Clock)]);
         if !missing.is_empty() {
             return Step::Need(missing);
         }
@@ -45,7 +47,8 @@ impl<D: Document> Plan<D, Report<D>> for LoadOutbox {
         let entries = found.iter().map(|row| Entry::of(row, &self.config)).listed();
         let next = (found.len() == PAGE).then(|| found.last().map(|row| row.seq)).flatten();
         let stats = rows.stats().map_or((0, None), |stats| (stats.resets, stats.synced_at));
-        Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next, stats }))
+        let clock = rows.meta(&MetaKey::Clock).and_then(ClockRow::from_record);
+        Step::Done(Vec::new(), Report::Outbox(Loaded { entries, next, stats, clock }))
     }
 }
 

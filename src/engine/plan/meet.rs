@@ -37,10 +37,10 @@ pub fn in_conflict(now: Time) -> Failure {
     Failure::new(Code::Conflict, "changed on both sides; it waits in db.conflicts for a choice").at(now)
 }
 
-/// A time of this device's clock by the server's.
-pub(super) fn by_server(at: Time, offset: i64) -> Time {
-    at.saturating_add_signed(offset)
-}
+/// So much later than the server's present a stamp may be and still be believed: two round trips tell the difference of
+/// the clocks no better. Where no difference was known, more (pitfalls E2).
+const DRIFT: u64 = 10_000;
+const UNKNOWN_DRIFT: u64 = 300_000;
 
 /// One change and the three documents around it.
 struct Sides<'a, D> {
@@ -150,14 +150,14 @@ impl<D: Document> Meeting<'_, D> {
         let Some(kind) = kind_of(sides) else { return Judged::Keep };
         let added = if strategy.takes_whole() { Vec::new() } else { self.added(sides) };
         let plain = without(sides, &added);
-        let local_at = |name: &str| by_server(touched_at(sides.change, name), self.offset);
+        let local_at = |name: &str| self.stamp(sides.change, touched_at(sides.change, name));
         let question = Question {
             base: sides.base,
             local: plain.as_ref().or(sides.local),
             remote: sides.remote,
             groups: self.collection(sides.change).map_or(&[], |collection| &collection.groups),
             local_at: &local_at,
-            edited_at: by_server(edited_at(sides.change), self.offset),
+            edited_at: self.edited_at(sides.change),
             remote_at: self.remote_at(),
         };
         let merged = question.by_fields();
@@ -184,7 +184,28 @@ impl<D: Document> Meeting<'_, D> {
     }
 
     fn remote_at(&self) -> Time {
-        self.remote_at.unwrap_or_else(|| by_server(self.now, self.offset))
+        self.remote_at.unwrap_or_else(|| self.present())
+    }
+
+    /// The server's present.
+    fn present(&self) -> Time {
+        self.now.saturating_add_signed(self.offset)
+    }
+
+    /// When this side wrote, by the server's clock: with the difference that was known then; where that leads past the
+    /// server's present, with today's, for the clock was ahead unnoticed. No stamp is later than the present, and one that
+    /// cannot be true is the server's own, which wins: a device set to 2099 wins nothing (pitfalls E2).
+    fn stamp(&self, change: &Pending<D>, at: Time) -> Time {
+        let present = self.present();
+        let latest = present.saturating_add(if change.skew.is_some() { DRIFT } else { UNKNOWN_DRIFT });
+        let believed = |skew: i64| Some(at.saturating_add_signed(skew)).filter(|at| *at <= latest);
+        let stamp = change.skew.and_then(believed).or_else(|| believed(self.offset));
+        stamp.map_or_else(|| self.remote_at(), |stamp| stamp.min(present))
+    }
+
+    fn edited_at(&self, change: &Pending<D>) -> Time {
+        let touched = change.touched.iter().map(|(_, at)| self.stamp(change, *at));
+        touched.fold(self.stamp(change, change.created_at), Time::max)
     }
 
     /// Fields of an update that are increments the server's number can take up.
@@ -363,8 +384,4 @@ fn without<D: Document>(sides: &Sides<'_, D>, added: &[String]) -> Option<D> {
 
 fn touched_at<D>(change: &Pending<D>, name: &str) -> Time {
     change.touched.iter().find(|(touched, _)| touched == name).map_or(change.created_at, |(_, at)| *at)
-}
-
-fn edited_at<D>(change: &Pending<D>) -> Time {
-    change.touched.iter().map(|(_, at)| *at).fold(change.created_at, Time::max)
 }

@@ -72,6 +72,7 @@ fn pending() -> impl Strategy<Value = Pending<Json>> {
         base: content.3,
         base_rev: content.4,
         created_at: state.0,
+        skew: state.3.map(|(from, until)| from.cast_signed() - until.cast_signed()),
         retry_count: state.1,
         losses: state.5,
         last_error: refused.then(|| Failure::new(Code::Server, "busy").at(7)),

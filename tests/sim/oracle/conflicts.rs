@@ -93,6 +93,9 @@ impl World {
         for noted in noted_of(&done.report) {
             self.check_once(done, noted);
             self.check_record(done, noted);
+            if noted.fresh {
+                self.check_stamps(done, &noted.conflict);
+            }
             self.release(done, &noted.conflict);
         }
         let judges = matches!(done.kind, "Rebase" | "ApplyPage" | "Acknowledge");

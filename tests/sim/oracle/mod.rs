@@ -14,6 +14,7 @@ mod leader;
 mod pulls;
 mod repeats;
 mod several;
+mod stamps;
 mod store;
 mod told;
 pub(crate) mod view;
@@ -106,6 +107,8 @@ pub(crate) struct Oracle {
     /// When the transaction that is being written was ordered.
     pub(crate) ordered_at: u64,
     pub(crate) allowances: [repeats::Allowance; 2],
+    /// What the devices know of the server's clock, and when fields were written.
+    pub(crate) stamps: stamps::Stamps,
     /// What apps were told.
     pub(crate) telling: told::Telling,
 }

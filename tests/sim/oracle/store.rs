@@ -22,10 +22,13 @@ impl World {
         self.note_births(done);
         match (done.kind, &done.report) {
             ("LocalWrite", Report::Written(_)) => {
+                self.note_stamps(done);
+                self.rival(done);
                 self.take_claims(done);
                 self.check_transactions(done);
             }
             ("Discard or Edit", Report::Commanded(..)) => {
+                self.drop_stamps(done);
                 self.loosen_rows(done);
                 self.recount(done);
             }

@@ -221,6 +221,7 @@ impl World {
     /// The engine gave a request up: a timeout that may count.
     pub(crate) fn given_up(&mut self, tab: usize, request: u32) {
         self.trace(|| format!("tab {tab} gives up {request}"));
+        self.forget_request(tab, request);
         let keys = self.tabs[tab].requests.remove(&request).unwrap_or_default();
         for info in keys.iter().filter_map(|key| self.oracle.keys.get(key)) {
             *self.oracle.countable.entry(info.mutation.clone()).or_default() += 1;
