@@ -207,8 +207,6 @@ fn silent_loss(world: &mut World) {
     world.pass(12_000);
     world.faults.lost_before = 0;
     world.pass(40_000);
-    world.append(0, "lists", "a");
-    world.pass(5_000);
 }
 
 /// Two batches: what was made offline, and edits of it, one of which meets a stranger's.
@@ -267,11 +265,11 @@ fn batch_parked(world: &mut World) {
     world.pass(20_000);
 }
 
+type Written = (WriteOp<Json>, Claim);
+
 fn asked(what: &'static str) -> Asked {
     Asked { what, claims: Vec::new() }
 }
-
-type Written = (WriteOp<Json>, Claim);
 
 impl World {
     /// Lets time pass.
@@ -303,7 +301,6 @@ impl World {
         let (ops, claims): (Vec<_>, Vec<_>) = written.into_iter().unzip();
         if !ops.is_empty() && self.violation.is_none() {
             self.command(tab, Asked { what: "write", claims }, Command::Write(ops));
-            // The store answers before the next line.
             self.pass(40);
         }
     }
