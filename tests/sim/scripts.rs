@@ -254,7 +254,6 @@ fn batch_parked(world: &mut World) {
     for tag in ["a", "b", "c"] {
         world.make(0, "lists", tag, None);
     }
-    world.make(1, "cards", "d", Some("a"));
     world.faults.refused = 1_000;
     world.offline(false);
     world.pass(8_000);
