@@ -57,6 +57,6 @@ export interface SyncConfig {
   auto: boolean;
   /** Paths under `url` of the parts of the profile that the server has. */
   rest: { batch?: string; events?: string; health?: string };
-  /** What happens by itself on a slow or metered connection. */
+  /** What happens by itself on a slow connection or with save-data. */
   onSlowNetwork: 'all' | 'push-only' | 'none';
 }

@@ -48,7 +48,7 @@ export interface SyncOptions {
   fetch?: typeof fetch;
   /** Start on open (default true). */
   auto?: boolean;
-  /** What happens by itself on a slow or metered connection: everything, only sending (default; collections that were
+  /** What happens by itself on a connection that is slow (`slow-2g`, `2g`) or that the person wants little of (save-data): everything, only sending (default; collections that were
    *  never caught up are pulled all the same), or nothing. What is asked for with now() or refresh() happens in any case. */
   onSlowNetwork?: 'all' | 'push-only' | 'none';
 }

@@ -5,7 +5,7 @@
 use super::shapes::{choice, pending_objects, pending_query};
 use super::told::told;
 use super::{config::store_config, crash};
-use crate::engine::config::Config;
+use crate::engine::config::{Config, SyncConfig};
 use crate::engine::input::{Command, Input, Wish, WriteOp};
 use crate::engine::machine::Engine;
 use crate::engine::plan::Expected;
@@ -81,6 +81,7 @@ impl Client {
                 text: hook(hooks, "text").ok_or_else(missing)?,
                 pieces: hook(hooks, "pieces").ok_or_else(missing)?,
                 auth: hook(hooks, "auth"),
+                patience: settings.sync.as_ref().map_or(0, SyncConfig::auth_patience) as u32,
             }),
             news: news.clone(),
             lock: hook(hooks, "lock").ok_or_else(missing)?,

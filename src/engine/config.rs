@@ -144,6 +144,11 @@ impl CollectionConfig {
 }
 
 impl SyncConfig {
+    /// How long the app's `auth` is waited for: as long as its other functions, and no longer than leaves time for the request.
+    pub fn auth_patience(&self) -> u64 {
+        (self.timeout / 2).min(10_000)
+    }
+
     fn from_document<D: Document>(from: &D) -> Option<Self> {
         let whole = |field: &str, default: u64| from.number_of(field).map_or(default, |number| number as u64);
         let backoff = from.get("backoff").unwrap_or_else(D::object);

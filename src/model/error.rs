@@ -16,6 +16,7 @@ pub enum Code {
     AlreadyExists,
     AuthFailed,
     AuthRequired,
+    AuthTimeout,
     BadResponse,
     BreakerOpen,
     BulkDuplicateId,
@@ -29,6 +30,7 @@ pub enum Code {
     Discarded,
     Forbidden,
     HeaderInvalid,
+    HeaderReserved,
     IdMapConflict,
     IdMismatch,
     IdReserved,
@@ -76,6 +78,7 @@ const CODES: &[(Code, &str)] = &[
     (Code::AlreadyExists, "ALREADY_EXISTS"),
     (Code::AuthFailed, "AUTH_FAILED"),
     (Code::AuthRequired, "AUTH_REQUIRED"),
+    (Code::AuthTimeout, "AUTH_TIMEOUT"),
     (Code::BadResponse, "BAD_RESPONSE"),
     (Code::BreakerOpen, "BREAKER_OPEN"),
     (Code::BulkDuplicateId, "BULK_DUPLICATE_ID"),
@@ -89,6 +92,7 @@ const CODES: &[(Code, &str)] = &[
     (Code::Discarded, "DISCARDED"),
     (Code::Forbidden, "FORBIDDEN"),
     (Code::HeaderInvalid, "HEADER_INVALID"),
+    (Code::HeaderReserved, "HEADER_RESERVED"),
     (Code::IdMapConflict, "ID_MAP_CONFLICT"),
     (Code::IdMismatch, "ID_MISMATCH"),
     (Code::IdReserved, "ID_RESERVED"),
@@ -160,6 +164,7 @@ impl Code {
                 | Self::BadResponse
                 | Self::AuthRequired
                 | Self::AuthFailed
+                | Self::AuthTimeout
                 | Self::InFlight
                 | Self::OutboxFull
                 | Self::TxAborted

@@ -4,7 +4,7 @@
 //! parser before they get here; a body that is no JSON stays what it is: no answer of our server.
 
 use super::push::number_text;
-use crate::model::Document;
+use crate::model::{Code, Document, Failure};
 
 /// A request to be made.
 #[derive(Debug, Clone)]
@@ -79,9 +79,17 @@ impl<D> HttpResponse<D> {
         }
     }
 
-    /// The revision the `ETag` names: without quotes; a weak tag stays marked `W/` and is never used to guard a write.
+    /// The revision the `ETag` names: without quotes, and without what a proxy that compressed the body has added. A weak tag
+    /// stays marked `W/` and is never used to guard a write (pitfalls D10).
     pub fn revision(&self) -> Option<String> {
-        self.etag.as_deref().map(revision)
+        let tag = revision(self.etag.as_deref()?);
+        let plain = CODINGS.iter().find_map(|coding| tag.strip_suffix(coding).filter(|plain| !plain.is_empty()));
+        Some(plain.filter(|_| !tag.starts_with("W/")).map_or_else(|| tag.clone(), String::from))
+    }
+
+    /// Whether the server does not know who we are.
+    pub fn is_denied(&self) -> bool {
+        self.status == 401 && !self.redirected
     }
 
     /// The JSON body, if it is one.
@@ -98,6 +106,9 @@ fn revision(tag: &str) -> String {
     let tag = tag.trim();
     tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(tag).to_string()
 }
+
+/// What proxies put at the end of an entity tag when they compress (Jetty, Apache): the server knows it without.
+const CODINGS: [&str; 3] = ["--gzip", "-gzip", "-br"];
 
 /// The longest revision, in characters.
 const MAX_REVISION: usize = 1_000;
@@ -123,6 +134,19 @@ pub enum NetworkFailure {
     TimedOut,
     /// The app's `fetch` gave something that is no response.
     NotAResponse,
-    /// The app's `auth` threw, never settled or gave something that is no header.
-    AuthFailed(String),
+    /// The app's `auth` threw, never settled or gave what cannot be sent: everything waits for it.
+    AuthFailed(Failure),
+}
+
+impl NetworkFailure {
+    /// Its code and text.
+    pub fn into_failure(self) -> Failure {
+        let (code, text) = match self {
+            Self::Unreachable => (Code::Network, "the server could not be reached"),
+            Self::TimedOut => (Code::Timeout, "the server did not answer in time"),
+            Self::NotAResponse => (Code::TransportResult, "fetch hook must return a Response"),
+            Self::AuthFailed(failure) => return failure,
+        };
+        Failure::new(code, text)
+    }
 }

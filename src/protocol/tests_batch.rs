@@ -132,6 +132,16 @@ fn a_revision_is_an_entity_tag_without_its_quotes() {
     let revision = |etag: &str| HttpResponse { etag: Some(etag.into()), ..answer(200, Value::Null) }.revision();
     assert_eq!(revision("\"1-a\"").as_deref(), Some("1-a"));
     assert_eq!(revision("W/\"1-a\"").as_deref(), Some("W/\"1-a\""), "a weak one stays marked");
+    for (tag, plain) in [
+        ("\"7-gzip\"", "7"),
+        ("\"7--gzip\"", "7"),
+        ("\"7-br\"", "7"),
+        ("\"-gzip\"", "-gzip"),
+        ("\"7-gzipped\"", "7-gzipped"),
+        ("W/\"7-gzip\"", "W/\"7-gzip\""),
+    ] {
+        assert_eq!(revision(tag).as_deref(), Some(plain), "{tag}");
+    }
     assert_eq!(answer(200, Value::Null).revision(), None);
 }
 

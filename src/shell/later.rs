@@ -4,7 +4,7 @@
 //! browser calls, since each kind costs code on both sides of the border.
 
 use super::names::name as kept;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise, Reflect};
 use std::rc::Rc;
@@ -64,6 +64,22 @@ pub fn settled(value: &JsValue, then: impl FnOnce(Result<JsValue, JsValue>) + 's
         }))
     };
     chain(&Promise::resolve(value), &end(Ok), &end(Err));
+}
+
+/// Hears how a value ended, or that it did not in time.
+pub type InTime = Box<dyn FnOnce(Option<Result<JsValue, JsValue>>)>;
+
+/// Tells how a value ends that may be a promise, or that it did not within so many milliseconds.
+pub fn settled_within(value: &JsValue, pause: u32, then: InTime) {
+    let then = Rc::new(Cell::new(Some(then)));
+    let late = then.clone();
+    let alarm = after(pause, Box::new(move || late.take().into_iter().for_each(|then| then(None))));
+    settled(value, move |ended| {
+        drop(alarm);
+        if let Some(then) = then.take() {
+            then(Some(ended));
+        }
+    });
 }
 
 fn chain(promise: &Promise, kept: &JsValue, broken: &JsValue) {

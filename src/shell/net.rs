@@ -5,7 +5,8 @@
 
 use super::document::JsDoc;
 use super::error::holds;
-use super::later::{property, settled};
+use super::later::{property, settled, settled_within};
+use crate::model::{Code, Failure};
 use crate::protocol::{Body, HttpRequest, HttpResponse, NetworkFailure};
 use js_sys::{Function, JsString, Promise, JSON};
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub struct Calls {
     pub pieces: Function,
     /// `auth()`, when the app has one.
     pub auth: Option<Function>,
+    /// How long it is waited for, in milliseconds.
+    pub patience: u32,
 }
 
 /// Sizes of the bodies of one request: what was sent, what was received.
@@ -98,12 +101,18 @@ fn ask(calls: Rc<Calls>, http: HttpRequest<JsDoc>, signal: AbortSignal, answered
         Some(auth) => auth.call0(&JsValue::NULL),
         None => return fetch(calls, http, &signal, &JsValue::NULL, answered),
     };
+    let patience = calls.patience;
+    let then = move |own: Option<Result<JsValue, JsValue>>| {
+        let (code, text) = match own {
+            Some(Ok(own)) => return fetch(calls, http, &signal, &own, answered),
+            Some(Err(_)) => (Code::AuthFailed, "auth() threw; queue paused, nothing lost"),
+            None => (Code::AuthTimeout, "auth() did not settle in time; queue paused, nothing lost"),
+        };
+        answered(&calls, &http, Err(auth_failed(code, text)), 0);
+    };
     match own {
-        Err(_) => answered(&calls, &http, Err(threw()), 0),
-        Ok(own) => settled(&own, move |own| match own {
-            Err(_) => answered(&calls, &http, Err(threw()), 0),
-            Ok(own) => fetch(calls, http, &signal, &own, answered),
-        }),
+        Err(thrown) => then(Some(Err(thrown))),
+        Ok(own) => settled_within(&own, patience, Box::new(then)),
     }
 }
 
@@ -125,24 +134,25 @@ fn headers(own: &JsValue, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkF
     let headers = match own {
         own if own.is_null() => Headers::new(),
         own if own.is_object() => Headers::new_with_str_sequence_sequence(own),
-        _ => return Err(auth_failed("auth() must return headers or null; queue paused, nothing lost")),
+        _ => {
+            return Err(auth_failed(Code::AuthFailed, "auth() must return headers or null; queue paused, nothing lost"))
+        }
     };
-    let headers = headers.map_err(|_| auth_failed("auth() gave a header that is not allowed in HTTP"))?;
-    if RESERVED.iter().any(|name| headers.has(name).unwrap_or(false)) {
-        return Err(auth_failed("auth() gave a header that the library sets itself"));
+    let invalid =
+        |_| auth_failed(Code::HeaderInvalid, "auth() gave a header that is not allowed in HTTP; queue paused");
+    let headers = headers.map_err(invalid)?;
+    if let Some(name) = RESERVED.iter().find(|name| headers.has(name).unwrap_or(false)) {
+        let text = ["auth() gave the header \"", name, "\", which the library sets itself; queue paused"].concat();
+        return Err(NetworkFailure::AuthFailed(Failure::new(Code::HeaderReserved, text)));
     }
     for (name, value) in &http.headers {
-        headers.set(name, value).map_err(|_| auth_failed("a header of this change is not allowed in HTTP"))?;
+        headers.set(name, value).map_err(invalid)?;
     }
     Ok(headers)
 }
 
-fn threw() -> NetworkFailure {
-    auth_failed("auth() threw; queue paused, nothing lost")
-}
-
-fn auth_failed(text: &str) -> NetworkFailure {
-    NetworkFailure::AuthFailed(text.into())
+fn auth_failed(code: Code, text: &str) -> NetworkFailure {
+    NetworkFailure::AuthFailed(Failure::new(code, text))
 }
 
 /// The request's options, and how long its body is.

@@ -5,6 +5,7 @@
 
 use super::answers::Answers;
 use super::chance::Chance;
+use super::reads::Reads;
 
 /// Rates in a thousand, and settings of the application.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,8 @@ pub(crate) struct Faults {
     pub(crate) long_waits: bool,
     /// Rarer answers of the server and what stands between.
     pub(crate) answers: Answers,
+    /// What befalls reads.
+    pub(crate) reads: Reads,
     /// Documents that the host cannot keep as they come.
     pub(crate) unfit: u64,
 }
@@ -143,6 +146,7 @@ impl Faults {
             circles: if chance.below(4) == 0 { 100 } else { 0 },
             long_waits: chance.below(64) == 0,
             answers: Answers::default(),
+            reads: Reads::default(),
             unfit: 0,
             transactions: chance.rate(300),
         }
@@ -187,6 +191,7 @@ impl Faults {
             message_loss: self.message_loss,
             throttle: self.throttle.min(100),
             fits: self.fits,
+            reads: self.reads.healed(),
             locks: self.locks,
             throttles_hidden: self.throttles_hidden,
             batch_fits: self.batch_fits,

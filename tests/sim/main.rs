@@ -33,6 +33,7 @@ mod news;
 mod options;
 mod oracle;
 mod order;
+mod reads;
 mod replay;
 mod rivals;
 mod runs;

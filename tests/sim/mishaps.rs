@@ -226,7 +226,7 @@ impl World {
         (self.now < until).then_some(outward)
     }
 
-    /// A proxy weakens or drops the entity tag of a page.
+    /// A proxy weakens or drops the entity tag of a page, or says in that of a document that it has compressed it.
     pub(crate) fn change_tag(&mut self, wire: &Wire, response: &mut HttpResponse<Json>) {
         let outer = self.chance.enter("tag", wire.tab);
         let is_page = !wire.is_write() && wire.core.path.trim_start_matches('/').split('/').count() == 1;
@@ -236,6 +236,10 @@ impl World {
                 1 => response.etag.take().map(|tag| ["W/", &tag].concat()),
                 _ => Some(format!("\"{}-gzip\"", self.chance.below(3))),
             };
+        }
+        let tag = response.etag.as_deref().and_then(|tag| tag.strip_suffix('"')).filter(|_| !is_page);
+        if let Some(tag) = tag.filter(|_| self.chance.hit(self.mishaps.etag)) {
+            response.etag = Some([tag, "-gzip\""].concat());
         }
         self.chance.leave(outer);
     }

@@ -110,7 +110,7 @@ impl World {
             None => {}
         }
         let faults = self.faults.clone();
-        if self.chance.hit(faults.lost_before) || self.is_blocked(wire) {
+        if self.chance.hit(faults.lost_before) || self.is_blocked(wire) || self.is_unreadable(wire) {
             return self.respond(wire, Err(NetworkFailure::Unreachable), 50);
         }
         if self.chance.hit(faults.redirect) {
@@ -168,6 +168,7 @@ impl World {
         response = self.twist(wire, response);
         self.change_tag(wire, &mut response);
         response = self.weigh(wire, response);
+        let takes = self.length_takes(&response);
         let result = match fate {
             Fate::Ignored => return,
             Fate::Arrives => Ok(response),
@@ -175,12 +176,12 @@ impl World {
             Fate::Broken => Ok(HttpResponse { body: Body::Broken(7), ..response }),
             Fate::Failing => Ok(HttpResponse::new(502, Body::Html)),
         };
-        let delay = self.latency();
+        let delay = self.latency() + takes;
         self.schedule(delay, Event::Respond { wire: wire.clone(), result: Box::new(result) });
     }
 
     fn carry_out_at_server(&mut self, wire: &Rc<Wire>) -> HttpResponse<Json> {
-        if let Some(answer) = self.mood(wire) {
+        if let Some(answer) = self.repeated(wire).or_else(|| self.mood(wire)) {
             return answer;
         }
         if wire.is_page() && wire.core.query_value("since").is_none() {

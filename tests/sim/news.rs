@@ -27,6 +27,9 @@ impl World {
         let refused = self.chance.hit(self.faults.lost_before) || self.chance.hit(self.faults.failing);
         if refused || self.server.wants_login {
             let result = if self.server.wants_login { Ok(401) } else { Err(NetworkFailure::Unreachable) };
+            if self.server.wants_login {
+                self.note_denied(tab, life);
+            }
             let delay = 1 + self.chance.below(200);
             return self.schedule(delay, Event::News { tab, life, input: Box::new(Input::Unheard { listen, result }) });
         }

@@ -65,6 +65,8 @@ const NAMES: &[&str] = &[
     "part",
     "minds",
     "gateway",
+    "reads",
+    "stuck",
 ];
 /// Runs that shortening one schedule may take.
 const MOST_RUNS: usize = 4_000;

@@ -30,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) is_fickle: bool,
     /// Whether it ever said that it is full: the longest pause but one that it asks for in so many words.
     pub(crate) was_full: bool,
+    /// Whether it repeats its checkpoints with more to come.
+    pub(crate) is_stuck: bool,
     /// Items of a page at most.
     pub(crate) page_max: usize,
     /// Whether it forgets results before its time (S1).
@@ -56,6 +58,7 @@ impl Server {
             is_gone: false,
             is_fickle: false,
             was_full: false,
+            is_stuck: false,
             page_max,
             forgets: retention.is_some(),
             restored: 0,
@@ -67,7 +70,7 @@ impl Server {
 
     /// Its bad mood is over.
     pub(crate) fn mend(&mut self) {
-        (self.is_down, self.is_gone, self.is_fickle) = (false, false, false);
+        (self.is_down, self.is_gone, self.is_fickle, self.is_stuck) = (false, false, false, false);
     }
 
     /// Names its history anew.

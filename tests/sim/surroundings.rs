@@ -24,6 +24,7 @@ impl World {
         self.wipe_turn();
         self.user_turn();
         self.mood_turn();
+        self.stuck_turn();
         let tab = self.chance.below(4) as usize;
         let faults = self.faults.clone();
         if self.chance.hit(faults.crash) {

@@ -111,6 +111,7 @@ impl World {
         };
         world.draw_answers();
         world.draw_lengths();
+        world.draw_reads();
         for tab in 0..4 {
             let delay = world.chance.below(2_000);
             world.schedule(delay, Event::Open { tab });
@@ -185,6 +186,7 @@ impl World {
                 }
                 self.note_failing(&wire, &result);
                 self.hear_clock(&wire, &result);
+                self.note_read(&wire, &result);
                 self.deliver(wire.tab, wire.life, Input::Measured { sent: 3, received: 5 });
                 self.deliver(
                     wire.tab,

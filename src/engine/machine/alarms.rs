@@ -3,7 +3,6 @@
 //! With nothing to do none is set, so an idle database costs no wake-up (B-14). What an alarm starts is decided where
 //! its work is; nothing is decided here but when to look again.
 
-use super::push::Auth;
 use super::Engine;
 use crate::engine::mutant::Mutant;
 use crate::engine::policy::timers::Timer;
@@ -20,7 +19,7 @@ impl<D: Document> Engine<D> {
                 Timer::Interval | Timer::Reload => self.read_outbox(),
                 Timer::Pull(collection) => self.pull_due(&collection),
                 Timer::ReportDue => self.report_due(),
-                Timer::AuthDue => self.auth = Auth::Fine,
+                Timer::AuthDue => self.try_login(),
                 Timer::Verdict(seq) => self.verdict_due(seq),
                 Timer::StoreRetry => self.retry_store(),
                 Timer::Scheduled(_) => self.scheduled(),

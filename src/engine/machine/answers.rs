@@ -5,7 +5,7 @@
 
 use super::commits::Purpose;
 use super::flight::Flight;
-use super::push::Auth;
+use super::push::{Auth, Trial};
 use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::Event;
@@ -17,8 +17,8 @@ use crate::protocol::{
 
 /// How often a login is asked for again.
 const AUTH_PAUSE: u64 = 60_000;
-/// Lost requests of one change, each while others got through, after which it is parked (pitfalls D3).
-const MOST_LOSSES: u32 = 5;
+/// Lost requests of one change or one collection, each while others got through, after which it is called blocked (pitfalls D3).
+pub(super) const MOST_LOSSES: u32 = 5;
 
 impl<D: Document> Engine<D> {
     pub(super) fn answered(&mut self, flight: Flight<D>, response: &HttpResponse<D>) {
@@ -113,27 +113,23 @@ impl<D: Document> Engine<D> {
         match failure {
             NetworkFailure::TimedOut if heard_since && !flight.looks => {
                 self.server_failed(flight.seq);
-                let failure = Failure::new(Code::Timeout, "the server did not answer in time");
-                self.back_off(flight, failure.at(self.now), true, None);
-            }
-            NetworkFailure::TimedOut => {
-                self.sends.strays += 1;
-                self.network_failed(flight, Code::Timeout, "the server did not answer in time");
+                self.back_off(flight, failure.into_failure().at(self.now), true, None);
             }
             NetworkFailure::Unreachable => {
                 flight.change.losses = self.losses_of(&flight);
                 if flight.change.losses >= MOST_LOSSES {
                     return self.blocked(flight);
                 }
-                self.network_failed(flight, Code::Network, "the server could not be reached");
+                self.endpoint_failed(flight, failure.into_failure().at(self.now), None);
             }
-            NetworkFailure::NotAResponse => {
-                self.network_failed(flight, Code::TransportResult, "fetch hook must return a Response");
-            }
-            NetworkFailure::AuthFailed(text) => {
-                let failure = Failure::new(Code::AuthFailed, text).at(self.now);
+            NetworkFailure::AuthFailed(failure) => {
+                let failure = failure.at(self.now);
                 self.pause_for_auth(failure.clone());
                 self.wait_again(flight, Some(failure), None);
+            }
+            failure => {
+                self.sends.strays += u64::from(failure == NetworkFailure::TimedOut);
+                self.endpoint_failed(flight, failure.into_failure().at(self.now), None);
             }
         }
     }
@@ -161,10 +157,6 @@ impl<D: Document> Engine<D> {
         let failure = Failure::new(Code::NetworkBlocked, text).at(self.now);
         let setting = self.setting(&flight, PendingState::Parked, false, None, Some(failure), false);
         self.commit_settle(Box::new(flight), setting);
-    }
-
-    fn network_failed(&mut self, flight: Flight<D>, code: Code, text: &str) {
-        self.endpoint_failed(flight, Failure::new(code, text).at(self.now), None);
     }
 
     /// Everything waits; another change than this one tries the way next.
@@ -221,11 +213,11 @@ impl<D: Document> Engine<D> {
     pub(super) fn needs_auth(&mut self, flight: Flight<D>, failure: Failure) {
         match self.auth {
             Auth::Fine => {
-                self.auth = Auth::Trying(flight.seq);
+                self.auth = Auth::Trying(Trial::Change(flight.seq));
                 // What was refused for its sender's sake was not executed: it is as if it had not left.
                 self.send(Flight { requests: flight.requests.saturating_sub(1), ..flight });
             }
-            Auth::Trying(seq) if seq != flight.seq => self.wait_again(flight, None, None),
+            Auth::Trying(trial) if trial != Trial::Change(flight.seq) => self.wait_again(flight, None, None),
             Auth::Trying(_) | Auth::Needed => {
                 self.pause_for_auth(failure.clone());
                 if Mutant::CountsUnauthorized.is_on() {
@@ -239,6 +231,7 @@ impl<D: Document> Engine<D> {
     pub(super) fn pause_for_auth(&mut self, failure: Failure) {
         if self.auth != Auth::Needed {
             self.auth = Auth::Needed;
+            self.listener.denied = false;
             self.timers.set(Timer::AuthDue, self.now + AUTH_PAUSE);
             self.tell(Event::Sync { name: "auth-required", detail: D::object() });
         }

@@ -80,19 +80,14 @@ impl<D: Document> Engine<D> {
     }
 
     fn batch_unanswered(&mut self, members: Vec<Flight<D>>, failure: NetworkFailure) {
-        let (code, text) = match failure {
-            NetworkFailure::AuthFailed(text) => {
-                let failure = Failure::new(Code::AuthFailed, text).at(self.now);
-                self.pause_for_auth(failure.clone());
-                return self.all_wait(members, Some(&failure));
-            }
-            NetworkFailure::TimedOut => (Code::Timeout, "the server did not answer in time"),
-            NetworkFailure::Unreachable => (Code::Network, "the server could not be reached"),
-            NetworkFailure::NotAResponse => (Code::TransportResult, "fetch hook must return a Response"),
-        };
+        if let NetworkFailure::AuthFailed(failure) = failure {
+            let failure = failure.at(self.now);
+            self.pause_for_auth(failure.clone());
+            return self.all_wait(members, Some(&failure));
+        }
         self.sends.strays += 1;
         self.sends.batch_limit = (members.len() / 2).max(1);
-        self.batch_held(members, Failure::new(code, text).at(self.now), None);
+        self.batch_held(members, failure.into_failure().at(self.now), None);
     }
 
     /// Everything waits; another change than the first of these tries the way next.

@@ -116,13 +116,10 @@ impl<D: Document> Engine<D> {
                 self.reach.probed(self.now);
             }
             Ok(Probe::Paused { failure, after }) => self.fail_endpoint(failure, after),
-            Err(NetworkFailure::AuthFailed(text)) => {
-                self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
-            }
+            Err(NetworkFailure::AuthFailed(failure)) => self.pause_for_auth(failure.at(self.now)),
             Err(failure) => {
                 self.sends.strays += 1;
-                let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
-                self.fail_endpoint(Failure::new(code, "the server could not be reached").at(self.now), None);
+                self.fail_endpoint(failure.into_failure().at(self.now), None);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Nothing leaves while the endpoint or its breaker is shut. What an answer means is decided in [`super::answers`] and
 //! [`super::batches`]; here only its way back is found.
 
-use super::push::Auth;
+use super::push::{Auth, Trial};
 use super::{Engine, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::Output;
@@ -95,7 +95,7 @@ impl<D: Document> Engine<D> {
 
     /// A pause of the whole endpoint began, or the lease ran out, while this change was on its way to the network.
     pub(super) fn held_back(&mut self, flight: Flight<D>) {
-        self.end_trial(flight.seq);
+        self.end_trial(Trial::Change(flight.seq));
         self.wait_again(flight, None, None);
     }
 
@@ -125,9 +125,9 @@ impl<D: Document> Engine<D> {
 
     fn change_responded(&mut self, flight: Flight<D>, result: Result<HttpResponse<D>, NetworkFailure>) {
         self.space_out();
-        let denied = matches!(&result, Ok(response) if response.status == 401);
+        let denied = matches!(&result, Ok(response) if response.is_denied());
         if !denied {
-            self.end_trial(flight.seq);
+            self.end_trial(Trial::Change(flight.seq));
         }
         match result {
             Ok(response) if flight.looks => self.looked(flight, &response),
@@ -136,9 +136,9 @@ impl<D: Document> Engine<D> {
         }
     }
 
-    /// The change that tried new headers came to an end other than a refusal of them: the others may go again.
-    fn end_trial(&mut self, seq: Seq) {
-        if self.auth == Auth::Trying(seq) {
+    /// Who tried new headers came to an end other than a refusal of them: the others may go again.
+    pub(super) fn end_trial(&mut self, trial: Trial) {
+        if self.auth == Auth::Trying(trial) {
             self.auth = Auth::Fine;
         }
     }

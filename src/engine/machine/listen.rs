@@ -8,7 +8,7 @@ use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::mutant::Mutant;
 use crate::engine::output::Output;
-use crate::model::{Code, Document, Failure};
+use crate::model::Document;
 use crate::protocol::{events_request, EventStream, NetworkFailure};
 
 /// A stream that says nothing for so long is dead: the profile asks for a comment every 20 s.
@@ -21,6 +21,8 @@ pub(super) struct Listener {
     stream: EventStream,
     opened: bool,
     failures: u32,
+    /// It was refused for its login since it was heard last, and is opened again with new headers.
+    pub(super) denied: bool,
     /// The server has no stream: it is not asked again.
     refused: bool,
 }
@@ -68,6 +70,7 @@ impl<D: Document> Engine<D> {
         let news = self.listener.stream.feed::<D>(text);
         if !std::mem::replace(&mut self.listener.opened, true) {
             self.listener.failures = 0;
+            self.listener.denied = false;
             // What happened before it opened was not told.
             self.want_pulls(None);
         }
@@ -84,14 +87,14 @@ impl<D: Document> Engine<D> {
         self.listener.number = None;
         self.timers.stop(&Timer::Listen);
         match result {
+            // It is opened once more with new headers; a hint that it is, nobody waits for that.
             Ok(401) => {
-                let text = "the server wants a login; sync resumes after it";
-                self.pause_for_auth(Failure::new(Code::AuthRequired, text).at(self.now).with_status(401));
+                if std::mem::replace(&mut self.listener.denied, true) || Mutant::AsksForNoNewHeaders.is_on() {
+                    self.pause_for_login();
+                }
             }
             Ok(204 | 404 | 405 | 406 | 410 | 501) => self.listener.refused = true,
-            Err(NetworkFailure::AuthFailed(text)) => {
-                self.pause_for_auth(Failure::new(Code::AuthFailed, text.clone()).at(self.now));
-            }
+            Err(NetworkFailure::AuthFailed(failure)) => self.pause_for_auth(failure.clone().at(self.now)),
             _ => self.listen_later(),
         }
     }

@@ -38,6 +38,7 @@ mod tests;
 #[cfg(test)]
 mod tests_tabs;
 mod triggers;
+mod unread;
 mod watch;
 
 use super::config::Config;

@@ -4,7 +4,7 @@
 //! one part and not for a page. The checkpoint comes with the last part; a page that was interrupted is asked for again.
 
 use super::commits::Purpose;
-use super::pull::{Puller, PAGE};
+use super::pull::{Asked, Puller, PAGE};
 use super::Engine;
 use crate::engine::mutant::Mutant;
 use crate::engine::plan::{AnyPlan, ApplyPage};
@@ -13,6 +13,10 @@ use crate::protocol::{HttpResponse, Item, Page};
 
 /// A page longer than this, in characters, takes longer to read than a frame lasts.
 const LONG: usize = 1 << 20;
+/// A page is short and came soon when it is this many times shorter and sooner than it may be.
+const SHARE: u64 = 4;
+/// After so many of those in a row twice as many documents are asked for.
+const ENOUGH: u32 = 4;
 /// So few documents are asked for at once, however long they are.
 const FEW: u32 = 10;
 
@@ -39,9 +43,6 @@ impl<D: Document> Engine<D> {
     pub(super) fn apply_parts(&mut self, collection: &Collection, mut whole: Rest<D>) {
         let part = self.next_part_of(&whole);
         let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
-        if puller.limit != PAGE {
-            whole.page.etag = None;
-        }
         if whole.page.items.len() <= part || Mutant::PagesWhole.is_on() {
             return self.apply_page(collection, whole, true, None);
         }
@@ -114,15 +115,31 @@ impl<D: Document> Engine<D> {
             let text = "304 to a request without a condition; retrying";
             return self.pull_failed(collection, &Failure::new(Code::BadResponse, text).at(self.now), None);
         }
-        self.ask_again(collection, from, restarts);
+        self.ask_again(collection, Asked::Page { from, restarts });
     }
 
-    /// A long page holds up the thread of the app while it is read: the next one has half as many documents.
-    pub(super) fn weigh_page(&mut self, collection: &Collection, length: usize) {
-        if let Some(puller) =
-            self.pulling.pullers.get_mut(collection).filter(|puller| length > LONG && puller.limit > FEW)
-        {
+    /// A long page holds up the thread of the app while it is read: the next one has half as many documents. After some
+    /// that were short and came soon it grows again.
+    pub(super) fn weigh_page(&mut self, collection: &Collection, at: Time, response: &mut HttpResponse<D>) {
+        let timeout = self.config.sync.as_ref().map_or(0, |sync| sync.timeout);
+        let soon = self.now.saturating_sub(at) <= timeout / SHARE;
+        let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
+        if puller.limit != PAGE {
+            response.etag = None;
+        }
+        puller.soon = if soon && response.length <= LONG / SHARE as usize { puller.soon + 1 } else { 0 };
+        if response.length > LONG && puller.limit > FEW {
             puller.limit /= 2;
+        } else if puller.soon >= ENOUGH {
+            (puller.limit, puller.soon) = (PAGE.min(puller.limit * 2), 0);
+        }
+    }
+
+    /// A page that takes longer than a request may is asked for in halves, down to one document (pitfalls D2).
+    pub(super) fn page_too_late(&mut self, collection: &Collection) {
+        let puller = self.pulling.pullers.get_mut(collection).filter(|_| !Mutant::WaitsForTheSamePage.is_on());
+        if let Some(puller) = puller {
+            (puller.limit, puller.soon) = ((puller.limit / 2).max(1), 0);
         }
     }
 
@@ -142,15 +159,8 @@ impl<D: Document> Engine<D> {
             return self.pull_failed(collection, &failure, None);
         }
         if !Mutant::AsksTheSamePage.is_on() {
-            puller.limit /= 2;
+            (puller.limit, puller.soon) = (puller.limit / 2, 0);
         }
-        self.ask_again(collection, from, restarts);
-    }
-
-    fn ask_again(&mut self, collection: &Collection, from: PullState<D>, restarts: bool) {
-        if !self.may_pull_on() {
-            return self.pull_interrupted(collection);
-        }
-        self.request_page(collection, from, restarts);
+        self.ask_again(collection, Asked::Page { from, restarts });
     }
 }

@@ -146,9 +146,7 @@ impl<D: Document> Engine<D> {
     }
 
     pub(super) fn grant(&mut self, wish: Wish) {
-        if self.auth == Auth::Needed {
-            self.auth = Auth::Fine;
-        }
+        self.try_login();
         self.reach.hurry(self.now);
         if self.runs_by_order() {
             self.pass.ordered = Some(wish.clone());
@@ -249,7 +247,8 @@ impl<D: Document> Engine<D> {
             }
         }
         if self.pass.running && !failed {
-            self.pass.failure = None;
+            // What still fails of another pass is not forgotten.
+            self.pass.failure = self.pulling.pullers.values().find_map(|puller| puller.failure.clone());
             self.last_synced_at = Some(self.now);
         }
         for ticket in std::mem::take(&mut self.pass.waiting) {

@@ -9,8 +9,8 @@ use super::push::Auth;
 use super::{Engine, Timer};
 use crate::engine::output::Output;
 use crate::engine::plan::{LoadPull, StartPull};
-use crate::model::{Collection, Document, Listed, PullState, Time, Wanted};
-use crate::protocol::{pull_request, single_request};
+use crate::model::{Collection, Document, Failure, Listed, PullState, Time, Wanted};
+use crate::protocol::{pull_request, single_request, HttpRequest};
 
 /// Documents asked for in one page.
 pub(super) const PAGE: u32 = 200;
@@ -42,14 +42,22 @@ pub(super) struct Puller<D> {
     pub(super) generation: u64,
     /// Pages applied so far.
     pub(super) pages: u64,
-    /// Documents asked for in one page: fewer once a page was too large.
+    /// Documents asked for in one page: fewer once a page was too large or too slow, until a pull has come to its end.
     pub(super) limit: u32,
+    /// Pages in a row that were short and came soon.
+    pub(super) soon: u32,
     /// What of a page is still to be applied.
     pub(super) rest: Option<Rest<D>>,
     /// Answers in a row that said "nothing new" to a request that did not ask so.
     pub(super) strange: u32,
     /// How often this pull began anew.
     pub(super) restarts: u32,
+    /// Lost requests in a row while the server answered others.
+    pub(super) losses: u32,
+    /// How many requests were lost, and how many answered, when one of it was lost last.
+    pub(super) lost: (u64, u64),
+    /// Why the last pull failed, until one does not.
+    pub(super) failure: Option<Failure>,
 }
 
 impl<D> Default for Puller<D> {
@@ -71,9 +79,13 @@ impl<D> Default for Puller<D> {
             generation: 0,
             pages: 0,
             limit: PAGE,
+            soon: 0,
             rest: None,
             strange: 0,
             restarts: 0,
+            losses: 0,
+            lost: (0, 0),
+            failure: None,
         }
     }
 }
@@ -84,6 +96,8 @@ pub(super) struct PullFlight<D> {
     pub(super) collection: Collection,
     pub(super) what: Asked<D>,
     pub(super) at: Time,
+    /// How much the server had answered when it left.
+    pub(super) answers: u64,
 }
 
 #[derive(Debug)]
@@ -271,7 +285,7 @@ impl<D: Document> Engine<D> {
         puller.forced = false;
         puller.ordered = false;
         (puller.changed, puller.deleted, puller.repeats) = (0, 0, 0);
-        (puller.limit, puller.strange, puller.restarts) = (PAGE, 0, 0);
+        (puller.strange, puller.restarts) = (0, 0);
         self.begin_pass("pull");
         self.ask_page(collection);
     }
@@ -307,8 +321,7 @@ impl<D: Document> Engine<D> {
         puller.generation = from.generation;
         let etag = from.etag.as_deref().filter(|_| puller.is_conditional(&from));
         let http = pull_request(&sync.endpoint, &path, from.checkpoint.as_ref(), puller.limit, etag);
-        let what = Asked::Page { from, restarts };
-        self.ask(PullFlight { collection: collection.clone(), what, at: self.now }, http, sync.timeout);
+        self.ask(collection, Asked::Page { from, restarts }, http, sync.timeout);
     }
 
     pub(super) fn ask_single(&mut self, collection: &Collection, single: Wanted) {
@@ -318,14 +331,25 @@ impl<D: Document> Engine<D> {
             puller.fetching = Some(single.clone());
         }
         let http = single_request(&sync.endpoint, &path, &single.id);
-        let flight = PullFlight { collection: collection.clone(), what: Asked::Single(single), at: self.now };
-        self.ask(flight, http, sync.timeout);
+        self.ask(collection, Asked::Single(single), http, sync.timeout);
     }
 
-    fn ask(&mut self, flight: PullFlight<D>, http: crate::protocol::HttpRequest<D>, timeout: u64) {
+    /// Asks once more for what was asked for.
+    pub(super) fn ask_again(&mut self, collection: &Collection, what: Asked<D>) {
+        if !self.may_pull_on() {
+            return self.pull_interrupted(collection);
+        }
+        match what {
+            Asked::Page { from, restarts } => self.request_page(collection, from, restarts),
+            Asked::Single(single) => self.ask_single(collection, single),
+        }
+    }
+
+    fn ask(&mut self, collection: &Collection, what: Asked<D>, http: HttpRequest<D>, timeout: u64) {
         self.breaker_lets_out();
         let request = self.number();
         self.timers.set(Timer::RequestDeadline(request), self.now + timeout);
+        let flight = PullFlight { collection: collection.clone(), what, at: self.now, answers: self.reach.answers() };
         self.pulling.flights.insert(request, flight);
         self.outputs.push_back(Output::Request { request, http });
     }

@@ -5,8 +5,10 @@
 
 use super::commits::Purpose;
 use super::pages::Rest;
-use super::pull::{Asked, PullFlight};
+use super::pull::{Asked, PullFlight, PAGE};
+use super::push::Trial;
 use super::{Engine, Timer};
+use crate::engine::mutant::Mutant;
 use crate::engine::output::Event;
 use crate::engine::plan::{Applied, Effects, Sweep};
 use crate::model::{want_also, Code, Collection, Document, Failure, PullState, Time, Wanted};
@@ -21,27 +23,29 @@ const MOST_RESTARTS: u32 = 2;
 impl<D: Document> Engine<D> {
     pub(super) fn pull_responded(&mut self, request: u32, result: Result<HttpResponse<D>, NetworkFailure>) {
         let Some(flight) = self.pulling.flights.remove(&request) else { return };
-        let response = match result {
-            Ok(response) => response,
-            Err(NetworkFailure::AuthFailed(text)) => {
-                self.pause_for_auth(Failure::new(Code::AuthFailed, text).at(self.now));
-                return self.pull_interrupted(&flight.collection);
-            }
-            Err(failure) => {
-                self.sends.strays += 1;
-                let code = if failure == NetworkFailure::TimedOut { Code::Timeout } else { Code::Network };
-                let failure = Failure::new(code, "the server could not be reached").at(self.now);
-                return self.pull_later(&flight.collection, failure, None, true);
-            }
-        };
-        let PullFlight { collection, what, at } = flight;
+        let denied = matches!(&result, Ok(response) if response.is_denied());
+        if !denied {
+            self.end_trial(Trial::Read(request));
+        }
+        if let Some(puller) = self.pulling.pullers.get_mut(&flight.collection).filter(|_| result.is_ok()) {
+            puller.losses = 0;
+        }
+        match result {
+            Ok(_) if denied => self.pull_denied(request, flight),
+            Ok(response) => self.pull_answered(flight, response),
+            Err(failure) => self.pull_unanswered(&flight, failure),
+        }
+    }
+
+    fn pull_answered(&mut self, flight: PullFlight<D>, mut response: HttpResponse<D>) {
+        let PullFlight { collection, what, at, .. } = flight;
         self.learn_clock(response.date.as_deref(), at);
         match what {
             Asked::Page { from, restarts } if matches!(response.body, Body::TooLarge) => {
                 self.page_too_large(&collection, from, restarts, &response);
             }
             Asked::Page { from, restarts } => {
-                self.weigh_page(&collection, response.length);
+                self.weigh_page(&collection, at, &mut response);
                 let outcome = page_outcome(&response, self.now);
                 self.page_came(&collection, outcome, (from, restarts, at, response.length));
             }
@@ -105,15 +109,11 @@ impl<D: Document> Engine<D> {
     fn pull_refused<T>(&mut self, collection: &Collection, outcome: PullOutcome<T>) {
         match outcome {
             PullOutcome::Later { failure, after, endpoint } => self.pull_later(collection, failure, after, endpoint),
-            PullOutcome::NeedsAuth(failure) => {
-                self.pause_for_auth(failure);
-                self.pull_interrupted(collection);
-            }
             PullOutcome::NeedsUpdate(failure) => {
                 self.require_update();
                 self.pull_failed(collection, &failure, None);
             }
-            PullOutcome::News(_) | PullOutcome::NotModified | PullOutcome::Resync => {
+            PullOutcome::NeedsAuth(_) | PullOutcome::News(_) | PullOutcome::NotModified | PullOutcome::Resync => {
                 self.pull_interrupted(collection);
             }
         }
@@ -135,7 +135,7 @@ impl<D: Document> Engine<D> {
         let Some(puller) = self.pulling.pullers.get_mut(collection) else { return false };
         let same = page.checkpoint.as_ref().zip(from.checkpoint.as_ref()).is_some_and(|(new, old)| new.same(old));
         puller.repeats = if page.has_more && same { puller.repeats + 1 } else { 0 };
-        puller.repeats < 2
+        puller.repeats < 2 || Mutant::BelievesInProgress.is_on()
     }
 
     /// Begins anew, but not for ever: a server may refuse its own positions, or have several histories.
@@ -236,6 +236,8 @@ impl<D: Document> Engine<D> {
         let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         puller.active = false;
         puller.failures = 0;
+        puller.failure = None;
+        puller.limit = PAGE;
         if let Some(state) = puller.state.as_mut() {
             state.completed_at = Some(now);
         }
@@ -261,6 +263,7 @@ impl<D: Document> Engine<D> {
         self.pass.note(failure);
         let Some(puller) = self.pulling.pullers.get_mut(collection) else { return };
         puller.failures += 1;
+        puller.failure = Some(failure.clone());
         let pause = after.unwrap_or_else(|| sync.backoff.pause(puller.failures, &mut self.rng));
         self.postpone(collection, pause);
     }

@@ -19,10 +19,19 @@ use std::rc::Rc;
 pub(super) enum Auth {
     /// As far as we know.
     Fine,
-    /// A 401 came: this change's place tries once more with new headers, all others wait.
-    Trying(Seq),
+    /// A 401 came: this one tries once more with new headers, all others wait.
+    Trying(Trial),
     /// It came again: everything waits for a person.
     Needed,
+}
+
+/// Who tries new headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trial {
+    /// A change, with whatever it asks.
+    Change(Seq),
+    /// The read of this number.
+    Read(u32),
 }
 
 /// How changes that were picked together travel.

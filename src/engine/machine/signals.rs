@@ -2,7 +2,6 @@
 //!
 //! All of it is hints: each may be false, late, doubled or missing, and none is needed for progress (I-26).
 
-use super::push::Auth;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
 use crate::engine::outbox::Outbox;
@@ -27,9 +26,7 @@ impl<D: Document> Engine<D> {
     /// Something may have happened while nobody looked.
     pub(super) fn look_around(&mut self) {
         self.reach.hurry(self.now);
-        if self.auth == Auth::Needed {
-            self.auth = Auth::Fine;
-        }
+        self.try_login();
         if !self.outbox.is_empty() || !self.watches.is_empty() {
             self.timers.set_by(Timer::Reload, self.now + GATHER);
         }

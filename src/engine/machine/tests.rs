@@ -10,6 +10,7 @@ mod clock;
 mod full;
 mod outdated;
 mod pulls;
+mod reads;
 mod several;
 mod start;
 mod strangers;
@@ -43,6 +44,8 @@ struct Bench {
     requests: Vec<(Time, u32, String)>,
     /// Their bodies.
     bodies: Vec<Value>,
+    /// Streams of news that were opened.
+    listens: Vec<u32>,
     replies: Vec<(u32, Result<Reply<Json>, Failure>)>,
     /// Events of sync: when, name, detail.
     told: Vec<(Time, &'static str, Json)>,
@@ -67,6 +70,7 @@ impl Bench {
             now: START,
             requests: Vec::new(),
             bodies: Vec::new(),
+            listens: Vec::new(),
             replies: Vec::new(),
             told: Vec::new(),
             commits: 0,
@@ -107,6 +111,7 @@ impl Bench {
                     self.bodies.push(http.body.map_or(Value::Null, |body| body.to_value()));
                     self.requests.push((self.now - START, request, format!("{} {}", http.method, http.url)));
                 }
+                Output::Listen { listen, .. } => self.listens.push(listen),
                 Output::Reply { ticket, result } => self.replies.push((ticket, result)),
                 Output::Broadcast(message) => self.said.push(message),
                 Output::Wait(next) => return self.next = next,

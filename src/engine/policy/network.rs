@@ -14,7 +14,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether it is slow or metered.
+    /// Whether it is slow, or the person wants little of it. Its kind says nothing: no browser tells what is metered, and the
+    /// speed that counts is in the effective type, which browsers make from round trips and downlink.
     pub fn is_slow(&self) -> bool {
         self.saves || matches!(self.effective.as_deref(), Some("slow-2g" | "2g"))
     }

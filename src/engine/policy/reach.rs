@@ -21,6 +21,7 @@ pub struct Reach {
     returning: bool,
     reachable: Option<bool>,
     failures: u32,
+    answers: u64,
     wait: Option<Wait>,
     /// Whether the server itself asked for the pause: then nothing but time ends it.
     ordered: bool,
@@ -34,6 +35,7 @@ impl Default for Reach {
             returning: false,
             reachable: None,
             failures: 0,
+            answers: 0,
             wait: None,
             ordered: false,
             failure: None,
@@ -57,6 +59,7 @@ impl Reach {
     /// for stands, for other requests were under way then.
     pub fn answered(&mut self, now: Time) -> bool {
         self.reachable = Some(true);
+        self.answers += 1;
         self.failures = 0;
         if !self.is_ordered(now) {
             self.wait = None;
@@ -68,6 +71,7 @@ impl Reach {
     /// The server answered a probe: one request may go, and only its answer ends the doubt.
     pub fn probed(&mut self, now: Time) {
         self.reachable = Some(true);
+        self.answers += 1;
         self.hurry(now);
     }
 
@@ -133,6 +137,11 @@ impl Reach {
     /// The browser's flag.
     pub fn is_flagged_online(&self) -> bool {
         self.flagged_online
+    }
+
+    /// How much the server has answered.
+    pub fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// Whether the last try got through, when there was one.

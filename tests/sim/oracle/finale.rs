@@ -55,7 +55,8 @@ impl World {
             false if self.server.was_full => 200_000 + FULL_PAUSE,
             false => 200_000,
         };
-        let until = self.now + quiet;
+        // Pages are asked for in halves until they come in time.
+        let until = self.now + quiet + if self.faults.reads.in_time.is_some() { 1_500_000 } else { 0 };
         self.run_until(until, u64::MAX, |_| false);
         // An alarm may just have begun something: it ends, and what it said of it arrives.
         let until = self.now + 10_000;
@@ -75,7 +76,8 @@ impl World {
 
     /// Pages of a full pull of everything, by both devices.
     fn pages(&self) -> u64 {
-        let fits = self.server.page_max.min(self.faults.fits);
+        let in_time = self.faults.reads.in_time.unwrap_or(usize::MAX);
+        let fits = self.server.page_max.min(self.faults.fits).min(in_time);
         let pages = |name: &str| self.server.tables.documents(name).count() / fits + 1;
         2 * COLLECTIONS.iter().map(|name| pages(name)).sum::<usize>() as u64
     }

@@ -21,6 +21,7 @@ pub(crate) mod view;
 mod ways;
 mod wire;
 
+use crate::reads::ReadsKnown;
 use crate::transactions::Transaction;
 use conflicts::Disputes;
 use seakeep::model::{DocKey, Document, Pending};
@@ -96,6 +97,8 @@ pub(crate) struct Oracle {
     pub(crate) read_before: BTreeMap<(usize, &'static str), (DocKey, Option<Json>)>,
     /// How the requests of each change fared.
     pub(crate) ways: BTreeMap<(usize, String), ways::Way>,
+    /// How reads fared.
+    pub(crate) reads: ReadsKnown,
     /// How far the checkpoint of a collection has come, by profile: epoch, generation and position.
     pub(crate) positions: BTreeMap<(usize, String), (String, u64, u64)>,
     /// Whether many documents were written at once.

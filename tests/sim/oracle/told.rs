@@ -90,6 +90,9 @@ impl World {
         if name == "breaker" {
             self.breaker_told(tab, detail);
         }
+        if name == "auth-required" {
+            self.check_login(tab);
+        }
         if name == "acknowledged" {
             let mutation = detail.text_of("mutationId").unwrap_or_default();
             if !self.oracle.telling.acknowledged.insert((profile, mutation.clone())) {

@@ -33,13 +33,14 @@ impl World {
         let profile = tab.profile;
         // What is lost for a tab that leads no more is not its to count, and the one that leads does not know of it.
         let leads = self.profiles[profile].lease.as_ref().is_none_or(|lease| tab.owner.as_ref() == Some(&lease.owner));
+        let again = self.is_lost_again(wire, result.is_err());
         let ways = &mut self.oracle.ways;
         let mutation = wire.key().and_then(|key| self.oracle.keys.get(key)).map(|info| info.mutation.clone());
         let lost = result.is_err();
         let others = ways.iter_mut().filter(|((of, other), _)| *of == profile && mutation.as_deref() != Some(other));
         for (_, way) in others {
             way.heard |= !lost;
-            if lost && mutation.is_none() && !way.heard {
+            if lost && !again && mutation.is_none() && !way.heard {
                 way.crossed = Some(place);
             }
         }

@@ -20,7 +20,7 @@ fn a_long_page_is_followed_by_shorter_ones_until_few_are_asked_for() {
         let item = json!({ "id": id, "revision": "1", "updatedAt": page, "doc": { "id": id } });
         let body = json!({ "items": [item], "checkpoint": page.to_string(), "hasMore": page < 8, "epoch": "e" });
         let body = Body::Json(Json::from(body));
-        let length = if page == 2 { 1_000 } else { 2 << 20 };
+        let length = if page == 2 { 1 << 20 } else { 2 << 20 };
         let result = Ok(HttpResponse { length, ..HttpResponse::new(200, body) });
         bench.give(Input::Responded { request, result });
     }
