@@ -48,8 +48,8 @@ export interface SyncOptions {
   fetch?: typeof fetch;
   /** Start on open (default true). */
   auto?: boolean;
-  /** What happens by itself on a connection that is slow (`slow-2g`, `2g`) or that the person wants little of (save-data): everything, only sending (default; collections that were
-   *  never caught up are pulled all the same), or nothing. What is asked for with now() or refresh() happens in any case. */
+  /** What happens by itself on a connection that is slow (`slow-2g`, `2g`) or that the person wants little of (save-data):
+   *  everything, only sending (default; collections that were never caught up are pulled all the same), or nothing. What is asked for with now() or refresh() happens in any case. */
   onSlowNetwork?: 'all' | 'push-only' | 'none';
 }
 /** Optional parts of the REST profile: true, or a path under `url`. */

@@ -194,7 +194,8 @@ export interface SyncEvents {
 }
 /**
  * What is known about the network. `reachable` is what the server's answers say (undefined: it has not been asked yet), `online` is false
- * when the browser says so or the server cannot be reached, as in the status. `good`: online, not slow (`slow-2g`, `2g`), and no save-data. No browser says whether a connection is metered, and `type` says nothing of that.
+ * when the browser says so or the server cannot be reached, as in the status. `good`: online, not slow
+ * (`slow-2g`, `2g`), and no save-data. No browser says whether a connection is metered; `type` says nothing of that.
  */
 export interface NetworkState {
   /** As in the status. */
