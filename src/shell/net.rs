@@ -138,12 +138,10 @@ fn headers(own: &JsValue, http: &HttpRequest<JsDoc>) -> Result<Headers, NetworkF
             return Err(auth_failed(Code::AuthFailed, "auth() must return headers or null; queue paused, nothing lost"))
         }
     };
-    let invalid =
-        |_| auth_failed(Code::HeaderInvalid, "auth() gave a header that is not allowed in HTTP; queue paused");
+    let invalid = |_| auth_failed(Code::HeaderInvalid, "auth() gave a header that is not allowed in HTTP");
     let headers = headers.map_err(invalid)?;
-    if let Some(name) = RESERVED.iter().find(|name| headers.has(name).unwrap_or(false)) {
-        let text = ["auth() gave the header \"", name, "\", which the library sets itself; queue paused"].concat();
-        return Err(NetworkFailure::AuthFailed(Failure::new(Code::HeaderReserved, text)));
+    if RESERVED.iter().any(|name| headers.has(name).unwrap_or(false)) {
+        return Err(auth_failed(Code::HeaderReserved, "auth() gave a header that the library sets itself"));
     }
     for (name, value) in &http.headers {
         headers.set(name, value).map_err(invalid)?;

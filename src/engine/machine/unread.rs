@@ -64,8 +64,7 @@ impl<D: Document> Engine<D> {
             self.server_failed(0);
         }
         if self.pulling.pullers.get(collection).is_some_and(|puller| puller.losses >= MOST_LOSSES) {
-            let text =
-                "this collection does not get through while others do: an ad blocker, CORS or a firewall may stop it";
+            let text = "this collection does not get through while others do";
             failure = Failure::new(Code::NetworkBlocked, text).at(self.now);
         }
         self.pull_failed(collection, &failure, None);
