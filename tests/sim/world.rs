@@ -312,7 +312,7 @@ impl World {
         self.forget_clock(tab);
         let profile = self.tabs[tab].profile;
         self.tabs[tab].store_id = self.profiles[profile].store_id;
-        self.tabs[tab].view = View::from_now(self.oracle.chronicles[profile].now());
+        self.tabs[tab].view = View::from_now(self.oracle.chronicles[profile].now(), self.tabs[tab].deaf);
         let config = Config { user: Some(USERS[profile].into()), ..self.config.clone() };
         self.tabs[tab].engine = Some(Box::new(Engine::new(config, seed, now)));
         self.give(tab, Input::Start);

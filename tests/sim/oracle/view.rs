@@ -31,9 +31,9 @@ impl View {
         self.docs.values().flatten().filter(move |doc| tag_of(doc).as_deref() == Some(&*tag))
     }
 
-    /// A tab that opens knows nothing, and is told of nothing that was before.
-    pub(crate) fn from_now(told_at: u64) -> Self {
-        Self { told_at, ..Self::default() }
+    /// A tab that opens knows nothing, and is told of nothing that was before; a deaf one misses what comes, too.
+    pub(crate) fn from_now(told_at: u64, deaf: bool) -> Self {
+        Self { told_at, misses: deaf, ..Self::default() }
     }
 
     /// Nothing that it was told holds any more.
