@@ -1,5 +1,6 @@
 //! Oracles on conflicts: each is recorded once, decided as declared or held open, and nothing vanishes without a record.
 
+use super::tag_of;
 use crate::store::Done;
 use crate::world::World;
 use seakeep::engine::disk::Disk;
@@ -207,6 +208,11 @@ impl World {
         let head = before.and_then(|row| row.lane.first().copied());
         let (Some(before), Some(after)) = (before.and_then(|row| row.doc.as_ref()), disk.main(key)) else { return };
         let Some(doc) = &after.doc else { return };
+        // What was written to both copies of a document that stood twice has no common order (SPEC, section 7).
+        let twin = |tag: String| self.oracle.truths.get(&tag).is_some_and(|truth| truth.twin);
+        if tag_of(doc).is_some_and(twin) {
+            return;
+        }
         let changes: Vec<&Pending<Json>> = after.lane.iter().filter_map(|seq| disk.pending(*seq)).collect();
         let had = |row: &&Pending<Json>| row.collection == key.collection && row.id == key.id;
         let was: Vec<&Pending<Json>> = done.pending.iter().filter_map(|(_, row)| row.as_ref()).filter(had).collect();
