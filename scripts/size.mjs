@@ -10,7 +10,7 @@ import { main, Stop } from './lib/run.mjs';
 import { isScript } from './lib/script.mjs';
 
 const GOAL_KB = 65;
-const CEILING_KB = 190;
+const CEILING_KB = 192;
 const FILES = { JavaScript: 'index.js', wasm: join('wasm', 'seakeep_bg.wasm') };
 
 /** Sizes in bytes by file, with their sum. */
