@@ -80,7 +80,8 @@ impl World {
         }
     }
 
-    /// Which change the server failed at last, as its tab knows.
+    /// Which change the server failed at last, as its tab knows. One that was lost or given up (`given_up`) failed later:
+    /// then it is that one that does not go to see, and this knows of none.
     pub(crate) fn note_failing(&mut self, wire: &Wire, result: &Result<HttpResponse<Json>, NetworkFailure>) {
         let tab = &self.tabs[wire.tab];
         if tab.life != wire.life || tab.engine.is_none() {

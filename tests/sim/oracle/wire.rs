@@ -223,6 +223,10 @@ impl World {
         self.trace(|| format!("tab {tab} gives up {request}"));
         self.forget_request(tab, request);
         let keys = self.tabs[tab].requests.remove(&request).unwrap_or_default();
+        if !keys.is_empty() {
+            // The one that the way failed with last is now this one, whatever another one met before (I-30).
+            self.tabs[tab].fails = None;
+        }
         for info in keys.iter().filter_map(|key| self.oracle.keys.get(key)) {
             *self.oracle.countable.entry(info.mutation.clone()).or_default() += 1;
         }
