@@ -14,7 +14,8 @@ pub enum Together {
     Now(Vec<Seq>),
     /// Not all of them yet.
     Later,
-    /// Never: there is only one, or one needs the server's id of another, or two are of one document; they go in order.
+    /// Never: there is only one, or one needs the server's id of another, or two are of one document, or something that
+    /// goes before one of them waits for another; they go in order.
     No,
 }
 
@@ -32,6 +33,9 @@ impl Outbox {
             let head = self.first(&member.key).filter(|head| head.seq != member.seq);
             // Two documents that an answer showed to be one: one request cannot hold both changes.
             if head.is_some_and(|head| head.group.as_ref() == group) {
+                return Together::No;
+            }
+            if head.is_some_and(|head| self.waits(head) && self.comes_back(head, group)) {
                 return Together::No;
             }
             waits |= head.is_some() || busy(member) || !is_due(member, now);
@@ -75,7 +79,7 @@ impl Outbox {
         })
     }
 
-    /// Whether a change, or one of its own transaction, waits over references for one of another transaction.
+    /// Whether a change, or one of its own transaction, waits over references or its lane for one of another transaction.
     fn comes_back<'a>(&'a self, from: &'a Entry, group: Option<&Rc<str>>) -> bool {
         let (mut open, mut seen) = (vec![from], Set::new());
         while let Some(entry) = open.pop() {
@@ -83,7 +87,7 @@ impl Outbox {
                 return true;
             }
             let creates = entry.refers.iter().filter_map(|key| self.create_of(key));
-            for next in self.members(entry.group.as_ref()).chain(creates) {
+            for next in self.members(entry.group.as_ref()).chain(creates).chain(self.first(&entry.key)) {
                 if seen.insert(next.seq) {
                     open.push(next);
                 }

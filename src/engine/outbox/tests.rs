@@ -110,6 +110,19 @@ fn a_transaction_goes_as_one_when_all_of_it_can() {
     assert_eq!(now(&outbox([entry(1, "c"), member(2, "a"), refers(3, "b", "c")]), 2), Together::Later);
     let back = Entry { refers: vec![DocKey::new(&"notes".into(), "a")], ..entry(1, "c") };
     assert_eq!(now(&outbox([back, member(2, "a"), refers(3, "b", "c")]), 2), Together::No, "it waits for us");
+    let before = |seq: u64| Entry { refers: vec![DocKey::new(&"notes".into(), "a")], ..entry(seq, "b") };
+    let held = outbox([before(1), member(2, "a"), member(3, "b")]);
+    assert_eq!(
+        (ready(&held), now(&held, 2)),
+        (vec![2], Together::No),
+        "what stands before one of us waits for another"
+    );
+    let first = outbox([before(1), member(2, "b"), member(3, "a")]);
+    assert_eq!(
+        (ready(&first), now(&first, 2)),
+        (vec![1], Together::Later),
+        "it does not wait: it goes, then all go as one"
+    );
 }
 
 #[test]
