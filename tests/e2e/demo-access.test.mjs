@@ -181,7 +181,6 @@ test('demo: the rules of access notice what breaks them', async (t) => {
   const { page } = await inTrouble(t);
   await page.evaluate(() => {
     document.getElementById('row-count').style.color = 'rgb(200, 200, 200)';
-    document.getElementById('row-count').textContent = '2 pale ones';
     document.getElementById('search').id = 'category-filter';
     document.querySelector('h1').replaceWith(document.createElement('h4'));
     document.getElementById('sync-now').style.cssText = 'min-height: 0; padding: 0; height: 12px; line-height: 1';
@@ -190,7 +189,7 @@ test('demo: the rules of access notice what breaks them', async (t) => {
     document.getElementById('form-title').remove();
   });
   const faults = (await page.evaluate(faultsOf, { size: 24 })).join('\n');
-  for (const rule of [/pale.*contrast 1\.\d/, /category-filter stands twice/, /heading of level/, /sync-now is /])
+  for (const rule of [/row-count.*contrast 1\.\d/, /category-filter stands twice/, /heading of level/, /sync-now is /])
     assert.match(faults, rule);
   for (const rule of [/svg .*has no words/, /an order of its own/, /labelledby names form-title/])
     assert.match(faults, rule);
