@@ -89,7 +89,8 @@ impl<D: Document> Engine<D> {
             }
         }
         if Mutant::KeepsParkedEntries.is_on() {
-            let gone = |entry: &&Entry| entry.state == PendingState::Parked && outbox.get(entry.seq).is_none();
+            let rests = |entry: &Entry| matches!(entry.state, PendingState::Parked | PendingState::Conflict);
+            let gone = |entry: &&Entry| rests(entry) && outbox.get(entry.seq).is_none();
             let kept = self.outbox.iter().filter(gone).cloned().listed();
             kept.into_iter().for_each(|entry| outbox.put(entry));
         }
