@@ -98,6 +98,7 @@ test('demo: two versions are decided with the keyboard alone, and the focus come
   await at(page, 'conflict-form').waitFor({ state: 'hidden' });
   assert.equal(await resolve.evaluate((button) => button === document.activeElement), true, 'back where it was');
   await page.keyboard.press('Enter');
+  await at(page, 'conflict-form').waitFor();
   await at(page, 'choice-name-remote').locator('input').focus();
   await page.keyboard.press('ArrowLeft');
   assert.equal(await at(page, 'choice-name-local').locator('input').isChecked(), true);
