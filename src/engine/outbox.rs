@@ -186,7 +186,8 @@ impl Outbox {
     /// Changes that may go now, who goes first first; `busy` says which are under way.
     pub fn ready(&self, now: Time, busy: impl Fn(&Entry) -> bool, limit: usize) -> Vec<Seq> {
         let entries = self.in_turn(now);
-        let may_go = entries.filter(|entry| !busy(entry) && is_due(entry, now) && !self.waits(entry));
+        // What goes as one with others is looked for last: that walks through all that they wait for.
+        let may_go = entries.filter(|entry| is_due(entry, now) && !self.waits(entry) && !busy(entry));
         may_go.take(limit).map(|entry| entry.seq).listed()
     }
 

@@ -31,7 +31,7 @@ impl<D: Document> Engine<D> {
     /// Whether the server's news are wanted here, once this tab leads.
     pub(super) fn wants_news(&self) -> bool {
         let offers = self.config.sync.as_ref().is_some_and(|sync| sync.events.is_some());
-        let free = !self.stopped && self.may_send() && self.auth == Auth::Fine && self.pulls_freely();
+        let free = !self.stopped && self.may_send() && self.pulls_freely();
         offers && self.phase == Phase::Running && free && !self.listener.refused
     }
 
@@ -39,7 +39,8 @@ impl<D: Document> Engine<D> {
     pub(super) fn listen_work(&mut self) {
         let wanted = self.wants_news() && (self.led_last() || Mutant::AllTabsListen.is_on());
         match self.listener.number {
-            None if wanted && !self.timers.is_set(&Timer::Listen) => self.listen(),
+            // A stream that is open stays so while new headers are tried: each opening makes all pulls due.
+            None if wanted && self.auth == Auth::Fine && !self.timers.is_set(&Timer::Listen) => self.listen(),
             Some(listen) if !wanted => {
                 self.outputs.push_back(Output::StopListen { listen });
                 self.listener.number = None;

@@ -159,6 +159,25 @@ fn a_stream_refused_for_its_login_is_opened_once_more() {
 }
 
 #[test]
+fn a_stream_stays_open_while_a_page_tries_new_headers() {
+    let mut bench = listening();
+    let listen = bench.listens[0];
+    bench.give(Input::Heard { listen, text: ": listening\n\n".into() });
+    bench.tell("/notes?", page("2", false));
+    bench.tell("/tags?", page("2", false));
+    for checkpoint in ["3", "4"] {
+        bench.give(Input::Heard { listen, text: "event: change\ndata: {\"collection\":\"notes\"}\n\n".into() });
+        bench.tell("/notes?", empty(401));
+        bench.tell("/notes?", page(checkpoint, false));
+    }
+    assert_eq!(
+        (bench.listens.len(), bench.count("/tags?")),
+        (1, 2),
+        "opened again it would have all pulled, each time"
+    );
+}
+
+#[test]
 fn a_page_that_is_too_slow_is_asked_for_in_halves_and_the_next_pull_begins_there() {
     let mut bench = pulling(json!({}));
     bench.tell("/tags?", page("1", false));
