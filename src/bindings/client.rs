@@ -4,6 +4,7 @@
 
 use super::shapes::{choice, pending_objects, pending_query};
 use super::told::told;
+use super::values::{hook, states, text};
 use super::{config::store_config, crash};
 use crate::engine::config::{Config, SyncConfig};
 use crate::engine::input::{Command, Input, Wish, WriteOp};
@@ -19,8 +20,8 @@ use crate::shell::later::{later, promised, settled};
 use crate::shell::mailbox::{Letter, Mailbox};
 use crate::shell::net::Calls;
 use crate::shell::news::Newsroom;
-use crate::shell::store::{Done, States, Store};
-use js_sys::{Array, Function, Promise, Reflect};
+use crate::shell::store::{Done, Store};
+use js_sys::{Array, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -387,24 +388,4 @@ fn end(number: u32, mailbox: &Mailbox, store: &Store) {
     mailbox.close();
     store.close();
     crash::forget(number);
-}
-
-/// A text of the face's. Texts come as values: taking them over here costs less glue than one conversion for each.
-fn text(value: &JsValue) -> String {
-    JsDoc(value.clone()).as_text().unwrap_or_default()
-}
-
-/// What the engine knows of the states of changes.
-fn states(mailbox: &Mailbox, seqs: &[Seq]) -> States {
-    let (seqs, known) = (seqs.to_vec(), Rc::new(Cell::default()));
-    let found = known.clone();
-    mailbox.post(Letter::Look(Box::new(move |engine| {
-        let state = |seq: Seq| Some((seq, engine?.outbox().get(seq)?.state));
-        found.set(seqs.into_iter().filter_map(state).collect());
-    })));
-    known.take()
-}
-
-fn hook(hooks: &JsValue, name: &str) -> Option<Function> {
-    Reflect::get(hooks, &name.into()).ok()?.dyn_into().ok()
 }

@@ -8,6 +8,7 @@ mod config;
 mod crash;
 mod shapes;
 mod told;
+mod values;
 
 pub use client::Client;
 

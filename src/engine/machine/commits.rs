@@ -6,23 +6,18 @@
 use super::deliver::documents;
 use super::flight::Flight;
 use super::push::Load;
-use super::state::operations;
 use super::{Engine, Phase, Timer};
 use crate::engine::input::Message;
-use crate::engine::mutant::Mutant;
 use crate::engine::outbox::Entry;
 use crate::engine::output::{Event, Output, Reply};
-use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle, Written};
+use crate::engine::plan::{Acknowledge, DiscardMode, Effects, Group, Rebase, Report, Setting, Settle};
 use crate::engine::policy::backoff::MIN_PAUSE;
-use crate::model::{Code, Collection, DocKey, Document, Failure, Listed, Seq, Stats};
+use crate::model::{Code, Collection, Document, Failure, Seq, Stats};
 use crate::protocol::{Accepted, Remote};
 use std::rc::Rc;
 
 /// Pause before bookkeeping is tried again after the store failed.
 pub(super) const STORE_PAUSE: u64 = 1_000;
-
-/// So many writes are made without a guess at most, after guesses that were wrong.
-const MOST_WARY: u8 = 64;
 
 /// What a commit is for.
 #[derive(Debug)]
@@ -287,64 +282,6 @@ impl<D: Document> Engine<D> {
         self.commit(Purpose::Rebase(flight, remote), Box::new(plan));
     }
 
-    fn written(&mut self, groups: Vec<Group<D>>, result: Result<Report<D>, Failure>) {
-        self.writes.under_way = false;
-        let open = self.writes.open;
-        self.writes.open -= operations(&groups);
-        match result {
-            Ok(Report::Written(written)) => self.groups_written(written),
-            Ok(_) => {}
-            // One of them may be to blame: each is tried by itself, in order, so that no call fails for another's sake. Not
-            // where nobody knows whether they are stored: a call made again could count twice.
-            Err(failure) if groups.len() > 1 && !failure.code.may_be_done() && !self.outdated => {
-                self.writes.alone.extend(groups);
-                self.writes.open = open;
-            }
-            Err(failure) => groups.iter().for_each(|group| self.refuse(group.ticket, failure.clone())),
-        }
-        self.write();
-    }
-
-    fn groups_written(&mut self, written: Written<D>) {
-        self.learn(written.new);
-        self.watch_writes(&written.groups);
-        let unmade = self.unmade(&written);
-        for entry in written.effects.entries.iter().filter(|entry| entry.group.is_some()) {
-            self.outbox.put(entry.clone());
-        }
-        let mut effects = written.effects;
-        if Mutant::TellsNoOwnWrites.is_on() {
-            effects.changes.clear();
-        }
-        self.deliver(true, effects);
-        for group in written.groups {
-            match group.result {
-                Ok(outcomes) => {
-                    let outcomes = outcomes.iter().map(outcome_document).listed();
-                    self.reply(group.ticket, Reply::Written(outcomes));
-                }
-                Err(failure) => self.refuse(group.ticket, failure),
-            }
-        }
-        self.end_unmade(unmade);
-        if self.phase == Phase::Closed {
-            self.close_waiters();
-        }
-    }
-
-    /// After a wrong guess that documents are new twice as many writes as before go without one, after a right one half.
-    fn learn(&mut self, new: Option<bool>) {
-        let count = self.writes.wary.1;
-        match new {
-            Some(true) => self.writes.wary.1 = count / 2,
-            Some(false) => {
-                let count = (count * 2).clamp(2, MOST_WARY);
-                self.writes.wary = (count, count);
-            }
-            None => {}
-        }
-    }
-
     fn commanded(&mut self, ticket: u32, mode: Option<DiscardMode>, result: Result<Report<D>, Failure>) {
         match result {
             Ok(Report::Commanded(effects, met)) => {
@@ -392,14 +329,4 @@ impl<D: Document> Engine<D> {
     pub(super) fn free(&mut self, seq: Seq) {
         self.sends.busy.remove(&seq);
     }
-}
-
-fn outcome_document<D: Document>(outcome: &crate::engine::plan::WriteOutcome<D>) -> D {
-    let DocKey { id, .. } = &outcome.key;
-    D::of(&[
-        ("id", Some(D::text(id))),
-        ("key", Some(D::text(&outcome.row_key))),
-        ("mutationId", outcome.mutation_id.as_deref().map(D::text)),
-        ("doc", outcome.doc.clone()),
-    ])
 }

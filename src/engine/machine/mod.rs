@@ -40,6 +40,7 @@ mod tests_tabs;
 mod triggers;
 mod unread;
 mod watch;
+mod written;
 
 use super::config::Config;
 use super::input::{Command, Input, Message};
